@@ -1,0 +1,78 @@
+"""Data sets: images with captions, in three splits that never share an image.
+
+`train` is learnt from, `validation` chooses the epoch, `test` is judged and nothing else.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from registry import Registry
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class UnreadableImage(Exception):
+    """An image that is missing, truncated or no image; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image, by its id, and what was said of it."""
+
+    image_id: int
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a model said of an image: the caption, its words, and where it looked.
+
+    `maps` has one map for each word, (words, h, w) with values >= 0, or is None where the
+    model does not look at places.
+    """
+
+    caption: str
+    words: tuple[str, ...]
+    maps: np.ndarray | None = None
+
+
+class Dataset(ABC):
+    """Images with captions, split three ways.
+
+    `split` names what is judged, as published ("val2017"); `synthetic` marks drawn
+    images; `mirrorable` says whether a mirrored image keeps its captions; `fingerprint`
+    changes when an image id or a caption does.
+    """
+
+    name: str
+    split: str
+    synthetic: bool
+    mirrorable: bool
+    fingerprint: str
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    test: Sequence[Example]
+
+    @abstractmethod
+    def load(self, example: Example) -> "Image.Image":
+        """The picture, in RGB.
+
+        Raises:
+            UnreadableImage: it cannot be decoded in full.
+        """
+
+    @abstractmethod
+    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+        """Scores that only this data set can give, of the captions of its test images.
+
+        Keys are image ids of `test`; values are shares between 0 and 1. Empty where the
+        usual metrics are all there is.
+        """
+
+
+DATASETS: Registry[Dataset] = Registry("dataset", home=__name__, group="caption_zoo.dataset")

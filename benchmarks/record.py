@@ -1,0 +1,109 @@
+"""One run, written down once and never edited: what was asked, how good, how fast, where."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+FILE = "record.json"
+SCORES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
+
+
+class BadRecord(ValueError):
+    """A file that is no run record, or of another schema; the message names it."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What one cell of a matrix gave.
+
+    id: hash of `request` alone, which is all that decides the outcome.
+    status: "done", or "failed" with the reason in `error`.
+    parts: backbone, attention and decoder, as Specs; origins: where each came from.
+    dataset, split: the data set as a Spec without its folder, and what was judged.
+    synthetic: the images are drawn, so the scores say nothing of photographs.
+    weights: where the backbone's weights came from, or "random".
+    data: fingerprint; images per split; names of images left out; share of reference
+        words that the vocabulary lacks.
+    scores: raw, not x 100; signature says how they were made.
+    diagnostics: what only this data set can tell (see `Dataset.assess`).
+    per_image: metric -> image id -> score, over the judged split.
+    throughput: medians; `timing` holds batch sizes, repeats and spread.
+    params: of the whole model; trained: of those, how many learn.
+    curve: one entry per epoch; best_epoch: the one whose weights were kept.
+    """
+
+    id: str
+    status: str
+    parts: Mapping[str, str]
+    dataset: str
+    seed: int
+    request: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    error: str | None = None
+    experiment: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    split: str = ""
+    synthetic: bool = False
+    weights: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    signature: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    per_image: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    throughput: Mapping[str, float] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    params: int = 0
+    trained: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[Mapping[str, float], ...] = ()
+    best_epoch: int = 0
+    finished: str = ""  # UTC, ISO 8601
+    schema: int = SCHEMA
+
+    @property
+    def done(self) -> bool:
+        """Whether the cell ran to its end."""
+        return self.status == "done"
+
+    def save(self, folder: Path) -> None:
+        """Write `record.json` into `folder` and force it to disk."""
+        with open(folder / FILE, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file, indent=1, sort_keys=True, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    @classmethod
+    def load(cls, path: Path) -> "RunRecord":
+        """Read a record, from its file or its folder.
+
+        Raises:
+            BadRecord: it is missing, no record, or of another schema.
+        """
+        path = path / FILE if path.is_dir() else path
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadRecord(f"cannot read run record {path}: {error}") from None
+        if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+            found = values.get("schema") if isinstance(values, dict) else None
+            raise BadRecord(f"{path} is no run record of schema {SCHEMA} (its schema: {found})")
+        names = {item.name for item in fields(cls)}
+        try:
+            return cls(**{key: value for key, value in values.items() if key in names})
+        except TypeError as error:
+            raise BadRecord(f"{path} is no complete run record: {error}") from None
+
+
+def records(root: Path) -> Iterator[RunRecord]:
+    """Every record below `root`, by id; unfinished runs lie in hidden folders and are passed over.
+
+    Raises:
+        BadRecord: one of them cannot be read.
+    """
+    found = [path for path in root.rglob(FILE) if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    yield from sorted((RunRecord.load(path) for path in found), key=lambda record: record.id)

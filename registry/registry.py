@@ -1,0 +1,175 @@
+"""The registry: names to factories, nothing imported before it is asked for."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from registry.errors import RegistryError, UnknownName
+from registry.options import misfit
+from registry.sources import declarations
+from registry.spec import Spec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Component:
+    """What can be told of a registered name without building it.
+
+    `source` is the module that defines it; `origin` is where that came from:
+    "caption-zoo", a distribution, or the plug-in's file.
+    """
+
+    name: str
+    summary: str
+    source: str
+    origin: str
+
+
+class Registry(Mapping[str, Callable[..., T]]):
+    """A read-only mapping from names to factories of one kind of component.
+
+    A name is known when a module of the `home` package registers it, when an installed
+    distribution advertises it in the entry-point `group`, or once `register` was called.
+    The first two are imported on first use.
+
+    A factory's positional parameters are sizes, filled in by whoever builds it; its
+    keyword-only parameters are the component's own options, open to a `Spec`. One with
+    a static method ``variants()`` takes one of those names as its first positional
+    parameter, spelled ``name/variant``.
+    """
+
+    def __init__(self, kind: str, *, home: str, group: str) -> None:
+        self.kind, self.home, self.group = kind, home, group
+        self._factories: dict[str, Callable[..., T]] = {}
+
+    def register(self, name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        """Decorator: file a class or function under `name`.
+
+        Raises:
+            RegistryError: something else has that name.
+        """
+
+        def add(factory: Callable[..., T]) -> Callable[..., T]:
+            taken = self._factories.get(name)
+            if taken is not None and taken is not factory:
+                raise self._clash(name, _where(taken), _where(factory))
+            module, _, _ = _where(factory).rpartition(".")
+            if taken is None and (name in self._advertised or self._at_home.get(name, module) != module):
+                if not _is(self._advertised.get(name), factory):
+                    raise self._clash(name, self.origin(name), _where(factory))
+            self._factories[name] = factory
+            return factory
+
+        return add
+
+    def __getitem__(self, name: str) -> Callable[..., T]:
+        if name not in self._factories:
+            if name in self._at_home:
+                import_module(self._at_home[name])
+            elif name in self._advertised:
+                self._factories[name] = self._load(self._advertised[name])
+            else:
+                raise UnknownName(self.kind, name, self)
+        return self._factories[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self._factories, *self._at_home, *self._advertised}))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._factories or name in self._at_home or name in self._advertised
+
+    def check(self, spec: "str | Spec") -> Spec:
+        """Raise in a second what `build` would raise hours into a run.
+
+        Raises:
+            RegistryError: no such name, variant, option or value; says what there is.
+        """
+        spec = Spec.parse(spec)
+        factory = self[spec.name]
+        variants = getattr(factory, "variants", None)
+        if variants is None and spec.variant is not None:
+            raise RegistryError(f"{self.kind} {spec.name!r} has no variants: {spec} should be {spec.name}")
+        if variants is not None and spec.variant not in variants():
+            raise UnknownName(f"variant of {self.kind} {spec.name!r}:", spec.variant or "", variants())
+        accepted = self.options(spec.name)
+        for option, value in spec.options.items():
+            if option not in accepted:
+                raise UnknownName(f"option of {self.kind} {spec.name!r}:", option, accepted)
+            if wanted := misfit(value, accepted[option].annotation):
+                raise RegistryError(f"{self.kind} {spec.name!r}: {option}={value!r} should be {wanted}")
+        return spec
+
+    def build(self, spec: "str | Spec", *sizes: Any) -> T:
+        """Build what `spec` names, passing its variant and `sizes` by position."""
+        spec = self.check(spec)
+        variant = (spec.variant,) if spec.variant else ()
+        return self[spec.name](*variant, *sizes, **spec.options)
+
+    def options(self, name: str) -> Mapping[str, inspect.Parameter]:
+        """The keyword-only parameters of `name`: its options, their types and defaults."""
+        parameters = inspect.signature(self[name], eval_str=True).parameters
+        return {key: value for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
+
+    def components(self) -> list[Component]:
+        """Everything known, by name; what is not imported yet is read off its source."""
+        found = {item.name: Component(item.name, item.summary, item.module, "caption-zoo") for item in self._declared}
+        for name, point in self._advertised.items():
+            found[name] = Component(name, f"plug-in {point.value}", point.module, self.origin(name))
+        for name, factory in self._factories.items():
+            summary = (inspect.getdoc(factory) or "").partition("\n")[0]
+            found[name] = Component(name, summary, factory.__module__, self.origin(name))
+        return [found[name] for name in sorted(found)]
+
+    def origin(self, name: str) -> str:
+        """Where `name` comes from: "caption-zoo", a distribution, or a plug-in's file."""
+        if name in self._at_home:
+            return "caption-zoo"
+        if name in self._advertised:
+            point = self._advertised[name]
+            return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        return str(inspect.getsourcefile(self[name]) or self[name].__module__)
+
+    def _load(self, point: EntryPoint) -> Callable[..., T]:
+        try:
+            factory: Callable[..., T] = point.load()
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise RegistryError(f"{self.kind} {point.name!r} of plug-in {point.value} could not be loaded: {why}") from error
+        return factory
+
+    def _clash(self, name: str, taken: str, wants: str) -> RegistryError:
+        return RegistryError(f"{self.kind} {name!r} is already {taken}: {wants} needs another name")
+
+    @cached_property
+    def _declared(self) -> list[Any]:
+        return declarations(self.home)
+
+    @cached_property
+    def _at_home(self) -> dict[str, str]:
+        return {item.name: item.module for item in self._declared}
+
+    @cached_property
+    def _advertised(self) -> dict[str, EntryPoint]:
+        found: dict[str, EntryPoint] = {}
+        for point in entry_points(group=self.group):
+            taken = self._at_home.get(point.name) or (found[point.name].value if point.name in found else None)
+            if taken and taken != point.value:
+                raise self._clash(point.name, taken, f"plug-in {point.value}")
+            found[point.name] = point
+        return found
+
+
+def _where(factory: Callable[..., Any]) -> str:
+    return f"{factory.__module__}.{factory.__qualname__}"
+
+
+def _is(point: EntryPoint | None, factory: Callable[..., Any]) -> bool:
+    return point is not None and point.value.replace(":", ".") == _where(factory)

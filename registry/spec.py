@@ -1,0 +1,75 @@
+"""A component, written down: ``name``, ``name/variant``, ``name(option=value)``.
+
+The same text is a config value, a command-line argument, a field of a run record and
+a leaderboard cell, so ``Spec.parse(str(spec)) == spec`` always holds. Values are
+Python literals; reading one never imports or calls anything.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_GRAMMAR = "expected name, name/variant or name(option=value, ...)"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A registered name, the variant of it that is meant, and its options."""
+
+    name: str
+    variant: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: "str | Mapping[str, Any] | Spec") -> "Spec":
+        """Read ``timm/resnet50(pretrained=False)`` or ``{name: timm/resnet50, pretrained: false}``.
+
+        Raises:
+            ValueError: it is neither; the message quotes it.
+        """
+        if isinstance(value, Spec):
+            return value
+        if isinstance(value, Mapping):
+            return cls._of_mapping(value)
+        if not isinstance(value, str):
+            raise ValueError(f"cannot read component {value!r}: {_GRAMMAR}")
+        head, paren, tail = value.strip().partition("(")
+        name, _, variant = head.strip().partition("/")
+        try:
+            options = _keywords(f"f({tail}" if paren else "f()")
+            if not name.isidentifier() or variant != "".join(variant.split()) or head.endswith("/"):
+                raise ValueError(_GRAMMAR)
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            reason = _GRAMMAR if isinstance(error, SyntaxError) else error
+            raise ValueError(f"cannot read component {value!r}: {reason}") from None
+        return cls(name, variant or None, options)
+
+    @classmethod
+    def _of_mapping(cls, value: Mapping[str, Any]) -> "Spec":
+        options = dict(value)
+        name = options.pop("name", None)
+        if not isinstance(name, str) or not all(isinstance(key, str) for key in options):
+            raise ValueError(f"cannot read component {dict(value)!r}: expected {{name: ..., option: value, ...}}")
+        head = cls.parse(name)
+        return cls(head.name, head.variant, {**head.options, **options})
+
+    def __str__(self) -> str:
+        head = f"{self.name}/{self.variant}" if self.variant else self.name
+        options = ", ".join(f"{key}={value!r}" for key, value in sorted(self.options.items()))
+        return f"{head}({options})" if options else head
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def _keywords(call: str) -> dict[str, Any]:
+    node = ast.parse(call, mode="eval").body
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        raise ValueError(_GRAMMAR)
+    if node.args or any(keyword.arg is None for keyword in node.keywords):
+        raise ValueError("options are given by name")
+    try:
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+    except ValueError:
+        raise ValueError("option values are numbers, strings, booleans, None, or lists and tuples of them") from None
