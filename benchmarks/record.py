@@ -71,7 +71,7 @@ class RunRecord:
 
     def save(self, folder: Path) -> None:
         """Write `record.json` into `folder` and force it to disk."""
-        with open(folder / FILE, "w", encoding="utf-8") as file:
+        with (folder / FILE).open("w", encoding="utf-8") as file:
             json.dump(asdict(self), file, indent=1, sort_keys=True, ensure_ascii=False)
             file.write("\n")
             file.flush()
@@ -105,5 +105,7 @@ def records(root: Path) -> Iterator[RunRecord]:
     Raises:
         BadRecord: one of them cannot be read.
     """
-    found = [path for path in root.rglob(FILE) if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    found = [
+        path for path in root.rglob(FILE) if not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]
     yield from sorted((RunRecord.load(path) for path in found), key=lambda record: record.id)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, TypeVar
 
 from registry.errors import RegistryError, UnknownName
 from registry.options import misfit
-from registry.sources import declarations
+from registry.sources import Declaration, declarations
 from registry.spec import Spec
 
 T = TypeVar("T")
@@ -55,26 +56,27 @@ class Registry(Mapping[str, Callable[..., T]]):
         """
 
         def add(factory: Callable[..., T]) -> Callable[..., T]:
-            taken = self._factories.get(name)
-            if taken is not None and taken is not factory:
-                raise self._clash(name, _where(taken), _where(factory))
-            module, _, _ = _where(factory).rpartition(".")
-            if taken is None and (name in self._advertised or self._at_home.get(name, module) != module):
-                if not _is(self._advertised.get(name), factory):
-                    raise self._clash(name, self.origin(name), _where(factory))
+            if rival := self._rival(name, factory):
+                raise self._clash(name, rival, _where(factory))
             self._factories[name] = factory
             return factory
 
         return add
 
     def __getitem__(self, name: str) -> Callable[..., T]:
-        if name not in self._factories:
-            if name in self._at_home:
-                import_module(self._at_home[name])
-            elif name in self._advertised:
-                self._factories[name] = self._load(self._advertised[name])
-            else:
-                raise UnknownName(self.kind, name, self)
+        if name in self._factories:
+            return self._factories[name]
+        if name not in self:
+            raise UnknownName(self.kind, name, self)
+        points = self._advertised.get(name, [])
+        owners = [self._at_home[name]] if name in self._at_home else []
+        owners += [point.value for point in points]
+        if len(owners) > 1:
+            raise self._clash(name, owners[0], f"plug-in {owners[1]}")
+        if points:
+            self._factories[name] = self._load(points[0])
+        else:
+            import_module(self._at_home[name])
         return self._factories[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -120,9 +122,11 @@ class Registry(Mapping[str, Callable[..., T]]):
 
     def components(self) -> list[Component]:
         """Everything known, by name; what is not imported yet is read off its source."""
-        found = {item.name: Component(item.name, item.summary, item.module, "caption-zoo") for item in self._declared}
-        for name, point in self._advertised.items():
-            found[name] = Component(name, f"plug-in {point.value}", point.module, self.origin(name))
+        found = {
+            name: Component(name, f"plug-in {points[0].value}", points[0].module, self.origin(name))
+            for name, points in self._advertised.items()
+        }
+        found |= {item.name: Component(item.name, item.summary, item.module, "caption-zoo") for item in self._declared}
         for name, factory in self._factories.items():
             summary = (inspect.getdoc(factory) or "").partition("\n")[0]
             found[name] = Component(name, summary, factory.__module__, self.origin(name))
@@ -133,23 +137,35 @@ class Registry(Mapping[str, Callable[..., T]]):
         if name in self._at_home:
             return "caption-zoo"
         if name in self._advertised:
-            point = self._advertised[name]
+            point = self._advertised[name][0]
             return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-        return str(inspect.getsourcefile(self[name]) or self[name].__module__)
+        return Path(inspect.getsourcefile(self[name]) or self[name].__module__).name
 
     def _load(self, point: EntryPoint) -> Callable[..., T]:
         try:
             factory: Callable[..., T] = point.load()
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
-            raise RegistryError(f"{self.kind} {point.name!r} of plug-in {point.value} could not be loaded: {why}") from error
+            raise RegistryError(
+                f"{self.kind} {point.name!r} of plug-in {point.value} could not be loaded: {why}"
+            ) from error
         return factory
+
+    def _rival(self, name: str, factory: Callable[..., T]) -> str | None:
+        """Who else has `name`, if anybody."""
+        if name in self._factories:
+            return None if self._factories[name] is factory else _where(self._factories[name])
+        if name in self._at_home:
+            return None if self._at_home[name] == factory.__module__ else self._at_home[name]
+        values = [point.value for point in self._advertised.get(name, [])]
+        advertised = {value.replace(":", ".") for value in values}
+        return values[0] if values and _where(factory) not in advertised else None
 
     def _clash(self, name: str, taken: str, wants: str) -> RegistryError:
         return RegistryError(f"{self.kind} {name!r} is already {taken}: {wants} needs another name")
 
     @cached_property
-    def _declared(self) -> list[Any]:
+    def _declared(self) -> list[Declaration]:
         return declarations(self.home)
 
     @cached_property
@@ -157,19 +173,12 @@ class Registry(Mapping[str, Callable[..., T]]):
         return {item.name: item.module for item in self._declared}
 
     @cached_property
-    def _advertised(self) -> dict[str, EntryPoint]:
-        found: dict[str, EntryPoint] = {}
+    def _advertised(self) -> dict[str, list[EntryPoint]]:
+        found: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=self.group):
-            taken = self._at_home.get(point.name) or (found[point.name].value if point.name in found else None)
-            if taken and taken != point.value:
-                raise self._clash(point.name, taken, f"plug-in {point.value}")
-            found[point.name] = point
+            found.setdefault(point.name, []).append(point)
         return found
 
 
 def _where(factory: Callable[..., Any]) -> str:
     return f"{factory.__module__}.{factory.__qualname__}"
-
-
-def _is(point: EntryPoint | None, factory: Callable[..., Any]) -> bool:
-    return point is not None and point.value.replace(":", ".") == _where(factory)

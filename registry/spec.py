@@ -7,19 +7,20 @@ Python literals; reading one never imports or calls anything.
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 _GRAMMAR = "expected name, name/variant or name(option=value, ...)"
 
 
-@dataclass(frozen=True)
 class Spec:
-    """A registered name, the variant of it that is meant, and its options."""
+    """A registered name, the variant of it that is meant, and its options; treat it as a value.
 
-    name: str
-    variant: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    No dataclass, since parsers of configs would then look for its fields and not its spelling.
+    """
+
+    def __init__(self, name: str, variant: str | None = None, options: Mapping[str, Any] | None = None) -> None:
+        self.name, self.variant, self.options = name, variant, MappingProxyType(dict(options or {}))
 
     @classmethod
     def parse(cls, value: "str | Mapping[str, Any] | Spec") -> "Spec":
@@ -59,8 +60,17 @@ class Spec:
         options = ", ".join(f"{key}={value!r}" for key, value in sorted(self.options.items()))
         return f"{head}({options})" if options else head
 
+    def __repr__(self) -> str:
+        return f"Spec({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and str(self) == str(other)
+
     def __hash__(self) -> int:
         return hash(str(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Spec, (self.name, self.variant, dict(self.options))
 
 
 def _keywords(call: str) -> dict[str, Any]:

@@ -46,8 +46,11 @@ class Dataset(ABC):
 
     `split` names what is judged, as published ("val2017"); `synthetic` marks drawn
     images; `mirrorable` says whether a mirrored image keeps its captions; `fingerprint`
-    changes when an image id or a caption does.
+    changes when an image id or a caption does; `location` names the options that say where
+    the data lie and not what they are, which no record repeats.
     """
+
+    location: tuple[str, ...] = ()
 
     name: str
     split: str

@@ -1,0 +1,177 @@
+"""An experiment as data: what is trained, how, and how it is judged."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import Any, Literal
+
+from registry import Spec
+
+PROTOCOL = 1  # what a number means; raise it when the same request would give another one
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every combination of these is one cell, run once per seed.
+
+    Args:
+        backbone: Specs of backbones.
+        attention: Specs of attentions.
+        decoder: Specs of decoders.
+        seeds: each decides the first weights and the order of the images.
+    """
+
+    backbone: tuple[Spec, ...]
+    attention: tuple[Spec, ...]
+    decoder: tuple[Spec, ...] = (Spec("lstm"),)
+    seeds: tuple[int, ...] = (0,)
+
+    def __iter__(self) -> Iterator[tuple[Spec, Spec, Spec, int]]:
+        """Backbone by backbone, so that each one's features are in use together."""
+        return iter(dict.fromkeys(product(self.backbone, self.attention, self.decoder, self.seeds)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How every cell is trained, alike.
+
+    Args:
+        epochs: times that every training image is seen; the best one on the validation images is kept.
+        decay_epochs: the learning rate falls in a line to 0 over so many, whether or not they are all run; 0 keeps it.
+        batch_size: images per step.
+        captions_per_image: captions of each image per step.
+        learning_rate: of AdamW, at its highest.
+        backbone_learning_rate: the same for a trainable backbone.
+        warmup_steps: steps in which the learning rate rises in a line.
+        weight_decay: of AdamW.
+        clip_norm: longest gradient, as a Euclidean norm; 0 does not clip.
+        label_smoothing: share of each target that is spread over all words.
+        average: decay per step of the moving average of the weights, which is what is kept; 0 keeps the weights.
+        mirror: whether half of the images are mirrored, where the data set allows it.
+        min_count: a word is known when the training captions use it so often.
+        max_words: captions are cut after so many words.
+        precision: "bfloat16" computes in it where that is safe, and keeps float32 weights.
+    """
+
+    epochs: int = 8
+    decay_epochs: int = 16
+    batch_size: int = 16
+    captions_per_image: int = 5
+    learning_rate: float = 3e-3
+    backbone_learning_rate: float = 1e-4
+    warmup_steps: int = 200
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    average: float = 0.998
+    mirror: bool = True
+    min_count: int = 5
+    max_words: int = 16
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words")
+        if self.decay_epochs and self.decay_epochs < self.epochs:
+            raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
+        if not 0 <= self.average < 1 or not 0 <= self.label_smoothing < 1:
+            raise ValueError("average and label_smoothing lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How captions are written when they are judged.
+
+    Args:
+        beams: width of the beam search; 1 is greedy.
+        max_length: most words of a caption.
+        length_power: a caption's log-likelihood is divided by its length to this power.
+    """
+
+    beams: int = 5
+    max_length: int = 20
+    length_power: float = 0.7
+
+    def __post_init__(self) -> None:
+        _positive(self, "beams", "max_length")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One question: a matrix of models, on one data set, under one protocol.
+
+    Args:
+        dataset: Spec of the data set.
+        matrix: which models.
+        name: what the experiment is called in its records.
+        metrics: Specs of the metrics.
+        training: how every model is trained.
+        decoding: how every model writes its captions.
+    """
+
+    dataset: Spec
+    matrix: Matrix
+    name: str = "experiment"
+    metrics: tuple[Spec, ...] = (Spec("bleu"), Spec("meteor"), Spec("rouge"), Spec("cider"))
+    training: Training = field(default_factory=Training)
+    decoding: Decoding = field(default_factory=Decoding)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: which model, on what, with which seed.
+
+    `origins` says for each part where it came from; `sources` holds the hash of the file
+    of each part that a plug-in brought, so that an edited plug-in is another run.
+    """
+
+    experiment: str
+    dataset: Spec
+    fingerprint: str
+    backbone: Spec
+    attention: Spec
+    decoder: Spec
+    seed: int
+    metrics: tuple[Spec, ...]
+    training: Training
+    decoding: Decoding
+    origins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The spelling of each part, by kind."""
+        return {kind: str(getattr(self, kind)) for kind in ("backbone", "attention", "decoder")}
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """All that decides the outcome, as JSON."""
+        return {
+            "protocol": PROTOCOL,
+            "dataset": str(self.dataset),
+            "fingerprint": self.fingerprint,
+            **self.parts,
+            "seed": self.seed,
+            "metrics": [str(metric) for metric in self.metrics],
+            "training": asdict(self.training),
+            "decoding": asdict(self.decoding),
+            "sources": dict(self.sources),
+        }
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits that change if and only if the request does."""
+        return hashlib.sha256(json.dumps(self.request, sort_keys=True).encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        return " + ".join(self.parts.values()) + f", seed {self.seed}"
+
+
+def _positive(settings: Any, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name}={getattr(settings, name)} should be at least 1")

@@ -1,0 +1,127 @@
+"""Three sentences on a table, computed: best captions, best trade, what mattered."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from benchmarks.leaderboard.columns import BEAM, CIDER
+from benchmarks.leaderboard.rows import PARTS, Row, Table
+from benchmarks.leaderboard.text import hundred, span, speed
+
+FLOOR = "mean"  # the attention that looks everywhere alike
+_COMPLETE = 0.8  # with fewer of all combinations, parts cannot be told apart
+_FASTER = 1.05  # a lesser gain is within what a clock repeats
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question, its answer, and what that rests on; a Row in the text stands for its name."""
+
+    question: str
+    answer: str
+    text: tuple[str | Row, ...]
+
+
+def findings(table: Table) -> list[Finding]:
+    """What a reader wants to know first; nothing where no captions were scored."""
+    cider = {row: score for row in table.rows if (score := CIDER.read(row)) is not None}
+    return [_best(table, cider), _trade(table, cider), _mattered(table, cider)] if cider else []
+
+
+def tied(table: Table) -> list[Row]:
+    """The rows that cannot be told from the first."""
+    places = zip(table.rows, table.ranking.standings, strict=True)
+    return [row for row, standing in places if standing and standing.first == 1]
+
+
+def _best(table: Table, cider: dict[Row, float]) -> Finding:
+    leader, first, standing = next(iter(cider)), tied(table), table.ranking.standings[0]
+    interval = f" ({span(standing.low, standing.high)} on other images)" if standing else ""
+    lead = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
+    if len(cider) == 1:
+        answer, text = f"{CIDER.text(leader)} CIDEr", (leader, f" is the only entry so far{interval}.")
+    elif table.ranking.resolution is None:
+        answer, text = "One entry leads", (*lead, " Which gaps are real is not known: scores per image are missing.")
+    else:
+        others = len(cider) - 1
+        clear = f"One entry is clear of the other {others}" if others > 1 else "One entry is clear of the other"
+        number = "Both" if len(first) == len(cider) == 2 else "All" if len(first) == len(cider) else f"{len(first)} of"
+        size = "" if number == "Both" else f" {len(cider)}"
+        answer = clear if len(first) == 1 else f"{number}{size} entries tie for first"
+        text = (*lead, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.")
+    return Finding("Best captions", answer, text)
+
+
+def _trade(table: Table, cider: dict[Row, float]) -> Finding:
+    question, leader = "Best trade", next(iter(cider))
+    rates = {row: rate for row in cider if (rate := BEAM.read(row)) is not None}
+    if leader not in rates:
+        return Finding(question, "Not known", ("The speed of ", leader, " with beam search was not measured."))
+    own = f"captions {speed(rates[leader])} images a second with beam search"
+    if len(cider) == 1:
+        return Finding(question, f"{speed(rates[leader])} images a second", (leader, f" {own}."))
+    rival = max((row for row in tied(table) or [leader] if row in rates), key=rates.__getitem__)
+    gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
+    if gain >= _FASTER:
+        speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
+        gap = f" Its mean is {less} CIDEr lower, a gap that cannot be told apart here."
+        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap))
+    faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
+    if not faster:
+        return Finding(question, "The best is also the fastest", (leader, f" {own}; nothing here is faster."))
+    gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
+    price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
+    return Finding(question, "Nothing as good is faster", (leader, f" {own}. ", faster[0], price))
+
+
+def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
+    question, leader, last = "What mattered", next(iter(cider)), min(cider, key=cider.__getitem__)
+    varying = [part for part in PARTS if len(table.axes[part]) > 1]
+    range_ = f"{hundred(cider[leader] - cider[last])} CIDEr from best to worst"
+    floor = _floor(table, cider)
+    if len(cider) == 1 or not varying:
+        return Finding(question, "Nothing to compare yet", ("It takes two entries that differ in a part.",))
+    if len(varying) == 1:
+        text = floor or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
+        return Finding(question, f"{varying[0].capitalize()}: {range_}", text)
+    if len(cider) < _COMPLETE * math.prod(len(table.axes[part]) for part in varying):
+        lack = (leader, " does best, ", last, " worst; too few combinations were run to say which part did it. ")
+        return Finding(question, range_, (*lack, *floor))
+    (part, share), *others = sorted(_shares(table, cider).items(), key=lambda item: (-item[1], item[0]))
+    rest = ", ".join(f"{name} {100 * value:.0f} %" for name, value in others)
+    answer = f"{part.capitalize()} explains {100 * share:.0f} % of the spread"
+    return Finding(question, answer, (f"Each part by itself: {rest}; the rest is interplay and noise. ", *floor))
+
+
+def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
+    """Of the variance between entries, the share that each varying part explains by itself."""
+    middle = fmean(cider.values())
+    total = sum((score - middle) ** 2 for score in cider.values()) or 1.0
+    shares = {}
+    for axis, part in enumerate(PARTS):
+        groups = [[cider[row] for row in cider if row.parts[axis] == value] for value in table.axes[part]]
+        if len(groups) > 1:
+            shares[part] = sum(len(group) * (fmean(group) - middle) ** 2 for group in groups if group) / total
+    return shares
+
+
+def _floor(table: Table, cider: dict[Row, float]) -> tuple[str | Row, ...]:
+    """How far the leader is above the same model with the attention that cannot look."""
+    leader = next(iter(cider))
+    twin = _twin(leader, list(cider))
+    if twin is None:
+        return ()
+    gap = cider[leader] - cider[twin]
+    margin = table.ranking.margin(table.rows.index(leader), table.rows.index(twin))
+    sure = "" if margin is None else f" ± {hundred(margin)}"
+    floor = f" scores {hundred(gap)}{sure} above the same model with {FLOOR}, the attention that looks everywhere alike."
+    return (leader, floor)
+
+
+def _twin(leader: Row, rows: Sequence[Row]) -> Row | None:
+    def rest(row: Row) -> tuple[str, ...]:
+        return row.parts[0], row.parts[2], row.weights
+
+    floors = [row for row in rows if row.parts[1].partition("(")[0] == FLOOR and rest(row) == rest(leader)]
+    return floors[0] if floors and leader not in floors else None

@@ -1,0 +1,58 @@
+"""A row's CIDEr drawn on the scale of its table: seeds, mean and two intervals."""
+
+from benchmarks.leaderboard.columns import CIDER
+from benchmarks.leaderboard.rows import Row, Table
+from benchmarks.leaderboard.scales import Axis, linear
+
+WIDTH = 130
+LEGEND = (
+    '<svg class="glyph key" viewBox="0 0 44 18" aria-hidden="true"><rect class="far" x="1" y="8" width="42" height="2"/>'
+    '<rect class="near" x="12" y="5" width="20" height="8" rx="2"/><rect class="mean" x="21" y="2" width="2.5" height="14"/>'
+    "</svg>"
+)
+
+
+def scale(table: Table) -> Axis | None:
+    """One scale for all rows, None where no captions were scored."""
+    ends = [score for row in table.rows if (score := CIDER.read(row)) is not None]
+    for standing in filter(None, table.ranking.standings):
+        ends += [standing.low, standing.high, standing.near_low, standing.near_high]
+    if not ends:
+        return None
+    room = 0.02 * (max(ends) - min(ends)) or 0.05
+    return linear(min(ends) - room, max(ends) + room, 3, WIDTH - 3)
+
+
+def axis(across: Axis) -> str:
+    """The scale, for the head of the column; every other mark has its number."""
+    marks = "".join(
+        f'<rect x="{across.place(tick) - 0.5:.1f}" y="14" width="1" height="4"/>'
+        + ("" if index % 2 else f'<text x="{across.place(tick):.1f}" y="10">{round(100 * tick, 6):g}</text>')
+        for index, tick in enumerate(across.ticks)
+    )
+    return f'<svg class="glyph scale" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{marks}</svg>'
+
+
+def glyph(table: Table, row: Row, across: Axis) -> str:
+    """The drawing for `row`; the same figures stand beside it as text."""
+    score = CIDER.read(row)
+    if score is None:
+        return ""
+    standing = table.ranking.standings[table.rows.index(row)]
+    bars = ""
+    if standing:
+        bars = _bar("far", across, standing.low, standing.high, 8, 2)
+        if len(table.rows) > 1:
+            bars += _bar("near", across, standing.near_low, standing.near_high, 5, 8)
+    seeds = [across.place(value) for value in row.seed_scores()] if len(row.runs) > 1 else []
+    bars += "".join(f'<rect class="seed" x="{x - 0.6:.1f}" y="15" width="1.2" height="3"/>' for x in seeds)
+    bars += f'<rect class="mean" x="{across.place(score) - 1.25:.1f}" y="2" width="2.5" height="{12 if seeds else 14}"/>'
+    return f'<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{bars}</svg>'
+
+
+def _bar(kind: str, across: Axis, low: float, high: float, top: float, height: float) -> str:
+    start, end = across.place(low), across.place(high)
+    return (
+        f'<rect class="{kind}" x="{start:.1f}" y="{top}" width="{max(end - start, 1):.1f}" height="{height}" '
+        f'rx="{1 if height < 4 else 2}"/>'
+    )

@@ -1,0 +1,67 @@
+"""The leaderboard as Markdown, for a README or a pull request."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from benchmarks.leaderboard import wording
+from benchmarks.leaderboard.columns import CIDER, Column, columns
+from benchmarks.leaderboard.rows import PARTS, Row, Summary, Table
+from benchmarks.leaderboard.text import clean, counted, span
+from benchmarks.record import RunRecord
+
+
+def markdown(summary: Summary) -> str:
+    """Every table with what it is on above it, then the runs that failed."""
+    blocks = ["# Leaderboard", *("\n".join(_table(table)) for table in summary.tables)]
+    if not summary.tables:
+        blocks.append("No finished runs yet.")
+    if summary.failed:
+        blocks.append(f"## {counted(len(summary.failed), 'run')} failed")
+        blocks.append("\n".join(_failure(record) for record in summary.failed))
+    blocks.append(f"Made from {counted(summary.records, 'record')}, sha256 `{summary.digest}`.")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(table: Table) -> Iterable[str]:
+    shown = [column for column in columns(table) if column.main]
+    yield from (f"## {_code(wording.headline(table))}", "")
+    if table.synthetic:
+        yield from (f"**{wording.DRAWN}**", "")
+    yield f"- {wording.extent(table)}; fingerprint of the data set {_code(table.fingerprint)}"
+    yield from (f"- Protocol, {_plain(name)}: {_code(value)}" for name, value in wording.protocol(table))
+    yield f"- Scorer {_code(table.signature)}; scores × 100, with 95 % intervals"  # noqa: RUF001
+    yield f"- Speeds on {_code(wording.environment(table.place))}"
+    yield from (f"- {wording.noise(table)}", "")
+    yield _line(["Rank", *map(str.capitalize, PARTS), *(_plain(column.label) for column in shown), "Seeds"])
+    yield _line(["--:", *[":--"] * len(PARTS), *["--:"] * (len(shown) + 1)])
+    yield from (_line(_cells(table, row, shown)) for row in table.rows)
+
+
+def _cells(table: Table, row: Row, shown: Sequence[Column]) -> list[str]:
+    standing = table.ranking.standings[table.rows.index(row)]
+    interval = f" ({span(standing.low, standing.high)})" if standing else ""
+    values = [column.text(row) + (interval if column is CIDER else "") for column in shown]
+    first, *others = (_code(part) for part in row.parts)
+    marks = "".join(f" **{_code(mark)}**" for mark in wording.marks(row))
+    return [wording.rank(table, row), first + marks, *others, *values, str(len(row.runs))]
+
+
+def _failure(record: RunRecord) -> str:
+    parts = " + ".join(_code(record.parts.get(part, "")) for part in PARTS)
+    return f"- {parts}, seed {record.seed}, on {_code(record.dataset)}: {_code(wording.reason(record))}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def _plain(name: str) -> str:
+    return name if re.fullmatch(r"[\w %,/.-]+", name) else _code(name)
+
+
+def _code(value: object) -> str:
+    """`value` as a code span: in there nothing is a link, a mention, HTML or emphasis."""
+    text = clean(value) or "-"
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"

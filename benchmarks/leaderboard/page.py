@@ -1,0 +1,123 @@
+"""The page: one HTML file that asks nobody for anything."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks.leaderboard import wording
+from benchmarks.leaderboard.board import board
+from benchmarks.leaderboard.columns import COSTS, SCORES
+from benchmarks.leaderboard.glyph import LEGEND
+from benchmarks.leaderboard.rows import PARTS, Summary
+from benchmarks.leaderboard.text import breakable, clean, counted, html
+from benchmarks.record import RunRecord
+
+_LOGO = (
+    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><path d="M6 3h20a4 4 0 0 1 4 4v13a4 4 0 0 1-4 4H16l-8 6v-6H6'
+    'a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z"/><path class="words" d="M8 10h16v2.6H8zM8 15.4h10V18H8z"/></svg>'
+)
+_READING = (
+    (
+        "Entry",
+        "One backbone, one attention and one decoder in the same template. What differs between entries comes first.",
+    ),
+    (
+        "Rank",
+        "At best right behind the entries that are clearly better, at worst right before those that are clearly worse. "
+        "Clear is what a paired bootstrap over the test images finds with 95 % confidence for all pairs of the table at "
+        "once (max-t). Tied for first: nothing is clearly better, which does not mean equal.",
+    ),
+    (
+        "Intervals",
+        "95 %. Thin: where the score would fall on other images of the kind. Thick: what the entries share, such as hard "
+        "images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
+    ),
+    ("Speed", "Medians on one machine: comparable within a table, never between tables."),
+    ("Random weights", "The backbone never learnt anything: such a row tries the works, and says nothing of the backbone."),
+)
+
+
+def page(summary: Summary) -> str:
+    """`summary` as a whole HTML document."""
+    style, script = _file("page.css") + _file("table.css"), _file("page.js")
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+    )
+    body = "\n".join([_boards(summary) if summary.tables else _EMPTY, _failed(summary.failed), _reading()])
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>caption-zoo leaderboard</title>\n<style>{style}</style>\n</head>\n<body>\n{_header(summary)}\n"
+        f'<main id="main">\n{body}\n</main>\n<script>{script}</script>\n</body>\n</html>\n'
+    )
+
+
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _header(summary: Summary) -> str:
+    done = summary.records - len(summary.failed)
+    failed = f" · {len(summary.failed)} failed" if summary.failed else ""
+    last = f" · last run {html(summary.finished[:10])}" if summary.finished else ""
+    return (
+        f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{_LOGO}<div><h1>caption-zoo</h1>'
+        "<p>Image captioning, part by part: backbone + attention + decoder in one template</p></div>"
+        '<button type="button" class="js" id="theme">Theme: auto</button></header>\n'
+        f'<p class="source">{counted(done, "finished run")}{failed}{last} · records sha256 '
+        f"<code>{summary.digest[:12]}</code> · "
+        '<a href="leaderboard.csv" download>CSV</a> · <a href="leaderboard.md" download>Markdown</a></p>'
+    )
+
+
+_EMPTY = (
+    '<section class="empty"><h2>No finished runs yet</h2><p>Every finished run adds a row here. Two commands make some, '
+    "on drawn scenes, without a download or a graphics card:</p><pre>caption-zoo run configs/quickstart.yaml\n"
+    "caption-zoo leaderboard runs</pre></section>"
+)
+
+
+def _boards(summary: Summary) -> str:
+    names = {table: f"t{place}" for place, table in enumerate(summary.tables, start=1)}
+    links = "".join(
+        f'<li><a href="#{name}"><bdi>{breakable(wording.headline(table))}</bdi></a> '
+        f"<span>{html(wording.environment(table.place))}</span></li>"
+        for table, name in names.items()
+    )
+    tables = f'<nav aria-label="Tables"><ul>{links}</ul></nav>\n' if len(names) > 1 else ""
+    return tables + "\n".join(board(table, name) for table, name in names.items())
+
+
+def _failed(failed: Sequence[RunRecord]) -> str:
+    if not failed:
+        return ""
+    items = "\n".join(_failure(record) for record in failed)
+    return f'<section id="failed"><h2>{counted(len(failed), "run")} failed</h2><ul>\n{items}\n</ul></section>'
+
+
+def _failure(record: RunRecord) -> str:
+    parts = " + ".join(f"<bdi>{breakable(record.parts.get(part, ''))}</bdi>" for part in PARTS)
+    where = wording.environment(record.environment)
+    return (
+        f"<li><b>{parts}</b>, seed {html(record.seed)} <span>on <bdi>{breakable(record.dataset)}</bdi>, {html(where)}</span>"
+        f"<code>{html(wording.reason(record))}</code></li>"
+    )
+
+
+def _reading() -> str:
+    measured = [(column.label, f"{column.meaning}.") for column in (*SCORES, *COSTS) if column.meaning]
+    return (
+        f'<section id="reading"><h2>How to read this</h2><dl>{"".join(_defined(_READING))}'
+        f"{''.join(_defined(measured))}</dl></section>"
+    )
+
+
+def _defined(terms: Iterable[tuple[str, str]]) -> Iterable[str]:
+    return (f"<div><dt>{html(term)}</dt><dd>{html(said)}</dd></div>" for term, said in terms)

@@ -1,0 +1,137 @@
+"""CIDEr against captioning speed, as SVG: no script, no style but classes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchmarks.leaderboard.columns import BEAM, CIDER
+from benchmarks.leaderboard.labels import Label, place
+from benchmarks.leaderboard.rows import PARTS, Row, Table
+from benchmarks.leaderboard.scales import Axis, linear, spread
+from benchmarks.leaderboard.text import html
+
+WIDTH, HEIGHT = 560, 330
+_LEFT, _RIGHT, _TOP, _FLOOR = 40, WIDTH - 10, 22, HEIGHT - 42
+_NAMED = 8  # with more entries than this, only those on the front are named
+_SHAPES = (
+    "M0-5.2A5.2 5.2 0 1 1 0 5.2A5.2 5.2 0 1 1 0-5.2z",  # a circle
+    "M-4.6-4.6H4.6V4.6H-4.6z",  # a square
+    "M0-6.6L6.6 0L0 6.6L-6.6 0z",  # a diamond
+    "M0-6L6 5H-6z",  # a triangle
+    "M0 6L6-5H-6z",  # one upside down
+    "M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2z",  # a cross
+)
+
+
+def plot(table: Table, anchors: Mapping[Row, str]) -> str:
+    """The figure, or nothing where fewer than two entries have both; its dots link to `anchors`."""
+    points = {row: (x, y) for row in table.rows if (x := BEAM.read(row)) and (y := CIDER.read(row)) is not None}
+    if len(points) < 2:
+        return ""
+    across, up = spread([x for x, _ in points.values()], _LEFT + 14, _RIGHT), _up(table, points)
+    dots = {row: (across.place(x), up.place(y)) for row, (x, y) in points.items()}
+    front = pareto(points)
+    named = front if len(points) > _NAMED else [*front, *(row for row in points if row not in front)]
+    names = {row: _label(table, row) for row in points}
+    labels = place(names, dots, named, (_LEFT, 0, _RIGHT, _FLOOR))
+    marks = "".join(
+        _mark(table, row, dots[row], up, anchors[row], "dot best" if row in front else "dot", labels.get(row))
+        for row in reversed(points)
+    )
+    return (
+        '<figure class="plot"><figcaption><b>Speed against quality.</b> Up and right is better; '
+        "the line joins what nothing beats on both.</figcaption>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="CIDEr against images per second: '
+        f'the same figures as in the table">{_grid(across, up)}{_line(dots[row] for row in front)}{marks}</svg>'
+        f"{_legend(table)}</figure>"
+    )
+
+
+def pareto(points: Mapping[Row, tuple[float, float]]) -> list[Row]:
+    """The rows that none beats on both figures, the fastest first."""
+    front: list[Row] = []
+    for row in sorted(points, key=lambda row: (-points[row][0], -points[row][1])):
+        if not front or points[row][1] > points[front[-1]][1]:
+            front.append(row)
+    return front
+
+
+def _coloured(table: Table) -> str:
+    """The part that colours and shapes tell apart: the varying one of few values that recur; or none."""
+    counts = {part: len(table.axes[part]) for part in PARTS}
+    fit = [part for part in PARTS if 1 < counts[part] <= len(_SHAPES) and counts[part] < len(table.rows)]
+    return max(fit, key=counts.__getitem__, default="")
+
+
+def _label(table: Table, row: Row) -> str:
+    """The name of `row`, less what its colour tells."""
+    coloured = _coloured(table)
+    named = [part for part in table.varying if part != coloured] or table.varying
+    return " + ".join(table.short(part, row.parts[PARTS.index(part)]) for part in named)
+
+
+def _kind(table: Table, row: Row) -> int:
+    part = _coloured(table)
+    return table.axes[part].index(row.parts[PARTS.index(part)]) if part else 0
+
+
+def _up(table: Table, points: Mapping[Row, tuple[float, float]]) -> Axis:
+    ends = [y for _, y in points.values()]
+    for row, standing in zip(table.rows, table.ranking.standings, strict=True):
+        if row in points and standing:
+            ends += [standing.low, standing.high]
+    room = 0.05 * (max(ends) - min(ends)) or 0.05
+    return linear(max(0.0, min(ends) - room), max(ends) + room, _FLOOR, _TOP)
+
+
+def _grid(across: Axis, up: Axis) -> str:
+    log = ", log scale" if across.log else ""
+    lines = [
+        f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{up.place(y):.1f}" y2="{up.place(y):.1f}"/>'
+        f'<text x="{_LEFT - 8}" y="{up.place(y) + 4:.1f}" text-anchor="end">{_tick(100 * y)}</text>'
+        for y in up.ticks
+    ]
+    lines += [
+        f'<line x1="{across.place(x):.1f}" x2="{across.place(x):.1f}" y1="{_FLOOR}" y2="{_FLOOR + 5}"/>'
+        f'<text x="{across.place(x):.1f}" y="{_FLOOR + 19}" text-anchor="middle">{_tick(x)}</text>'
+        for x in across.ticks
+    ]
+    words = (
+        f'<text x="0" y="11">CIDEr</text><text x="{_RIGHT}" y="{HEIGHT - 5}" text-anchor="end">'
+        f"images per second, beam search{log}</text>"
+    )
+    return f'<g class="grid">{"".join(lines)}{words}</g>'
+
+
+def _tick(value: float) -> str:
+    return f"{round(value, 6):g}"
+
+
+def _line(corners: Iterable[tuple[float, float]]) -> str:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    return f'<polyline class="front" points="{points}"/>'
+
+
+def _mark(
+    table: Table, row: Row, dot: tuple[float, float], up: Axis, anchor: str, kind: str, label: Label | None
+) -> str:
+    (x, y), standing, hue = dot, table.ranking.standings[table.rows.index(row)], _kind(table, row)
+    ends = (up.place(standing.high), up.place(standing.low)) if standing else (y, y)
+    told = html(f"{table.name(row)}: CIDEr {CIDER.text(row)}, {BEAM.text(row)} images per second")
+    shown = label or Label(_label(table, row), min(max(x, 120), _RIGHT - 120), y - 11, "middle")
+    hidden = "" if label else ' class="spare"'
+    return (
+        f'<a href="#{anchor}" class="{kind} hue{hue}"><title>{told}</title>'
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"/>'
+        f'<path transform="translate({x:.1f} {y:.1f})" d="{_SHAPES[hue]}"/>'
+        f'<text{hidden} x="{shown.x:.1f}" y="{shown.y:.1f}" text-anchor="{shown.anchor}">{html(shown.text)}</text></a>'
+    )
+
+
+def _legend(table: Table) -> str:
+    part = _coloured(table)
+    return f'<ul class="legend">{"".join(_entries([table.short(part, value) for value in table.axes[part]]))}</ul>' if part else ""
+
+
+def _entries(values: Sequence[str]) -> Iterable[str]:
+    for hue, value in enumerate(values):
+        mark = f'<svg viewBox="-8 -8 16 16" class="dot best hue{hue}" aria-hidden="true"><path d="{_SHAPES[hue]}"/></svg>'
+        yield f"<li>{mark}<bdi>{html(value)}</bdi></li>"

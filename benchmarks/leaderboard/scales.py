@@ -1,0 +1,45 @@
+"""Axes of a plot: from values to places, with round numbers to read them by."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_WIDE = 5  # values that spread by more than this factor go on a log scale
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where values lie, and which are marked."""
+
+    place: Callable[[float], float]
+    ticks: Sequence[float]
+    log: bool = False
+
+
+def linear(low: float, high: float, start: float, end: float) -> Axis:
+    """An axis on which `low` lies at `start` and `high` at `end`."""
+    return Axis(_between(low, high, start, end), _steps(low, high))
+
+
+def spread(values: Sequence[float], start: float, end: float) -> Axis:
+    """An axis for positive `values` with some room around; logarithmic if they are wide apart."""
+    low, high = min(values), max(values)
+    if high <= _WIDE * low:
+        room = 0.15 * (high - low) or 0.1 * high
+        return linear(max(0.0, low - room), high + room, start, end)
+    left, right = math.log10(low / 1.4), math.log10(high * 1.4)
+    place = _between(left, right, start, end)
+    marks = [unit * 10.0**power for power in range(math.floor(left), math.ceil(right)) for unit in (1, 2, 5)]
+    return Axis(lambda value: place(math.log10(value)), [x for x in marks if left <= math.log10(x) <= right], log=True)
+
+
+def _between(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    return lambda value: start + (value - low) / (high - low) * (end - start)
+
+
+def _steps(low: float, high: float) -> list[float]:
+    """Some five round values from `low` to `high`."""
+    raw = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= 0.75 * raw)
+    return [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -1,0 +1,119 @@
+"""What a difference in CIDEr is worth: one paired bootstrap over the images of a table.
+
+CIDEr is a mean over images once its document frequencies are fixed, so a resample is a
+weighted mean. Every entry is resampled on the same images, so that what makes an image
+hard cancels in differences. Training seeds add noise of their own, pooled over entries.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import variance
+
+import numpy as np
+
+RESAMPLES = 2000
+LEVEL = 0.95
+_SEED = 2015
+_TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an entry stands; raw scores, 95 % intervals.
+
+    low, high: its score on other images; near_low, near_high: for comparing entries, what
+    they share taken out; first, last: the ranks that cannot be told from its own.
+    """
+
+    low: float
+    high: float
+    near_low: float
+    near_high: float
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The standings of a table's entries, None for one without per-image scores.
+
+    images: how many all of them were judged on; seed_sd: of one entry's score between
+    seeds, None where no entry has two; resolution: about the gap that can be told apart;
+    margins: that gap for each pair, NaN where it is not known.
+    """
+
+    standings: tuple[Standing | None, ...]
+    images: int
+    seed_sd: float | None
+    resolution: float | None
+    margins: np.ndarray
+
+    def margin(self, one: int, other: int) -> float | None:
+        """The gap beyond which these two entries are told apart, None if not known."""
+        margin = float(self.margins[one, other])
+        return None if math.isnan(margin) else margin
+
+
+def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[float]]) -> Ranking:
+    """Compare entries by score per image (mean over seeds; empty if unknown) and by score per seed."""
+    seed_sd = pooled_sd(seeds)
+    judged = [index for index, scores in enumerate(per_image) if scores]
+    shared = set[str]().union(*per_image).intersection(*(per_image[index] for index in judged))
+    standings: list[Standing | None] = [None] * len(per_image)
+    margins = np.full((len(per_image), len(per_image)), math.nan)
+    if len(shared) < 2:
+        return Ranking(tuple(standings), len(shared), seed_sd, None, margins)
+    scores = np.array([[per_image[index][image] for image in sorted(shared)] for index in judged])
+    noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in judged]
+    samples, means = _resample(scores, np.array(noise)), scores.mean(axis=1)
+    margins[np.ix_(judged, judged)] = found = _margins(samples)
+    for index, standing in zip(judged, _standings(means, samples, found), strict=True):
+        standings[index] = standing
+    pairs = found[np.triu_indices(len(judged), 1)]
+    resolution = float(np.median(pairs)) if len(pairs) else None
+    return Ranking(tuple(standings), len(shared), seed_sd, resolution, margins)
+
+
+def pooled_sd(seeds: Sequence[Sequence[float]]) -> float | None:
+    """The standard deviation between seeds, pooled over entries that have two or more."""
+    repeated = [scores for scores in seeds if len(scores) > 1]
+    freedom = sum(len(scores) - 1 for scores in repeated)
+    return math.sqrt(sum((len(scores) - 1) * variance(scores) for scores in repeated) / freedom) if freedom else None
+
+
+def _resample(scores: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Means of the rows of `scores` over resampled columns, plus seed noise: (RESAMPLES, entries)."""
+    generator = np.random.default_rng(_SEED)
+    images = scores.shape[1]
+    weights = generator.multinomial(images, np.full(images, 1 / images), size=RESAMPLES) / images
+    return np.asarray(weights @ scores.T + generator.standard_normal((RESAMPLES, len(scores))) * noise)
+
+
+def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray) -> list[Standing]:
+    count = len(means)
+    clear = means[:, None] - means[None, :] > margins  # [winner, loser]
+    low, high = np.percentile(samples, _TAILS, axis=0)
+    own = samples - samples.mean(axis=1, keepdims=True)  # Cousineau: take out what all share; Morey: undo the shrinkage
+    own = (own - own.mean(axis=0)) * math.sqrt(count / max(count - 1, 1))
+    near_low, near_high = np.percentile(own, _TAILS, axis=0) + means
+    columns = (low, high, near_low, near_high, 1 + clear.sum(axis=0), count - clear.sum(axis=1))
+    return [Standing(*(value.item() for value in entry)) for entry in zip(*columns, strict=True)]
+
+
+def _margins(samples: np.ndarray) -> np.ndarray:
+    """The gap that tells each pair of entries apart.
+
+    One threshold for all pairs: the 95 % quantile of the largest studentised difference
+    (max-t), or else the luckiest of many pairs would pass for better.
+    """
+    count = samples.shape[1]
+    spread, largest = np.zeros((count, count)), np.zeros(len(samples))
+    for index in range(count - 1):
+        drift = samples[:, index, None] - samples[:, index + 1 :]
+        drift -= drift.mean(axis=0)
+        error = drift.std(axis=0)
+        size = np.divide(np.abs(drift), error, out=np.zeros_like(drift), where=error > 0)
+        largest = np.maximum(largest, size.max(axis=1))
+        spread[index, index + 1 :] = spread[index + 1 :, index] = error
+    return np.asarray(np.quantile(largest, LEVEL) * spread)

@@ -1,0 +1,65 @@
+"""The leaderboard for programs: one line per row of every table, raw and in full precision."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from benchmarks.leaderboard.columns import COSTS, SCORES
+from benchmarks.leaderboard.rows import PARTS, PLACE, Row, Summary, Table
+from benchmarks.leaderboard.text import clean
+
+SCORE_ORDER = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
+_BY_KEY = {column.key: column for column in (*SCORES, *COSTS)}
+_MEASURED = (*SCORE_ORDER, *(column.key for column in COSTS))
+COLUMNS = (
+    "dataset", "split", "synthetic", "images", *PARTS, "weights", "origins", "seeds",
+    "rank_first", "rank_last", *_MEASURED, "CIDEr_low", "CIDEr_high", "diagnostics",
+    *PLACE, "fingerprint", "signature", "protocol", "runs",
+)  # fmt: skip
+
+
+def table_csv(summary: Summary) -> str:
+    """Every row of every table; the columns are always the same."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for table in summary.tables:
+        for place, row in enumerate(table.rows):
+            writer.writerow({name: _safe(value) for name, value in _line(table, row, place).items()})
+    return text.getvalue()
+
+
+def _line(table: Table, row: Row, place: int) -> dict[str, Any]:
+    standing = table.ranking.standings[place]
+    names = sorted({name for run in row.runs for name in run.diagnostics})
+    return {
+        "dataset": table.dataset,
+        "split": table.split,
+        "synthetic": str(table.synthetic).lower(),
+        "images": table.ranking.images or None,
+        **dict(zip(PARTS, row.parts, strict=True)),
+        "weights": row.weights,
+        "origins": " ".join(row.plugins),
+        "seeds": " ".join(str(run.seed) for run in row.runs),
+        "rank_first": standing and standing.first,
+        "rank_last": standing and standing.last,
+        **{key: _BY_KEY[key].read(row) for key in _MEASURED},
+        # Rounded, so that the last digits of another machine's linear algebra do not show.
+        "CIDEr_low": standing and round(standing.low, 6),
+        "CIDEr_high": standing and round(standing.high, 6),
+        "diagnostics": json.dumps({name: row.mean("diagnostics", name) for name in names}),
+        **{name: table.place.get(name) for name in PLACE},
+        "fingerprint": table.fingerprint,
+        "signature": table.signature,
+        "protocol": json.dumps(table.protocol, sort_keys=True),
+        "runs": " ".join(run.id for run in row.runs),
+    }
+
+
+def _safe(value: Any) -> Any:
+    """Text that no spreadsheet takes for a formula; numbers as they are."""
+    if value is None or isinstance(value, int | float):
+        return value
+    text = clean(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -1,0 +1,57 @@
+"""Text from records, made fit to show: whatever it says, it stays text."""
+
+import math
+import re
+import unicodedata
+from html import escape
+from typing import Any
+
+_INVISIBLE = {"Cc", "Cf", "Cs"}  # control; format, so bidi overrides; lone surrogates, which UTF-8 cannot hold
+BLANK = "–"  # noqa: RUF001 - an en dash is what a blank cell shows
+
+
+def clean(value: object) -> str:
+    """`value` on one line; characters that are not seen but act become U+FFFD."""
+    line = " ".join(str(value).split())
+    return "".join("\ufffd" if unicodedata.category(letter) in _INVISIBLE else letter for letter in line)
+
+
+def html(value: object) -> str:
+    """`value` as HTML text or as the value of an attribute in quotes."""
+    return escape(clean(value), quote=True)
+
+
+def breakable(value: object) -> str:
+    """`value` as HTML text that may break between the words of a name."""
+    return re.sub(r"([_/(+,|])(?=.)", r"\1<wbr>", html(value))
+
+
+def number(value: Any) -> float | None:
+    """`value` if it is a finite number; a record may come from anyone."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain and math.isfinite(value) else None
+
+
+def hundred(value: float) -> str:
+    """A share or a score, times 100, with one decimal."""
+    return f"{100 * value:.1f}"
+
+
+def span(low: float, high: float) -> str:
+    """An interval of scores, times 100."""
+    return f"{hundred(low)} to {hundred(high)}"
+
+
+def speed(value: float) -> str:
+    """A rate or a duration, to about three digits."""
+    return f"{value:,.0f}".replace(",", "\u2009") if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+
+
+def millions(value: float) -> str:
+    """A count of parameters, in millions."""
+    return f"{speed(value / 1e6)} M"
+
+
+def counted(count: int, noun: str) -> str:
+    """"1 run", "3 runs"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", "\u2009")

@@ -1,0 +1,92 @@
+"""What a table says of itself in words: what it is on, where it ran, how it was done."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.leaderboard.rows import Row, Table
+from benchmarks.leaderboard.text import BLANK, clean, counted
+from benchmarks.record import RunRecord
+
+DRAWN = "Drawn scenes, not photographs: these scores say nothing of COCO."
+RANDOM = "random weights"
+
+
+def headline(table: Table) -> str:
+    """The data set and what of it was judged."""
+    return f"{clean(table.dataset)}, {clean(table.split)}" if table.split else clean(table.dataset)
+
+
+def environment(place: Mapping[str, Any]) -> str:
+    """The machine, as far as speed depends on it."""
+    threads = place.get("threads")
+    words = [
+        clean(place.get("device", "")),
+        clean(place.get("processor", "")),
+        "" if threads is None else f"{clean(threads)} {'thread' if threads == 1 else 'threads'}",
+        clean(place.get("precision", "")),
+    ]
+    return ", ".join(word for word in words if word) or "environment not recorded"
+
+
+def protocol(table: Table) -> list[tuple[str, str]]:
+    """What every run of the table was asked for, beside its parts and seed."""
+    return [(_plain(name), _said(value)) for name, value in sorted(table.protocol.items())]
+
+
+def extent(table: Table) -> str:
+    """How many entries, runs and images a table rests on."""
+    images = [counted(table.ranking.images, "image")] if table.ranking.images else []
+    runs = counted(sum(len(row.runs) for row in table.rows), "run")
+    return ", ".join([f"{len(table.rows)} {'entry' if len(table.rows) == 1 else 'entries'}", runs, *images])
+
+
+def data(table: Table) -> list[tuple[str, str]]:
+    """What is known of the data set beside its fingerprint."""
+    known = table.rows[0].runs[0].data
+    return [(_plain(name), _said(known[name])) for name in sorted(known) if name != "fingerprint"]
+
+
+def seeds(table: Table) -> str:
+    """How many runs stand behind each entry."""
+    counts = sorted({len(row.runs) for row in table.rows})
+    return f"{counted(counts[0], 'seed')} each" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds each"
+
+
+def noise(table: Table) -> str:
+    """What the intervals and ranks rest on."""
+    if not any(table.ranking.standings):
+        return "No scores per image were recorded, so there are no intervals and no ranks."
+    if table.ranking.seed_sd is None:
+        return "With one seed per entry, intervals and ranks cover the choice of test images, not the luck of training."
+    spread = 100 * table.ranking.seed_sd
+    return f"Intervals and ranks cover the choice of test images and of training seeds (SD between seeds: {spread:.1f})."
+
+
+def rank(table: Table, row: Row) -> str:
+    """The ranks that cannot be told apart from the row's own."""
+    standing = table.ranking.standings[table.rows.index(row)]
+    if standing is None:
+        return "-"
+    return str(standing.first) if standing.first == standing.last else f"{standing.first}{BLANK}{standing.last}"
+
+
+def marks(row: Row) -> list[str]:
+    """What a reader must know of a row before comparing it."""
+    return [RANDOM] * row.random + [f"plug-in {clean(origin)}" for origin in row.plugins]
+
+
+def reason(record: RunRecord) -> str:
+    """Why a run failed."""
+    return clean(record.error or "") or "no reason was recorded"
+
+
+def _plain(name: object) -> str:
+    return clean(name).replace("_", " ")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_plain(name)} {_said(value[name])}" for name in sorted(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(_said(item) for item in value)
+    return {"True": "yes", "False": "no", "None": "none"}.get(str(value), clean(value))

@@ -1,0 +1,170 @@
+"""Training: one readable loop, the same for every combination of parts."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from benchmarks.config import Training
+from benchmarks.data import Example
+from benchmarks.images import ImageStore, see
+from zoo.captioner import Captioner
+from zoo.vocabulary import PAD
+
+Judge = Callable[[Captioner], float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training gave: one entry per epoch, and the epoch whose weights the model now has."""
+
+    curve: tuple[Mapping[str, float], ...]
+    best_epoch: int
+
+
+def train(
+    captioner: Captioner,
+    examples: Sequence[Example],
+    store: ImageStore,
+    settings: Training,
+    *,
+    seed: int,
+    judge: Judge,
+) -> Outcome:
+    """Train `captioner` in place; it ends with the weights of the epoch that `judge` rates best.
+
+    `judge` sees the moving average of the weights, on images that are neither learnt from
+    nor scored. The same seed on the same machine gives the same weights.
+    """
+    encoded = _encode(captioner, examples, settings)
+    steps = math.ceil(len(encoded) / settings.batch_size)
+    optimizer = _optimizer(captioner, settings)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, settings))
+    average = Average(captioner, settings.average)
+    curve: list[dict[str, float]] = []
+    best: dict[str, Tensor] = {}
+    with tqdm(total=settings.epochs * steps, desc="training", unit="step") as bar:
+        for epoch in range(1, settings.epochs + 1):
+            torch.manual_seed(seed * 1000 + epoch)
+            captioner.train()
+            losses = []
+            for rows, captions in _batches(encoded, store, settings, np.random.default_rng((seed, epoch))):
+                losses.append(step(captioner, rows, captions, store.grid, settings, optimizer))
+                schedule.step()
+                average.update()
+                bar.update()
+            with average.in_place():
+                captioner.eval()
+                curve.append({"epoch": epoch, "loss": torch.stack(losses).mean().item(), "validation": judge(captioner)})
+                if curve[-1]["validation"] >= max(entry["validation"] for entry in curve):
+                    best = {name: tensor.clone() for name, tensor in average.trained.items()}
+            bar.set_postfix(loss=f"{curve[-1]['loss']:.2f}", validation=f"{curve[-1]['validation']:.3f}")
+    for name, tensor in average.trained.items():
+        tensor.data.copy_(best[name])
+    captioner.eval()
+    return Outcome(tuple(curve), max(curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"])
+
+
+def step(
+    captioner: Captioner,
+    rows: Tensor,
+    captions: Tensor,
+    grid: tuple[int, int] | None,
+    settings: Training,
+    optimizer: torch.optim.Optimizer,
+) -> Tensor:
+    """One update; returns the mean loss per word. `rows` are stored rows, `captions` (B, K, T + 1) numbers."""
+    device = next(captioner.parameters()).device
+    captions = captions.to(device, non_blocking=True)
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        features = see(captioner.backbone, rows.to(device, non_blocking=True), grid)
+        hidden = captioner.read(features, captions[..., :-1]).hidden
+        targets = captions[..., 1:]
+        said = targets != PAD  # padding is not even scored
+        logits = captioner.decoder.logits(hidden[said])
+    loss = F.cross_entropy(logits.float(), targets[said], label_smoothing=settings.label_smoothing)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if settings.clip_norm:
+        nn.utils.clip_grad_norm_(captioner.parameters(), settings.clip_norm)
+    optimizer.step()
+    return loss.detach()
+
+
+class Average:
+    """A moving average of the weights that learn; its start is not held against it."""
+
+    def __init__(self, captioner: Captioner, decay: float) -> None:
+        self.trained = {name: tensor for name, tensor in captioner.named_parameters() if tensor.requires_grad}
+        self.decay, self.steps = decay, 0
+        self.values = [tensor.detach().clone() for tensor in self.trained.values()]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights as they are now."""
+        self.steps += 1
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(self.values, list(self.trained.values()), 1 - keep if self.decay else 1.0)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model has the averaged weights inside."""
+        own = [tensor.detach().clone() for tensor in self.trained.values()]
+        self._set(self.values)
+        yield
+        self._set(own)
+
+    @torch.no_grad()
+    def _set(self, values: list[Tensor]) -> None:
+        torch._foreach_copy_(list(self.trained.values()), values)
+
+
+def pad(captions: Sequence[Sequence[int]]) -> Tensor:
+    """Numbers (captions, T), filled up with PAD."""
+    width = max(map(len, captions))
+    return torch.tensor([[*caption, *[PAD] * (width - len(caption))] for caption in captions])
+
+
+def _encode(captioner: Captioner, examples: Sequence[Example], settings: Training) -> list[tuple[int, list[list[int]]]]:
+    encode = captioner.vocabulary.encode
+    return [
+        (example.image_id, [encode(caption, max_length=settings.max_words) for caption in example.captions])
+        for example in examples
+    ]
+
+
+def _batches(
+    encoded: list[tuple[int, list[list[int]]]], store: ImageStore, settings: Training, order: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Stored rows and (B, K, T + 1) captions: every image once, each with K of its captions."""
+    count = settings.captions_per_image
+    shuffled = order.permutation(len(encoded))
+    for start in range(0, len(encoded), settings.batch_size):
+        batch = [encoded[place] for place in shuffled[start : start + settings.batch_size]]
+        chosen = [
+            captions[place]
+            for _, captions in batch
+            for place in order.choice(len(captions), count, replace=len(captions) < count)
+        ]
+        views = order.integers(store.views, size=len(batch))
+        yield store.batch([image for image, _ in batch], views), pad(chosen).view(len(batch), count, -1)
+
+
+def _optimizer(captioner: Captioner, settings: Training) -> torch.optim.Optimizer:
+    groups = [{"params": list(captioner.decoder.parameters()), "lr": settings.learning_rate}]
+    if captioner.backbone.trainable:
+        groups.append({"params": list(captioner.backbone.parameters()), "lr": settings.backbone_learning_rate})
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+
+
+def _rate(step: int, steps_per_epoch: int, settings: Training) -> float:
+    """Share of the highest learning rate: up in a line, then down in a line."""
+    warm = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    total = settings.decay_epochs * steps_per_epoch
+    return warm * (max(0.0, 1 - step / total) if total else 1.0)

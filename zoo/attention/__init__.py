@@ -1,0 +1,64 @@
+"""Attention: where to look in the image, given the words so far."""
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zoo.registries import ATTENTIONS
+from zoo.types import AttentionOutput, Features, Memory
+
+__all__ = ["ATTENTIONS", "Attention", "AttentionOutput", "Features", "Memory", "ScoreAttention"]
+
+
+class Attention(nn.Module, ABC):
+    """Reads features with queries: `remember` once per image, `forward` for every word.
+
+    A component is built as ``(query_dim, feature_dim, *, options)`` and says in
+    `context_dim` how wide its answer is.
+    """
+
+    context_dim: int
+
+    @abstractmethod
+    def remember(self, features: Features) -> Memory:
+        """Whatever of the attention depends on the image alone."""
+
+    @abstractmethod
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+        """What each of the M queries of an image reads from its memory.
+
+        Positions that the mask leaves out are neither read nor weighed. The weights are
+        returned only where `weights` asks for them.
+        """
+
+
+class ScoreAttention(Attention):
+    """A mean of the features, weighted by how well each one's key matches the query.
+
+    To define one, say what a key is and how it is scored; A is up to you.
+    """
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__()
+        self.context_dim = feature_dim
+
+    @abstractmethod
+    def keys(self, tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B N A"]:
+        """What a query is compared with, once per image."""
+
+    @abstractmethod
+    def score(self, query: Float[Tensor, "B M Q"], keys: Float[Tensor, "B N A"]) -> Float[Tensor, "B M N"]:
+        """How well each key matches each query; any real number."""
+
+    def remember(self, features: Features) -> Memory:
+        """The keys of the features, and the features themselves."""
+        return Memory(self.keys(features.tokens), features.tokens, features.mask)
+
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+        """The weighted mean; the weights are a softmax of the scores, in float32."""
+        scores = self.score(query, memory.keys).float()
+        if memory.mask is not None:
+            scores = scores.masked_fill(~memory.mask[:, None], float("-inf"))
+        share = scores.softmax(dim=-1)
+        return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)

@@ -1,0 +1,52 @@
+"""Multi-head attention (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762, 3.2.2)."""
+
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.attention import ATTENTIONS, Attention
+from zoo.types import AttentionOutput, Features, Memory
+
+
+@ATTENTIONS.register("multihead")
+class MultiHead(Attention):
+    """Looks through several heads at once, each a scaled dot product.
+
+    The weights it shows are the mean over the heads.
+
+    Options:
+        num_heads: how many; each is query_dim / num_heads channels wide.
+    """
+
+    def __init__(self, query_dim: int, feature_dim: int, *, num_heads: int = 8) -> None:
+        super().__init__()
+        if num_heads < 1 or query_dim % num_heads:
+            raise ValueError(f"multihead(num_heads={num_heads}) does not divide the query's {query_dim} channels")
+        self.num_heads, self.context_dim = num_heads, query_dim
+        self.query = nn.Linear(query_dim, query_dim)
+        self.key = nn.Linear(feature_dim, query_dim)
+        self.value = nn.Linear(feature_dim, query_dim)
+        self.out = nn.Linear(query_dim, query_dim)
+
+    def remember(self, features: Features) -> Memory:
+        """Keys and values of every head, (B, heads, N, Q / heads)."""
+        return Memory(self._split(self.key(features.tokens)), self._split(self.value(features.tokens)), features.mask)
+
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+        """softmax(q K / sqrt(d)) V of each head, side by side, through a last matrix."""
+        q = self._split(self.query(query))
+        mask = None if memory.mask is None else memory.mask[:, None, None]
+        share = None
+        if weights:
+            scores = (q @ memory.keys.mT).float() * q.shape[-1] ** -0.5  # (B, heads, M, N)
+            scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
+            share = scores.softmax(dim=-1)
+            read = share.to(memory.values.dtype) @ memory.values
+        else:
+            read = F.scaled_dot_product_attention(q, memory.keys, memory.values, attn_mask=mask)
+        context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
+        return AttentionOutput(context, None if share is None else share.mean(dim=1))
+
+    def _split(self, x: Float[Tensor, "B L Q"]) -> Float[Tensor, "B heads L C"]:
+        return rearrange(x, "b l (heads c) -> b heads l c", heads=self.num_heads)

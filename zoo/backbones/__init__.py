@@ -1,0 +1,68 @@
+"""Backbones: an image in, a set of feature vectors out."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms.v2 import functional as transforms
+
+from zoo.registries import BACKBONES
+from zoo.types import Features
+
+__all__ = ["BACKBONES", "Backbone", "Features", "Preparation"]
+
+RANDOM = "random"
+
+
+class Preparation(NamedTuple):
+    """How an image becomes what a backbone expects.
+
+    The whole picture is squashed to `size` (height, width) in pixels: captions speak of
+    its edges too, which a crop would cut off.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    interpolation: str = "bicubic"
+
+    def resize(self, image: Image.Image) -> UInt8[Tensor, "3 H W"]:
+        """The picture's pixels at `size`, still whole numbers."""
+        height, width = self.size
+        small = image.convert("RGB").resize((width, height), Image.Resampling[self.interpolation.upper()])
+        return transforms.pil_to_tensor(small)
+
+    def normalise(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        """Pixels with the backbone's own mean and standard deviation, on their device."""
+        mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
+        return (pixels / 255 - mean) / std
+
+
+class Backbone(nn.Module, ABC):
+    """Turns images into `Features` that are `feature_dim` wide.
+
+    A component is built as ``(*, options)``, or ``(variant, *, options)`` where it has
+    ``variants()``; building draws random weights and reads nothing. `trainable` says
+    whether training may change them: a frozen backbone runs once per image, ever.
+    """
+
+    feature_dim: int
+    preparation: Preparation
+    trainable: bool
+
+    @abstractmethod
+    def load_pretrained(self) -> str:
+        """Load the weights that the options ask for and say where they came from.
+
+        "random" where there are none to load.
+
+        Raises:
+            ValueError: they cannot be had here; the message gives the remedy.
+        """
+
+    @abstractmethod
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
+        """Features of every image, with their grid if they lie on one."""

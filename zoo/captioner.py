@@ -1,0 +1,85 @@
+"""The one template: image -> backbone -> features -> attention and decoder -> words."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from registry import Spec
+from zoo.backbones import Backbone
+from zoo.decoders import Decoder
+from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.types import DecoderOutput, Features
+from zoo.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which backbone, attention and decoder a captioner is made of."""
+
+    backbone: Spec
+    attention: Spec
+    decoder: Spec
+
+    @classmethod
+    def parse(cls, backbone: str | Spec, attention: str | Spec, decoder: str | Spec) -> "Parts":
+        """The three Specs, each checked against its registry.
+
+        Raises:
+            RegistryError: one of them names what there is not.
+        """
+        return cls(BACKBONES.check(backbone), ATTENTIONS.check(attention), DECODERS.check(decoder))
+
+    def __str__(self) -> str:
+        return f"{self.backbone} + {self.attention} + {self.decoder}"
+
+    def as_dict(self) -> dict[str, str]:
+        """Their spellings, by kind."""
+        return {kind: str(spec) for kind, spec in vars(self).items()}
+
+
+class Captioner(nn.Module):
+    """An encoder-decoder whose parts can be swapped, and the words it can say."""
+
+    def __init__(self, parts: Parts, backbone: Backbone, decoder: Decoder, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.parts, self.vocabulary = parts, vocabulary
+        self.backbone = backbone.requires_grad_(backbone.trainable)
+        self.decoder = decoder
+
+    @classmethod
+    def build(cls, parts: Parts, vocabulary: Vocabulary) -> "Captioner":
+        """The model that `parts` describe, with random weights throughout.
+
+        Raises:
+            ValueError: the parts do not fit together, or an option makes no sense.
+        """
+        backbone = BACKBONES.build(parts.backbone)
+        decoder = DECODERS.build(parts.decoder, len(vocabulary), backbone.feature_dim, parts.attention)
+        return cls(parts, backbone, decoder, vocabulary)
+
+    def train(self, mode: bool = True) -> "Captioner":
+        """As in torch, but a frozen backbone stays in evaluation: its statistics are frozen too."""
+        super().train(mode)
+        self.backbone.train(mode and self.backbone.trainable)
+        return self
+
+    def encode(self, images: Float[Tensor, "B 3 H W"]) -> Features:
+        """What the backbone sees; without gradients where it is frozen."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
+            features: Features = self.backbone(images)
+        return features
+
+    def read(self, features: Features, tokens: Int[Tensor, "B K T"], *, weights: bool = False) -> DecoderOutput:
+        """What stands for the word after each token of K captions per image (teacher forcing)."""
+        memory, state = self.decoder.begin(features)
+        state = tuple(tensor.expand(-1, tokens.shape[1], *tensor.shape[2:]) for tensor in state)
+        output: DecoderOutput = self.decoder(tokens, memory, state, weights=weights)
+        return output
+
+    def forward(
+        self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]
+    ) -> Float[Tensor, "B K T V"]:
+        """Scores of the word after each token."""
+        return self.decoder.logits(self.read(self.encode(images), tokens).hidden)

@@ -1,0 +1,40 @@
+"""Decoders: words out, one after another, looking at the image all along."""
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from zoo.registries import DECODERS
+from zoo.types import DecoderOutput, Features, Memory, State
+
+__all__ = ["DECODERS", "Decoder", "DecoderOutput", "Features", "Memory", "State"]
+
+
+class Decoder(nn.Module, ABC):
+    """A language model that reads the image through an `Attention`.
+
+    A component is built as ``(vocab_size, feature_dim, attention, *, options)``, where
+    `attention` is a Spec. Feeding a caption at once or a token at a time must give the
+    same: training does the first, generation the second.
+    """
+
+    @abstractmethod
+    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+        """What depends on the image alone, one memory per attention, and the state before any word.
+
+        The state has one hypothesis per image, (B, 1, ...).
+        """
+
+    @abstractmethod
+    def forward(
+        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
+    ) -> DecoderOutput:
+        """What stands for the word after each token, and the state after the last.
+
+        `state` has K hypotheses; memory has one per image, whatever K.
+        """
+
+    @abstractmethod
+    def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
+        """Scores over the vocabulary; apart, so that padding need not be scored."""

@@ -1,0 +1,74 @@
+"""What flows between the parts of a captioner.
+
+Axes, everywhere in this package:
+    B images; N image positions; D feature channels; M queries per image; Q query
+    channels; K hypotheses per image, which are captions in training and beams in
+    search; T tokens of a caption; E channels of a word; V words of the vocabulary;
+    C context channels; A channels in which an attention compares.
+
+K is why nothing of an image is ever repeated: five captions, or five beams, are five
+queries against the one memory of their image, and M = K x T.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class Features(NamedTuple):
+    """An image as a backbone sees it.
+
+    `grid` is (h, w) where the tokens are laid out row by row on one, so N = h x w.
+    `mask` is True where a token counts; None where all do.
+    """
+
+    tokens: Float[Tensor, "B N D"]
+    grid: tuple[int, int] | None = None
+    mask: Bool[Tensor, "B N"] | None = None
+
+
+class Memory(NamedTuple):
+    """What an attention keeps of the features, computed once per image.
+
+    `keys` are compared with queries, `values` are read; `mask` as in `Features`.
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Bool[Tensor, "B N"] | None = None
+
+    def of(self, images: Tensor) -> "Memory":
+        """The memory of some of the images, by index or by a mask over B."""
+        return Memory(self.keys[images], self.values[images], None if self.mask is None else self.mask[images])
+
+
+class AttentionOutput(NamedTuple):
+    """What each query read, and the share of it that came from each position.
+
+    `weights` are >= 0 and sum to 1 over N; None unless they were asked for.
+    """
+
+    context: Float[Tensor, "B M C"]
+    weights: Float[Tensor, "B M N"] | None
+
+
+State = tuple[Tensor, ...]  # each (B, K, ...), so that a search can re-order it without knowing what it is
+
+
+class DecoderOutput(NamedTuple):
+    """What stands for each next word, where the decoder looked for it, and how to go on.
+
+    `hidden` becomes scores over the vocabulary by `Decoder.logits`.
+    """
+
+    hidden: Float[Tensor, "B K T E"]
+    weights: Float[Tensor, "B K T N"] | None
+    state: State
+
+
+def reorder(state: State, parents: Tensor) -> State:
+    """The state of hypothesis ``parents[b, k]`` of image b, for every (b, k); parents is (B, K)."""
+    rows = torch.arange(len(parents), device=parents.device)[:, None]
+    return tuple(tensor[rows, parents] for tensor in state)

@@ -1,0 +1,65 @@
+"""Words and their numbers."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+PAD, START, END, UNKNOWN = range(4)
+SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
+
+_CLITIC = re.compile(r"(?<=\w)(n't|'s|'re|'ve|'ll|'d|'m)\b")
+_WORD = re.compile(r"n't|'\w+|\w+(?:-\w+)*")
+
+
+def tokenise(caption: str) -> list[str]:
+    """Lower-case words without punctuation, as the Penn Treebank splits them: "dog 's", "do n't".
+
+    Close to the scorer's tokeniser, so that what is learnt can be matched by it, and
+    without Java.
+    """
+    return _WORD.findall(_CLITIC.sub(r" \1", caption.lower().replace("\u2019", "'")))
+
+
+class Vocabulary:
+    """The words a captioner can say, and the four marks around them.
+
+    Args:
+        words: the marks `SPECIAL`, then one entry for each word; its place is its number.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
+            raise ValueError(f"a vocabulary starts with {', '.join(SPECIAL)} and has no word twice")
+        self.words = tuple(words)
+        self._numbers = {word: number for number, word in enumerate(words)}
+
+    @classmethod
+    def of(cls, captions: Iterable[str], *, min_count: int = 5) -> "Vocabulary":
+        """Every word that `captions` use at least `min_count` times, in alphabetical order."""
+        counts = Counter(word for caption in captions for word in tokenise(caption))
+        return cls([*SPECIAL, *sorted(word for word, count in counts.items() if count >= min_count)])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._numbers
+
+    def encode(self, caption: str, *, max_length: int) -> list[int]:
+        """Numbers of its words between START and END; one longer than `max_length` is cut and gets no END."""
+        words = tokenise(caption)
+        return [*self.numbers(words[:max_length]), *([END] if len(words) <= max_length else [])]
+
+    def numbers(self, words: Iterable[str]) -> list[int]:
+        """START, then the number of each word, UNKNOWN for one that is not known."""
+        return [START, *(self._numbers.get(word, UNKNOWN) for word in words)]
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """The words up to END, without the marks."""
+        words = []
+        for number in numbers:
+            if number == END:
+                break
+            if number not in (PAD, START):
+                words.append(self.words[number])
+        return words
