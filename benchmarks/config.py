@@ -125,12 +125,14 @@ class Experiment:
 class Cell:
     """One run: which model, on what, with which seed.
 
+    `dataset` says where the data lie too; `named` does not, and is what records repeat.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, so that an edited plug-in is another run.
     """
 
     experiment: str
     dataset: Spec
+    named: Spec
     fingerprint: str
     backbone: Spec
     attention: Spec
@@ -152,7 +154,7 @@ class Cell:
         """All that decides the outcome, as JSON."""
         return {
             "protocol": PROTOCOL,
-            "dataset": str(self.dataset),
+            "dataset": str(self.named),
             "fingerprint": self.fingerprint,
             **self.parts,
             "seed": self.seed,

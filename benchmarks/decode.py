@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from benchmarks.config import Decoding
 from benchmarks.data import Described, Example
 from benchmarks.images import ImageStore, see
 from benchmarks.metrics.cider import Cider
+from benchmarks.progress import bar
 from benchmarks.train import pad
 from zoo.captioner import Captioner
 from zoo.generate import generate
@@ -22,15 +22,17 @@ _BATCH = 64
 
 @torch.inference_mode()
 def decode(
-    captioner: Captioner, image_ids: Sequence[int], store: ImageStore, decoding: Decoding, *, progress: str | None = None
+    captioner: Captioner, image_ids: Sequence[int], store: ImageStore, decoding: Decoding
 ) -> dict[int, list[str]]:
     """The words of each image's caption."""
     said: dict[int, list[str]] = {}
-    with tqdm(total=len(image_ids), desc=progress, unit="img", disable=progress is None) as bar:
+    with bar(len(image_ids), "captioning", "img") as shown:
         for batch, features in _features(captioner, image_ids, store):
             captions = generate(captioner.decoder, features, **vars(decoding)).tolist()
-            said |= {image: captioner.vocabulary.decode(numbers) for image, numbers in zip(batch, captions, strict=True)}
-            bar.update(len(batch))
+            said |= {
+                image: captioner.vocabulary.decode(numbers) for image, numbers in zip(batch, captions, strict=True)
+            }
+            shown.update(len(batch))
     return said
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from benchmarks.data import Dataset, Example, UnreadableImage
+from benchmarks.progress import bar
 from zoo.backbones import Backbone
 from zoo.types import Features
 
@@ -115,7 +115,7 @@ def _make(folder: Path, dataset: Dataset, backbone: Backbone, views: int, device
     skipped: list[str] = []
     array: np.ndarray | None = None
     grid: tuple[int, int] | None = None
-    with tqdm(total=len(examples), desc="encoding" if not backbone.trainable else "resizing", unit="img") as bar:
+    with bar(len(examples), "resizing" if backbone.trainable else "encoding", "img") as shown:
         for batch, pixels, unreadable in _decoded(dataset, examples, backbone):
             if refused := [why for example, why in unreadable if example.image_id in judged]:
                 raise UnreadableImage(f"judged image {refused[0]}: mend or fetch it again; scores need every image")
@@ -126,7 +126,7 @@ def _make(folder: Path, dataset: Dataset, backbone: Backbone, views: int, device
                     array = _allocate(folder / "rows.npy", (len(examples), *values.shape[1:]), values.dtype)
                 array[len(rows) : len(rows) + len(batch)] = values
                 rows |= {example.image_id: len(rows) + place for place, example in enumerate(batch)}
-            bar.update(len(batch) + len(unreadable))
+            shown.update(len(batch) + len(unreadable))
     if array is None:
         raise UnreadableImage("no image could be read")
     array.flush()  # type: ignore[attr-defined]  # it is a memory map

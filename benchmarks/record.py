@@ -9,6 +9,7 @@ from typing import Any
 
 SCHEMA = 1
 FILE = "record.json"
+REQUEST = "request.json"  # beside it, and there as long as the run lasts
 SCORES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from benchmarks.config import Training
 from benchmarks.data import Example
 from benchmarks.images import ImageStore, see
+from benchmarks.progress import bar
 from zoo.captioner import Captioner
 from zoo.vocabulary import PAD
 
@@ -44,12 +44,12 @@ def train(
     """
     encoded = _encode(captioner, examples, settings)
     steps = math.ceil(len(encoded) / settings.batch_size)
-    optimizer = _optimizer(captioner, settings)
+    optimizer = make_optimizer(captioner, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, settings))
     average = Average(captioner, settings.average)
     curve: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
-    with tqdm(total=settings.epochs * steps, desc="training", unit="step") as bar:
+    with bar(settings.epochs * steps, "training", "step") as shown:
         for epoch in range(1, settings.epochs + 1):
             torch.manual_seed(seed * 1000 + epoch)
             captioner.train()
@@ -58,13 +58,15 @@ def train(
                 losses.append(step(captioner, rows, captions, store.grid, settings, optimizer))
                 schedule.step()
                 average.update()
-                bar.update()
+                shown.update()
             with average.in_place():
                 captioner.eval()
-                curve.append({"epoch": epoch, "loss": torch.stack(losses).mean().item(), "validation": judge(captioner)})
+                curve.append(
+                    {"epoch": epoch, "loss": torch.stack(losses).mean().item(), "validation": judge(captioner)}
+                )
                 if curve[-1]["validation"] >= max(entry["validation"] for entry in curve):
                     best = {name: tensor.clone() for name, tensor in average.trained.items()}
-            bar.set_postfix(loss=f"{curve[-1]['loss']:.2f}", validation=f"{curve[-1]['validation']:.3f}")
+            shown.set_postfix(loss=f"{curve[-1]['loss']:.2f}", validation=f"{curve[-1]['validation']:.3f}")
     for name, tensor in average.trained.items():
         tensor.data.copy_(best[name])
     captioner.eval()
@@ -156,7 +158,8 @@ def _batches(
         yield store.batch([image for image, _ in batch], views), pad(chosen).view(len(batch), count, -1)
 
 
-def _optimizer(captioner: Captioner, settings: Training) -> torch.optim.Optimizer:
+def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Optimizer:
+    """AdamW over all that learns; a trainable backbone at its own rate."""
     groups = [{"params": list(captioner.decoder.parameters()), "lr": settings.learning_rate}]
     if captioner.backbone.trainable:
         groups.append({"params": list(captioner.backbone.parameters()), "lr": settings.backbone_learning_rate})

@@ -14,8 +14,8 @@ class UnknownName(RegistryError):
     """Nothing goes by that name; the message says what does, the nearest first."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = list(known)
+        names = [str(item) for item in known]
         close = difflib.get_close_matches(name, names, n=3)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        super().__init__(f"no {kind} {name!r}.{hint} Known: {', '.join(names[:_SHOWN]) or 'none'}{more}.")
+        listed = ", ".join(names) or "none" if len(names) <= _SHOWN else f"{len(names)} names"
+        super().__init__(f"no {kind} {name!r}.{hint} Known: {listed}.")

@@ -99,12 +99,16 @@ class Registry(Mapping[str, Callable[..., T]]):
         variants = getattr(factory, "variants", None)
         if variants is None and spec.variant is not None:
             raise RegistryError(f"{self.kind} {spec.name!r} has no variants: {spec} should be {spec.name}")
+        if variants is not None and spec.variant is None:
+            raise RegistryError(
+                f"{self.kind} {spec.name!r} needs a variant: {spec.name}/NAME, of {len(variants())} names"
+            )
         if variants is not None and spec.variant not in variants():
-            raise UnknownName(f"variant of {self.kind} {spec.name!r}:", spec.variant or "", variants())
+            raise UnknownName(f"{self.kind} of {spec.name}", spec.variant or "", variants())
         accepted = self.options(spec.name)
         for option, value in spec.options.items():
             if option not in accepted:
-                raise UnknownName(f"option of {self.kind} {spec.name!r}:", option, accepted)
+                raise UnknownName(f"option of {self.kind} {spec.name!r}", option, accepted)
             if wanted := misfit(value, accepted[option].annotation):
                 raise RegistryError(f"{self.kind} {spec.name!r}: {option}={value!r} should be {wanted}")
         return spec

@@ -12,14 +12,17 @@ SCENES = {"dataset": "scenes(images=600)", "split": "test", "synthetic": True}
 COCO = {"dataset": "coco(split='karpathy')", "split": "test", "synthetic": False}
 
 
-def record(attention: str = "bahdanau", *, seed: int = 0, level: float = 0.7, images: int = 60, **changes: Any) -> RunRecord:
+def record(
+    attention: str = "bahdanau", *, seed: int = 0, level: float = 0.7, images: int = 60, **changes: Any
+) -> RunRecord:
     """A finished run whose CIDEr is about `level`; `changes` replace any field.
 
     What makes an image hard is the same for all, as it is in life.
     """
-    parts = {"backbone": "efficientnet_lite", "attention": attention, "decoder": "lstm(dim=256)"} | changes.pop("parts", {})
-    request = {"protocol": 1, "training": {"epochs": 8, "batch_size": 16}, "decoding": {"beams": 5}} | parts | {"seed": seed}
-    request |= changes.pop("request", {})
+    parts = {"backbone": "efficientnet_lite", "attention": attention, "decoder": "lstm(dim=256)"}
+    parts |= changes.pop("parts", {})
+    request = {"protocol": 1, "training": {"epochs": 8, "batch_size": 16}, "decoding": {"beams": 5}, "seed": seed}
+    request |= parts | changes.pop("request", {})
     name = hashlib.sha256(json.dumps([request, level], sort_keys=True).encode()).hexdigest()[:12]
     hard, own = random.Random(1), random.Random(name)
     each = {str(image): level * (hard.gammavariate(2, 0.35) + own.gammavariate(2, 0.15)) for image in range(images)}
@@ -43,3 +46,6 @@ def failure(error: str = "RuntimeError: out of memory", **changes: Any) -> RunRe
     """A run that came to nothing."""
     empty: dict[str, Any] = {"scores": {}, "per_image": {}, "diagnostics": {}, "throughput": {}, "params": 0}
     return record(**(empty | {"status": "failed", "error": error} | changes))
+
+
+FEW = [record(name, level=level) for name, level in (("mean", 0.4), ("bahdanau", 0.7), ("luong", 0.69))]

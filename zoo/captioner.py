@@ -46,6 +46,7 @@ class Captioner(nn.Module):
         super().__init__()
         self.parts, self.vocabulary = parts, vocabulary
         self.backbone = backbone.requires_grad_(backbone.trainable)
+        self.backbone.to(memory_format=torch.channels_last)  # convolutions run up to twice as fast
         self.decoder = decoder
 
     @classmethod
@@ -78,8 +79,6 @@ class Captioner(nn.Module):
         output: DecoderOutput = self.decoder(tokens, memory, state, weights=weights)
         return output
 
-    def forward(
-        self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]
-    ) -> Float[Tensor, "B K T V"]:
+    def forward(self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]) -> Float[Tensor, "B K T V"]:
         """Scores of the word after each token."""
         return self.decoder.logits(self.read(self.encode(images), tokens).hidden)

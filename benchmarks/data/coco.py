@@ -109,7 +109,11 @@ def _read_karpathy(folder: Path) -> dict[str, list[Photo]]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is not in Karpathy's format ({_why(error)})") from None
     splits = {name: _checked(photos, file) for name, photos in splits.items()}
-    train, validation, test = ([*splits.get("train", []), *splits.get("restval", [])], splits.get("val"), splits.get("test"))
+    train, validation, test = (
+        [*splits.get("train", []), *splits.get("restval", [])],
+        splits.get("val"),
+        splits.get("test"),
+    )
     if not train or not (validation or test):
         raise ValueError(f"{file} has the splits {', '.join(splits) or 'none'}: needs train, and val or test")
     if test is None:
@@ -122,7 +126,11 @@ def _json(file: Path, folder: Path) -> Any:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         found = sorted(path.name for path in [*folder.glob("*.json"), *folder.glob("annotations/captions_*.json")])
-        has = f"it has {', '.join(found)}: choose with split='2017', '2014' or 'karpathy'" if found else "it has no captions"
+        has = (
+            f"it has {', '.join(found)}: choose with split='2017', '2014' or 'karpathy'"
+            if found
+            else "it has no captions"
+        )
         raise ValueError(f"no {file.relative_to(folder)} in {folder}; {has}") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read {file}: {error}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.leaderboard.markdown import markdown
 from benchmarks.leaderboard.page import page
-from benchmarks.leaderboard.rows import summarise
+from benchmarks.leaderboard.summary import summarise
 from benchmarks.leaderboard.table_csv import table_csv
 from benchmarks.record import RunRecord
 

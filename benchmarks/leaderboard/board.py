@@ -53,7 +53,8 @@ def _bar(table: Table) -> str:
 
 def _choice(part: str, values: Iterable[str]) -> str:
     options = "".join(f'<option value="{html(value)}">{html(value)}</option>' for value in values)
-    return f'<label class="js">{part.capitalize()}<select name="{part}"><option value="">all</option>{options}</select></label>'
+    every = '<option value="">all</option>'
+    return f'<label class="js">{part.capitalize()}<select name="{part}">{every}{options}</select></label>'
 
 
 def _made(table: Table) -> str:
@@ -66,7 +67,10 @@ def _made(table: Table) -> str:
         *((f"Protocol, {name}", text) for name, text in wording.protocol(table)),
         ("Backbone weights", "; ".join(weights)),
         ("Speed measured on", wording.environment(table.place)),
-        ("Versions", "; ".join(f"{name} {' or '.join(values)}" for name, values in table.versions().items())),
+        (
+            "Versions and machine",
+            "; ".join(f"{name} {' or '.join(values)}" for name, values in table.versions().items()),
+        ),
         ("Seeds", f"{wording.seeds(table)}. {wording.noise(table)}"),
     ]
     if table.ranking.resolution is not None:

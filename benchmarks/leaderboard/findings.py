@@ -1,7 +1,7 @@
 """Three sentences on a table, computed: best captions, best trade, what mattered."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -29,39 +29,35 @@ def findings(table: Table) -> list[Finding]:
     return [_best(table, cider), _trade(table, cider), _mattered(table, cider)] if cider else []
 
 
-def tied(table: Table) -> list[Row]:
-    """The rows that cannot be told from the first."""
-    places = zip(table.rows, table.ranking.standings, strict=True)
-    return [row for row, standing in places if standing and standing.first == 1]
-
-
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
-    leader, first, standing = next(iter(cider)), tied(table), table.ranking.standings[0]
+    leader, first = next(iter(cider)), table.tied()
+    standing = table.standing(leader)
     interval = f" ({span(standing.low, standing.high)} on other images)" if standing else ""
-    lead = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
+    text: tuple[str | Row, ...] = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
     if len(cider) == 1:
         answer, text = f"{CIDER.text(leader)} CIDEr", (leader, f" is the only entry so far{interval}.")
-    elif table.ranking.resolution is None:
-        answer, text = "One entry leads", (*lead, " Which gaps are real is not known: scores per image are missing.")
+    elif leader not in first or table.ranking.resolution is None:
+        answer, text = "One entry leads", (*text, " Which gaps are real is not known: scores per image are missing.")
     else:
         others = len(cider) - 1
         clear = f"One entry is clear of the other {others}" if others > 1 else "One entry is clear of the other"
         number = "Both" if len(first) == len(cider) == 2 else "All" if len(first) == len(cider) else f"{len(first)} of"
         size = "" if number == "Both" else f" {len(cider)}"
         answer = clear if len(first) == 1 else f"{number}{size} entries tie for first"
-        text = (*lead, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.")
+        text = (*text, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.")
     return Finding("Best captions", answer, text)
 
 
 def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     question, leader = "Best trade", next(iter(cider))
-    rates = {row: rate for row in cider if (rate := BEAM.read(row)) is not None}
+    rates = {row: rate for row in cider if (rate := BEAM.read(row))}
     if leader not in rates:
         return Finding(question, "Not known", ("The speed of ", leader, " with beam search was not measured."))
     own = f"captions {speed(rates[leader])} images a second with beam search"
     if len(cider) == 1:
         return Finding(question, f"{speed(rates[leader])} images a second", (leader, f" {own}."))
-    rival = max((row for row in tied(table) or [leader] if row in rates), key=rates.__getitem__)
+    tied = [row for row in table.tied() if row in rates]
+    rival = max(tied, key=rates.__getitem__) if leader in tied else leader
     gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
     if gain >= _FASTER:
         speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
@@ -109,17 +105,16 @@ def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
 def _floor(table: Table, cider: dict[Row, float]) -> tuple[str | Row, ...]:
     """How far the leader is above the same model with the attention that cannot look."""
     leader = next(iter(cider))
-    twin = _twin(leader, list(cider))
+    twin = _twin(leader, cider)
     if twin is None:
         return ()
     gap = cider[leader] - cider[twin]
     margin = table.ranking.margin(table.rows.index(leader), table.rows.index(twin))
     sure = "" if margin is None else f" ± {hundred(margin)}"
-    floor = f" scores {hundred(gap)}{sure} above the same model with {FLOOR}, the attention that looks everywhere alike."
-    return (leader, floor)
+    return (leader, f" scores {hundred(gap)}{sure} above the same model with {FLOOR}, which looks everywhere alike.")
 
 
-def _twin(leader: Row, rows: Sequence[Row]) -> Row | None:
+def _twin(leader: Row, rows: Iterable[Row]) -> Row | None:
     def rest(row: Row) -> tuple[str, ...]:
         return row.parts[0], row.parts[2], row.weights
 

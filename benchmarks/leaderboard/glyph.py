@@ -6,9 +6,10 @@ from benchmarks.leaderboard.scales import Axis, linear
 
 WIDTH = 130
 LEGEND = (
-    '<svg class="glyph key" viewBox="0 0 44 18" aria-hidden="true"><rect class="far" x="1" y="8" width="42" height="2"/>'
-    '<rect class="near" x="12" y="5" width="20" height="8" rx="2"/><rect class="mean" x="21" y="2" width="2.5" height="14"/>'
-    "</svg>"
+    '<svg class="glyph" viewBox="0 0 44 18" aria-hidden="true">'
+    '<rect class="far" x="1" y="8" width="42" height="2"/>'
+    '<rect class="near" x="12" y="5" width="20" height="8" rx="2"/>'
+    '<rect class="mean" x="21" y="2" width="2.5" height="12"/></svg>'
 )
 
 
@@ -38,7 +39,7 @@ def glyph(table: Table, row: Row, across: Axis) -> str:
     score = CIDER.read(row)
     if score is None:
         return ""
-    standing = table.ranking.standings[table.rows.index(row)]
+    standing = table.standing(row)
     bars = ""
     if standing:
         bars = _bar("far", across, standing.low, standing.high, 8, 2)
@@ -46,7 +47,7 @@ def glyph(table: Table, row: Row, across: Axis) -> str:
             bars += _bar("near", across, standing.near_low, standing.near_high, 5, 8)
     seeds = [across.place(value) for value in row.seed_scores()] if len(row.runs) > 1 else []
     bars += "".join(f'<rect class="seed" x="{x - 0.6:.1f}" y="15" width="1.2" height="3"/>' for x in seeds)
-    bars += f'<rect class="mean" x="{across.place(score) - 1.25:.1f}" y="2" width="2.5" height="{12 if seeds else 14}"/>'
+    bars += f'<rect class="mean" x="{across.place(score) - 1.25:.1f}" y="2" width="2.5" height="12"/>'
     return f'<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{bars}</svg>'
 
 

@@ -5,7 +5,6 @@ from itertools import groupby
 
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.columns import CIDER, Column, columns
-from benchmarks.leaderboard.findings import tied
 from benchmarks.leaderboard.glyph import LEGEND, axis, glyph, scale
 from benchmarks.leaderboard.rows import PARTS, Row, Table
 from benchmarks.leaderboard.scales import Axis
@@ -19,7 +18,7 @@ def grid(table: Table, anchors: Mapping[Row, str]) -> str:
     rows = "\n".join(_row(table, row, shown, across, anchors[row]) for row in table.rows)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="Table, {html(wording.headline(table))}">'
-        f"<table><caption>{_caption(table)}</caption><thead>{_groups(shown)}{_heads(shown, across)}</thead>"
+        f"<table><caption><div>{_caption(table)}</div></caption><thead>{_groups(shown)}{_heads(shown, across)}</thead>"
         f'<tbody>\n{rows}\n</tbody></table><p class="none" hidden>No entry matches.</p></div>'
     )
 
@@ -27,11 +26,13 @@ def grid(table: Table, anchors: Mapping[Row, str]) -> str:
 def _caption(table: Table) -> str:
     if not any(table.ranking.standings):
         return f"By mean CIDEr. {wording.noise(table)}"
-    seeds = " Ticks: single seeds." if table.ranking.seed_sd is not None else ""
-    tie = '<span class="swatch"></span> tied for first. ' if len(tied(table)) > 1 else ""
+    if len(table.rows) == 1:
+        return f"{LEGEND} thin: the score on other images."
+    first = "tied for first" if len(table.tied()) > 1 else "first"
+    seeds = "" if table.ranking.seed_sd is None else " Ticks: single seeds."
     return (
-        f"By mean CIDEr; a rank is as narrow as these images can tell. {tie}{LEGEND} thick: to compare rows by; "
-        f"thin: the score on other images.{seeds}"
+        f'By mean CIDEr; a rank is as narrow as these images can tell. <span class="swatch"></span> {first}. '
+        f"{LEGEND} thick: to compare rows by; thin: the score on other images.{seeds}"
     )
 
 
@@ -66,11 +67,11 @@ def _class(main: bool, *others: str) -> str:
 
 
 def _row(table: Table, row: Row, shown: Sequence[Column], across: Axis | None, anchor: str) -> str:
-    standing = table.ranking.standings[table.rows.index(row)]
+    standing = table.standing(row)
     data = "".join(f' data-{part}="{html(value)}"' for part, value in zip(PARTS, row.parts, strict=True))
     cells = "".join(_cell(table, row, column, across) for column in shown)
     place = "" if standing is None else f' data-v="{standing.first}"'
-    first = ' class="first"' if row in tied(table) else ""
+    first = ' class="first"' if len(table.rows) > 1 and row in table.tied() else ""
     return (
         f'<tr id="{anchor}"{first}{data}><td class="rank"{place}>{wording.rank(table, row)}</td>'
         f'<th scope="row" class="entry">{_entry(table, row)}</th>{cells}</tr>'
@@ -82,7 +83,7 @@ def _entry(table: Table, row: Row) -> str:
     parts = dict(zip(PARTS, row.parts, strict=True))
     bold = table.varying[: 2 if len(table.varying) == 2 else 1]
     rest = [part for part in PARTS if part not in bold]
-    marks = "".join(f' <em class="mark">{html(mark)}</em>' for mark in wording.marks(row))
+    marks = "".join(f' <em class="mark">{html(mark)}</em>' for mark in wording.marks(table, row))
     return f"<b>{_joined(parts[part] for part in bold)}</b><span>{_joined(parts[part] for part in rest)}{marks}</span>"
 
 
@@ -95,7 +96,7 @@ def _cell(table: Table, row: Row, column: Column, across: Axis | None) -> str:
     data = "" if value is None else f' data-v="{value:.7g}"'
     if column is not CIDER:
         return f"<td{_class(column.main, 'side')}{data}>{column.text(row)}</td>"
-    standing = table.ranking.standings[table.rows.index(row)]
+    standing = table.standing(row)
     interval = f"<small>{span(standing.low, standing.high)}</small>" if standing else ""
     drawn = glyph(table, row, across) if across else ""
     return f'<td class="cider"{data}><div><b>{column.text(row)}</b>{drawn}{interval}</div></td>'

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
-_LETTER, _LINE, _DOT = 8.0, 15.0, 7.0  # sizes of a letter on a phone, where they are largest, and of a dot
+_LETTER, _LINE, _DOT = 9.0, 17.0, 7.0  # sizes of a letter on a phone, where they are largest, and of a dot
 
 
 @dataclass(frozen=True)

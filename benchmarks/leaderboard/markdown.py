@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.columns import CIDER, Column, columns
-from benchmarks.leaderboard.rows import PARTS, Row, Summary, Table
+from benchmarks.leaderboard.rows import PARTS, Row, Table
+from benchmarks.leaderboard.summary import Summary
 from benchmarks.leaderboard.text import clean, counted, span
 from benchmarks.record import RunRecord
 
@@ -38,11 +39,11 @@ def _table(table: Table) -> Iterable[str]:
 
 
 def _cells(table: Table, row: Row, shown: Sequence[Column]) -> list[str]:
-    standing = table.ranking.standings[table.rows.index(row)]
+    standing = table.standing(row)
     interval = f" ({span(standing.low, standing.high)})" if standing else ""
     values = [column.text(row) + (interval if column is CIDER else "") for column in shown]
     first, *others = (_code(part) for part in row.parts)
-    marks = "".join(f" **{_code(mark)}**" for mark in wording.marks(row))
+    marks = "".join(f" **{_code(mark)}**" for mark in wording.marks(table, row))
     return [wording.rank(table, row), first + marks, *others, *values, str(len(row.runs))]
 
 

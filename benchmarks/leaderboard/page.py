@@ -8,14 +8,15 @@ from pathlib import Path
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.board import board
 from benchmarks.leaderboard.columns import COSTS, SCORES
-from benchmarks.leaderboard.glyph import LEGEND
-from benchmarks.leaderboard.rows import PARTS, Summary
-from benchmarks.leaderboard.text import breakable, clean, counted, html
+from benchmarks.leaderboard.rows import PARTS
+from benchmarks.leaderboard.summary import Summary
+from benchmarks.leaderboard.text import breakable, counted, html
 from benchmarks.record import RunRecord
 
 _LOGO = (
-    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><path d="M6 3h20a4 4 0 0 1 4 4v13a4 4 0 0 1-4 4H16l-8 6v-6H6'
-    'a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z"/><path class="words" d="M8 10h16v2.6H8zM8 15.4h10V18H8z"/></svg>'
+    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">'
+    '<path d="M6 3h20a4 4 0 0 1 4 4v13a4 4 0 0 1-4 4H16l-8 6v-6H6a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z"/>'
+    '<path class="words" d="M8 10h16v2.6H8zM8 15.4h10V18H8z"/></svg>'
 )
 _READING = (
     (
@@ -25,16 +26,16 @@ _READING = (
     (
         "Rank",
         "At best right behind the entries that are clearly better, at worst right before those that are clearly worse. "
-        "Clear is what a paired bootstrap over the test images finds with 95 % confidence for all pairs of the table at "
-        "once (max-t). Tied for first: nothing is clearly better, which does not mean equal.",
+        "Clear is what a paired bootstrap over the test images finds with 95 % confidence for all pairs of the table "
+        "at once (max-t). Tied for first: nothing is clearly better, which does not mean equal.",
     ),
     (
         "Intervals",
-        "95 %. Thin: where the score would fall on other images of the kind. Thick: what the entries share, such as hard "
-        "images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
+        "95 %. Thin: where the score would fall on other images of the kind. Thick: what the entries share, such as "
+        "hard images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
     ),
     ("Speed", "Medians on one machine: comparable within a table, never between tables."),
-    ("Random weights", "The backbone never learnt anything: such a row tries the works, and says nothing of the backbone."),
+    ("Random weights", "The backbone never learnt anything: the row says nothing of how good it is."),
 )
 
 
@@ -78,7 +79,7 @@ def _header(summary: Summary) -> str:
 
 
 _EMPTY = (
-    '<section class="empty"><h2>No finished runs yet</h2><p>Every finished run adds a row here. Two commands make some, '
+    '<section class="empty"><h2>No finished runs yet</h2><p>Every finished run adds a row here. Two commands make some '
     "on drawn scenes, without a download or a graphics card:</p><pre>caption-zoo run configs/quickstart.yaml\n"
     "caption-zoo leaderboard runs</pre></section>"
 )
@@ -104,9 +105,9 @@ def _failed(failed: Sequence[RunRecord]) -> str:
 
 def _failure(record: RunRecord) -> str:
     parts = " + ".join(f"<bdi>{breakable(record.parts.get(part, ''))}</bdi>" for part in PARTS)
-    where = wording.environment(record.environment)
+    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(record.environment))}"
     return (
-        f"<li><b>{parts}</b>, seed {html(record.seed)} <span>on <bdi>{breakable(record.dataset)}</bdi>, {html(where)}</span>"
+        f"<li><b>{parts}</b>, seed {html(record.seed)} <span>on {where}</span>"
         f"<code>{html(wording.reason(record))}</code></li>"
     )
 

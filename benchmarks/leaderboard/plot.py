@@ -8,8 +8,8 @@ from benchmarks.leaderboard.rows import PARTS, Row, Table
 from benchmarks.leaderboard.scales import Axis, linear, spread
 from benchmarks.leaderboard.text import html
 
-WIDTH, HEIGHT = 560, 330
-_LEFT, _RIGHT, _TOP, _FLOOR = 40, WIDTH - 10, 22, HEIGHT - 42
+WIDTH, HEIGHT = 560, 336
+_LEFT, _RIGHT, _TOP, _FLOOR = 40, WIDTH - 10, 22, HEIGHT - 46
 _NAMED = 8  # with more entries than this, only those on the front are named
 _SHAPES = (
     "M0-5.2A5.2 5.2 0 1 1 0 5.2A5.2 5.2 0 1 1 0-5.2z",  # a circle
@@ -95,7 +95,7 @@ def _grid(across: Axis, up: Axis) -> str:
         for x in across.ticks
     ]
     words = (
-        f'<text x="0" y="11">CIDEr</text><text x="{_RIGHT}" y="{HEIGHT - 5}" text-anchor="end">'
+        f'<text x="0" y="11">CIDEr</text><text x="{_RIGHT}" y="{HEIGHT - 4}" text-anchor="end">'
         f"images per second, beam search{log}</text>"
     )
     return f'<g class="grid">{"".join(lines)}{words}</g>'
@@ -113,7 +113,7 @@ def _line(corners: Iterable[tuple[float, float]]) -> str:
 def _mark(
     table: Table, row: Row, dot: tuple[float, float], up: Axis, anchor: str, kind: str, label: Label | None
 ) -> str:
-    (x, y), standing, hue = dot, table.ranking.standings[table.rows.index(row)], _kind(table, row)
+    (x, y), standing, hue = dot, table.standing(row), _kind(table, row)
     ends = (up.place(standing.high), up.place(standing.low)) if standing else (y, y)
     told = html(f"{table.name(row)}: CIDEr {CIDER.text(row)}, {BEAM.text(row)} images per second")
     shown = label or Label(_label(table, row), min(max(x, 120), _RIGHT - 120), y - 11, "middle")
@@ -128,10 +128,12 @@ def _mark(
 
 def _legend(table: Table) -> str:
     part = _coloured(table)
-    return f'<ul class="legend">{"".join(_entries([table.short(part, value) for value in table.axes[part]]))}</ul>' if part else ""
+    if not part:
+        return ""
+    return f'<ul class="legend">{"".join(_entries([table.short(part, value) for value in table.axes[part]]))}</ul>'
 
 
 def _entries(values: Sequence[str]) -> Iterable[str]:
     for hue, value in enumerate(values):
-        mark = f'<svg viewBox="-8 -8 16 16" class="dot best hue{hue}" aria-hidden="true"><path d="{_SHAPES[hue]}"/></svg>'
-        yield f"<li>{mark}<bdi>{html(value)}</bdi></li>"
+        mark = f'<svg viewBox="-8 -8 16 16" class="dot best hue{hue}" aria-hidden="true"><path d="{_SHAPES[hue]}"/>'
+        yield f"<li>{mark}</svg><bdi>{html(value)}</bdi></li>"

@@ -1,16 +1,13 @@
-"""Run records, grouped into tables of rows: only what may be compared stands together."""
+"""Rows and the tables they stand in, made of run records."""
 
-import hashlib
-import json
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
 from typing import Any
 
-from benchmarks.leaderboard.statistics import Ranking, rank
+from benchmarks.leaderboard.statistics import Ranking, Standing, rank
 from benchmarks.leaderboard.text import number
 from benchmarks.record import RunRecord
 
@@ -18,8 +15,6 @@ PARTS = ("backbone", "attention", "decoder")
 # What a speed depends on. Library versions do not part tables, or a matrix that is resumed
 # after an update would fall in two; the page lists all that took part.
 PLACE = ("device", "processor", "threads", "precision")
-# What a request says of one cell or of its data set; the rest is the protocol.
-PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint"))
 HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 
@@ -91,6 +86,15 @@ class Table:
         """How the rows compare."""
         return rank([row.per_image() for row in self.rows], [row.seed_scores() or [0.0] for row in self.rows])
 
+    def standing(self, row: Row) -> Standing | None:
+        """Where `row` stands among the others, None without scores per image."""
+        return self.ranking.standings[self.rows.index(row)]
+
+    def tied(self) -> list[Row]:
+        """The rows that no other is clearly better than."""
+        places = zip(self.rows, self.ranking.standings, strict=True)
+        return [row for row, standing in places if standing and standing.first == 1]
+
     @cached_property
     def axes(self) -> dict[str, list[str]]:
         """The values of every part, in order."""
@@ -122,74 +126,10 @@ class Table:
         return {name: sorted(found[name]) for name in sorted(found)}
 
 
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """All that the files show: tables, failed runs, and which records they were made of."""
-
-    tables: tuple[Table, ...]
-    failed: tuple[RunRecord, ...]
-    records: int
-    digest: str
-    finished: str
-
-
-def summarise(records: Iterable[RunRecord]) -> Summary:
-    """Group `records`, whatever their order."""
-    texts = {json.dumps(asdict(record), sort_keys=True): record for record in records}
-    ordered = [texts[text] for text in sorted(texts)]
-    return Summary(
-        tables=tuple(_tables([record for record in ordered if record.done])),
-        failed=tuple(sorted((record for record in ordered if not record.done), key=_cell)),
-        records=len(ordered),
-        digest=hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
-        finished=max((record.finished for record in ordered), default=""),
-    )
-
-
 def leaves(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """The innermost names and values of nested mappings."""
     for name in sorted(value):
         if isinstance(value[name], Mapping):
             yield from leaves(value[name])
-        else:
+        elif value[name] is not None:
             yield name, str(value[name])
-
-
-def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
-    groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
-    for record in done:
-        protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
-        place = {key: record.environment[key] for key in PLACE if key in record.environment}
-        data = (record.synthetic, record.dataset, record.split, str(record.data.get("fingerprint", "")), record.signature)
-        groups[*data, json.dumps(protocol, sort_keys=True), json.dumps(place, sort_keys=True)].append(record)
-    for key in sorted(groups):
-        synthetic, dataset, split, fingerprint, signature, protocol, place = key
-        rows = sorted(_rows(groups[key]), key=_best_first)
-        yield Table(
-            dataset, split, synthetic, fingerprint, signature, json.loads(protocol), json.loads(place), tuple(rows)
-        )
-
-
-def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
-    groups: dict[tuple[Any, ...], dict[int, RunRecord]] = defaultdict(dict)
-    for run in sorted(runs, key=lambda run: run.finished):  # of one seed run twice, the later counts
-        parts = tuple(run.parts.get(part, "") for part in PARTS)
-        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)][run.seed] = run
-    for (parts, weights, origins), seeds in groups.items():
-        yield Row(parts, weights, origins, tuple(seeds[seed] for seed in sorted(seeds)))
-
-
-def _origin(run: RunRecord, part: str) -> str:
-    """Where a part came from, without folders; a plug-in's file with the hash of its text."""
-    file = re.split(r"[\\/]", run.origins.get(part, HOME))[-1]
-    source = run.request.get("sources", {}).get(part, "")
-    return f"{file} {source[:8]}" if source else file
-
-
-def _best_first(row: Row) -> tuple[Any, ...]:
-    score = row.mean("scores", "CIDEr")
-    return score is None, -(score or 0.0), row.parts, row.weights, row.origins
-
-
-def _cell(record: RunRecord) -> tuple[Any, ...]:
-    return record.dataset, *(record.parts.get(part, "") for part in PARTS), record.seed, record.id

@@ -68,7 +68,7 @@ def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[floa
     noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in judged]
     samples, means = _resample(scores, np.array(noise)), scores.mean(axis=1)
     margins[np.ix_(judged, judged)] = found = _margins(samples)
-    for index, standing in zip(judged, _standings(means, samples, found), strict=True):
+    for index, standing in zip(judged, _standings(means, samples, found, len(per_image)), strict=True):
         standings[index] = standing
     pairs = found[np.triu_indices(len(judged), 1)]
     resolution = float(np.median(pairs)) if len(pairs) else None
@@ -90,14 +90,15 @@ def _resample(scores: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.asarray(weights @ scores.T + generator.standard_normal((RESAMPLES, len(scores))) * noise)
 
 
-def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray) -> list[Standing]:
+def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray, entries: int) -> list[Standing]:
+    """Of the judged ones; the others of all `entries` might have any rank."""
     count = len(means)
     clear = means[:, None] - means[None, :] > margins  # [winner, loser]
     low, high = np.percentile(samples, _TAILS, axis=0)
     own = samples - samples.mean(axis=1, keepdims=True)  # Cousineau: take out what all share; Morey: undo the shrinkage
     own = (own - own.mean(axis=0)) * math.sqrt(count / max(count - 1, 1))
     near_low, near_high = np.percentile(own, _TAILS, axis=0) + means
-    columns = (low, high, near_low, near_high, 1 + clear.sum(axis=0), count - clear.sum(axis=1))
+    columns = (low, high, near_low, near_high, 1 + clear.sum(axis=0), entries - clear.sum(axis=1))
     return [Standing(*(value.item() for value in entry)) for entry in zip(*columns, strict=True)]
 
 

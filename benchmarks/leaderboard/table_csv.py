@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from benchmarks.leaderboard.columns import COSTS, SCORES
-from benchmarks.leaderboard.rows import PARTS, PLACE, Row, Summary, Table
+from benchmarks.leaderboard.rows import PARTS, PLACE, Row, Table
+from benchmarks.leaderboard.summary import Summary
 from benchmarks.leaderboard.text import clean
 
 SCORE_ORDER = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
@@ -60,6 +61,6 @@ def _line(table: Table, row: Row, place: int) -> dict[str, Any]:
 def _safe(value: Any) -> Any:
     """Text that no spreadsheet takes for a formula; numbers as they are."""
     if value is None or isinstance(value, int | float):
-        return value
+        return int(value) if isinstance(value, float) and value.is_integer() else value
     text = clean(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -23,7 +23,7 @@ def html(value: object) -> str:
 
 def breakable(value: object) -> str:
     """`value` as HTML text that may break between the words of a name."""
-    return re.sub(r"([_/(+,|])(?=.)", r"\1<wbr>", html(value))
+    return re.sub(r"(?<=[_/+,|])(?=.)|(?<=.)(?=\()", "<wbr>", html(value))
 
 
 def number(value: Any) -> float | None:
@@ -44,7 +44,9 @@ def span(low: float, high: float) -> str:
 
 def speed(value: float) -> str:
     """A rate or a duration, to about three digits."""
-    return f"{value:,.0f}".replace(",", "\u2009") if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+    if value >= 99.95:
+        return f"{value:,.0f}".replace(",", "\u2009")
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
 
 
 def millions(value: float) -> str:
@@ -53,5 +55,5 @@ def millions(value: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """"1 run", "3 runs"."""
+    """ "1 run", "3 runs"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", "\u2009")

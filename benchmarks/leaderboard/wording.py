@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.leaderboard.rows import Row, Table
-from benchmarks.leaderboard.text import BLANK, clean, counted
+from benchmarks.leaderboard.text import BLANK, clean, counted, hundred
 from benchmarks.record import RunRecord
 
 DRAWN = "Drawn scenes, not photographs: these scores say nothing of COCO."
-RANDOM = "random weights"
 
 
 def headline(table: Table) -> str:
@@ -30,7 +29,10 @@ def environment(place: Mapping[str, Any]) -> str:
 
 def protocol(table: Table) -> list[tuple[str, str]]:
     """What every run of the table was asked for, beside its parts and seed."""
-    return [(_plain(name), _said(value)) for name, value in sorted(table.protocol.items())]
+    return [
+        ("version" if name == "protocol" else _plain(name), _said(value))
+        for name, value in sorted(table.protocol.items())
+    ]
 
 
 def extent(table: Table) -> str:
@@ -58,21 +60,22 @@ def noise(table: Table) -> str:
         return "No scores per image were recorded, so there are no intervals and no ranks."
     if table.ranking.seed_sd is None:
         return "With one seed per entry, intervals and ranks cover the choice of test images, not the luck of training."
-    spread = 100 * table.ranking.seed_sd
-    return f"Intervals and ranks cover the choice of test images and of training seeds (SD between seeds: {spread:.1f})."
+    spread = hundred(table.ranking.seed_sd)
+    return f"Intervals and ranks cover the choice of test images and of seeds (SD between seeds: {spread} CIDEr)."
 
 
 def rank(table: Table, row: Row) -> str:
     """The ranks that cannot be told apart from the row's own."""
-    standing = table.ranking.standings[table.rows.index(row)]
+    standing = table.standing(row)
     if standing is None:
         return "-"
     return str(standing.first) if standing.first == standing.last else f"{standing.first}{BLANK}{standing.last}"
 
 
-def marks(row: Row) -> list[str]:
+def marks(table: Table, row: Row) -> list[str]:
     """What a reader must know of a row before comparing it."""
-    return [RANDOM] * row.random + [f"plug-in {clean(origin)}" for origin in row.plugins]
+    lone = len(row.runs) == 1 and table.ranking.seed_sd is not None
+    return ["random weights"] * row.random + ["1 seed"] * lone + [f"plug-in {clean(file)}" for file in row.plugins]
 
 
 def reason(record: RunRecord) -> str:

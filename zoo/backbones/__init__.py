@@ -36,9 +36,9 @@ class Preparation(NamedTuple):
         return transforms.pil_to_tensor(small)
 
     def normalise(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
-        """Pixels with the backbone's own mean and standard deviation, on their device."""
+        """Pixels with the backbone's own mean and standard deviation, on their device, channels last in memory."""
         mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
-        return (pixels / 255 - mean) / std
+        return ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 class Backbone(nn.Module, ABC):

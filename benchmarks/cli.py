@@ -1,0 +1,103 @@
+"""The command line. Exit codes: 0 done, 1 some cells failed, 2 the user's mistake in one line, 130 interrupted."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+COMMANDS = {
+    "list": "what there is to choose from",
+    "show": "one component: its options, paper and source",
+    "check": "a config, or the contracts of one component",
+    "run": "train, caption and score every cell of a config",
+    "caption": "caption images with a trained run",
+    "score": "score captions against references",
+    "leaderboard": "make the page from records",
+    "doctor": "what this machine has and lacks",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    if argv[:1] == ["--version"]:
+        print(f"caption-zoo {version('caption-zoo')}")
+        return 0
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    try:
+        return _command(argv)
+    except (ArgumentError, ValueError, OSError) as error:
+        print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("caption-zoo: interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def entry_point() -> None:
+    """The console command."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` perhaps, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _command(argv: list[str]) -> int:
+    name = argv[0]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"no command {name!r}.{hint} There are {', '.join(COMMANDS)}.")
+    module = import_module(f"benchmarks.commands.{name}")
+    parser = ArgumentParser(
+        prog=f"caption-zoo {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
+    )
+    module.add_arguments(parser)
+    rest = module.rewrite(argv[1:]) if hasattr(module, "rewrite") else argv[1:]
+    try:
+        options: Namespace = parser.parse_args(rest)
+    except ArgumentError as error:
+        raise ValueError(_with_nearest(str(error), parser)) from error
+    code: int = module.main(parser, options)
+    return code
+
+
+def _help() -> str:
+    lines = [f"  {name:12} {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: caption-zoo COMMAND ...",
+            "",
+            "Image captioning models from interchangeable parts, trained, scored and timed alike.",
+            "",
+            *lines,
+            "",
+            "caption-zoo COMMAND --help tells more; caption-zoo --version tells the version.",
+        ]
+    )
+
+
+def _with_nearest(message: str, parser: ArgumentParser) -> str:
+    """The message, and the known key that is nearest to one that is not."""
+    found = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message)
+    keys = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
+    group = re.search(r"Group '(\w+)'", message)
+    asked = f"{group[1]}.{found[1]}" if group and found else found[1] if found else ""
+    close = difflib.get_close_matches(asked, keys, n=1) if asked and asked not in keys else []
+    return f"{message}. Did you mean {close[0]!r}?" if close else message
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split()) or type(error).__name__

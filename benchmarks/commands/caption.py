@@ -1,0 +1,58 @@
+"""Caption images with the model of a run: one line per image, its path and its caption."""
+
+import json
+import sys
+
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_BATCH = 32
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The run and the images."""
+    parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
+    parser.add_argument("--beams", type=int, default=5, help="width of the beam search; 1 is greedy (default: 5)")
+    parser.add_argument("--max_length", type=int, default=20, help="most words of a caption (default: 20)")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--plugin", type=list[str], nargs="+", metavar="FILE", default=[], help="files with components")
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Print the captions; an image that cannot be read is named on stderr and the exit code is 2."""
+    from benchmarks.hardware import device
+    from registry import load_plugin
+    from zoo import checkpoint
+    from zoo.generate import caption
+
+    if options.beams < 1 or options.max_length < 1:
+        raise ValueError("--beams and --max_length should be at least 1")
+    for plugin in options.plugin:
+        load_plugin(plugin)
+    captioner = checkpoint.load(options.run, device=device())
+    code = 0
+    for start in range(0, len(options.images), _BATCH):
+        readable = {}
+        for file in options.images[start : start + _BATCH]:
+            try:
+                readable[file] = _read(file)
+            except (OSError, ValueError, SyntaxError) as error:
+                print(f"caption-zoo: cannot read image {file}: {error}", file=sys.stderr)
+                code = 2
+        if readable:
+            said = caption(captioner, list(readable.values()), beams=options.beams, max_length=options.max_length)
+            for file, text in zip(readable, said, strict=True):
+                print(json.dumps({"image": file, "caption": text}) if options.json else f"{file}\t{text}")
+    return code
+
+
+def _read(file: str) -> "Image.Image":
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")

@@ -1,0 +1,39 @@
+"""Make the leaderboard, index.html, leaderboard.md and leaderboard.csv, from run records and nothing else."""
+
+import tempfile
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Where records lie, and where the page goes."""
+    parser.add_argument("runs", metavar="RUNS", help="folder with run records, at any depth")
+    parser.add_argument("--out", type=str, help="folder for the page; RUNS/leaderboard without it")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page is not what the records give")
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Write the files and print where the page lies."""
+    from benchmarks.leaderboard import write
+    from benchmarks.record import records
+
+    runs = Path(options.runs)
+    if not runs.is_dir():
+        raise ValueError(f"no folder {options.runs!r} with run records: caption-zoo run makes them")
+    found = list(records(runs))
+    out = Path(options.out) if options.out else runs / "leaderboard"
+    if not options.check:
+        for file in write(found, out):
+            print(file)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        stale = [file.name for file in write(found, Path(folder)) if _differs(file, out / file.name)]
+    if stale:
+        raise ValueError(f"{', '.join(stale)} in {out} is not what the records give: run caption-zoo leaderboard again")
+    print(f"{out} is what its {len(found)} records give")
+    return 0
+
+
+def _differs(made: Path, kept: Path) -> bool:
+    return not kept.is_file() or made.read_bytes() != kept.read_bytes()

@@ -1,0 +1,49 @@
+"""Names and one-line summaries of what is registered, by kind."""
+
+from fnmatch import fnmatch
+
+from jsonargparse import ArgumentParser, Namespace
+
+from benchmarks.commands import kinds
+from registry import Registry, UnknownName
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Kind and filter."""
+    parser.add_argument("kind", nargs="?", help="backbone, attention, decoder, dataset or metric; all without it")
+    parser.add_argument("--filter", type=str, metavar="GLOB", help="only names like this, timm's too: 'timm/*lite*'")
+    parser.add_argument("--plugin", type=list[str], nargs="+", metavar="FILE", default=[], help="files with components")
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Print them; only a filter that asks for variants imports what has them."""
+    from registry import load_plugin
+
+    for plugin in options.plugin:
+        load_plugin(plugin)
+    registries = kinds()
+    if options.kind is not None and options.kind not in registries:
+        raise UnknownName("kind", options.kind, registries)
+    for kind in [options.kind] if options.kind else registries:
+        lines = _lines(registries[kind], options.filter)
+        width = max((len(name) for name, _ in lines), default=0)
+        if not options.kind and lines:
+            print(f"{kind}:")
+        for name, summary in lines:
+            print(f"{'' if options.kind else '  '}{name:{width}}  {summary}".rstrip())
+    return 0
+
+
+def _lines(registry: "Registry[object]", pattern: str | None) -> list[tuple[str, str]]:
+    lines = [
+        (item.name, item.summary + ("" if item.origin == "caption-zoo" else f" [{item.origin}]"))
+        for item in registry.components()
+    ]
+    if pattern is None:
+        return lines
+    found = [(name, summary) for name, summary in lines if fnmatch(name, pattern)]
+    for name, _ in lines if "/" in pattern else []:
+        if fnmatch(name, pattern.partition("/")[0]):
+            variants = getattr(registry[name], "variants", tuple)
+            found += [(f"{name}/{one}", "") for one in variants() if fnmatch(f"{name}/{one}", pattern)]
+    return found

@@ -1,0 +1,121 @@
+"""Train, caption, score and time every cell of a config; finished cells are not run again."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse.typing import register_type
+
+from benchmarks.config import Experiment
+from registry import Spec, load_plugin
+
+if TYPE_CHECKING:
+    from benchmarks.matrix import Finished
+
+_AXES = ("backbone", "attention", "decoder")
+
+
+def rewrite(argv: Sequence[str]) -> list[str]:
+    """``CONFIG`` in first place is ``--config CONFIG``."""
+    return ["--config", *argv] if argv and not argv[0].startswith("-") else list(argv)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The config, what overrides it, and where things go."""
+    add_config(parser)
+    parser.add_argument("--out", type=str, default="runs", help="folder for the runs (default: runs)")
+    parser.add_argument("--cache", type=str, help="folder for encoded images (default: ~/.cache/caption-zoo)")
+    parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
+
+
+def add_config(parser: ArgumentParser) -> None:
+    """An experiment from a file, each of its keys an option, and short names for the axes."""
+    register_type(Spec, serializer=str, deserializer=Spec.parse, fail_already_registered=False)
+    parser.usage = f"{parser.prog} CONFIG [options]"
+    parser.add_argument("--config", action=ActionConfigFile, help="the config, for when it does not come first")
+    parser.add_class_arguments(Experiment, as_positional=False)
+    for axis in _AXES:
+        parser.add_argument(f"--{axis}", action="append", metavar="SPEC", help=f"this {axis} instead of the config's; repeatable")
+    parser.add_argument("--seeds", type=str, metavar="N,...", help="these seeds instead of the config's")
+    parser.add_argument("--plugin", action="append", metavar="FILE", help="a Python file that registers components; repeatable")
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Run what is left to run; exit code 1 where a cell failed."""
+    experiment = read(parser, options)
+    out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
+    from benchmarks.matrix import misfit, plan, run  # late: they import torch
+
+    cells = plan(experiment)
+    if options.dry_run:
+        for cell in cells:
+            why = misfit(cell)
+            print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {why}" if why else ""))
+        print(f"{len(cells)} cells")
+        return 0
+    for folder in (out, cache):
+        _writable(folder)
+    failures = 0
+    for number, finished in enumerate(run(cells, out, cache, options.plugin or []), start=1):
+        print(f"[{number}/{len(cells)}] {_line(finished)}", flush=True)
+        failures += not finished.record.done
+    print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")
+    return 1 if failures else 0
+
+
+def read(parser: ArgumentParser, options: Namespace) -> Experiment:
+    """The experiment that the options describe, with its plug-ins loaded.
+
+    Raises:
+        ValueError: no config, or a value that makes no sense.
+    """
+    for plugin in options.plugin or []:
+        load_plugin(plugin)
+    if options.get("dataset") is None or options.get("matrix.backbone") is None:
+        raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
+    experiment: Experiment = _experiment(parser, options)
+    matrix = experiment.matrix
+    for axis in _AXES:
+        if options[axis]:
+            matrix = replace(matrix, **{axis: tuple(Spec.parse(spec) for spec in options[axis])})
+    if options.seeds:
+        try:
+            matrix = replace(matrix, seeds=tuple(int(seed) for seed in options.seeds.split(",")))
+        except ValueError:
+            raise ValueError(f"--seeds {options.seeds} should be whole numbers with commas between") from None
+    if not len(matrix):
+        raise ValueError("the matrix is empty: every axis needs at least one entry")
+    return replace(experiment, matrix=matrix)
+
+
+def cache_folder() -> Path:
+    """Where encoded images go unless told otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caption-zoo"
+
+
+def _experiment(parser: ArgumentParser, options: Namespace) -> Experiment:
+    made = parser.instantiate(options)
+    keys = ("dataset", "matrix", "name", "metrics", "training", "decoding")
+    return Experiment(**{key: made[key] for key in keys})
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"cannot write into {folder}: {error.strerror or error}; choose another with --out or --cache") from None
+
+
+def _line(finished: "Finished") -> str:
+    record = finished.record
+    if not record.done:
+        return f"{finished.cell}: FAILED, {record.error}"
+    took = "done before" if finished.earlier else f"{sum(record.seconds[key] for key in ('train', 'decode', 'score')):.0f} s"
+    scores = "  ".join(f"{name} {record.scores[name]:.3f}" for name in ("CIDEr", "METEOR", "Bleu_4") if name in record.scores)
+    return f"{finished.cell}: {scores}  ({took})"

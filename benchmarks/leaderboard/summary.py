@@ -1,0 +1,80 @@
+"""Run records, grouped into tables of rows: only what may be compared stands together."""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks.leaderboard.rows import HOME, PARTS, PLACE, Row, Table
+from benchmarks.record import RunRecord
+
+# What a request says of one cell or of its data set; the rest is the protocol.
+PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint"))
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """All that the files show: tables, failed runs, and which records they were made of."""
+
+    tables: tuple[Table, ...]
+    failed: tuple[RunRecord, ...]
+    records: int
+    digest: str
+    finished: str
+
+
+def summarise(records: Iterable[RunRecord]) -> Summary:
+    """Group `records`, whatever their order."""
+    texts = {json.dumps(asdict(record), sort_keys=True): record for record in records}
+    ordered = [texts[text] for text in sorted(texts)]
+    return Summary(
+        tables=tuple(_tables(record for record in ordered if record.done)),
+        failed=tuple(sorted((record for record in ordered if not record.done), key=_cell)),
+        records=len(ordered),
+        digest=hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
+        finished=max((record.finished for record in ordered), default=""),
+    )
+
+
+def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
+    groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    for record in done:
+        protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
+        place = {key: record.environment[key] for key in PLACE if key in record.environment}
+        fingerprint = str(record.data.get("fingerprint", ""))
+        data = (record.synthetic, record.dataset, record.split, fingerprint, record.signature)
+        groups[*data, json.dumps(protocol, sort_keys=True), json.dumps(place, sort_keys=True)].append(record)
+    for key in sorted(groups):
+        synthetic, dataset, split, fingerprint, signature, protocol, place = key
+        rows = sorted(_rows(groups[key]), key=_best_first)
+        yield Table(
+            dataset, split, synthetic, fingerprint, signature, json.loads(protocol), json.loads(place), tuple(rows)
+        )
+
+
+def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
+    groups: dict[tuple[Any, ...], dict[int, RunRecord]] = defaultdict(dict)
+    for run in sorted(runs, key=lambda run: run.finished):  # of one seed run twice, the later counts
+        parts = tuple(run.parts.get(part, "") for part in PARTS)
+        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)][run.seed] = run
+    for (parts, weights, origins), seeds in groups.items():
+        yield Row(parts, weights, origins, tuple(seeds[seed] for seed in sorted(seeds)))
+
+
+def _origin(run: RunRecord, part: str) -> str:
+    """Where a part came from, without folders; a plug-in's file with the hash of its text."""
+    file = re.split(r"[\\/]", run.origins.get(part, HOME))[-1]
+    source = run.request.get("sources", {}).get(part, "")
+    return f"{file} {source[:8]}" if source else file
+
+
+def _best_first(row: Row) -> tuple[Any, ...]:
+    score = row.mean("scores", "CIDEr")
+    return score is None, -(score or 0.0), row.parts, row.weights, row.origins
+
+
+def _cell(record: RunRecord) -> tuple[Any, ...]:
+    return record.dataset, *(record.parts.get(part, "") for part in PARTS), record.seed, record.id

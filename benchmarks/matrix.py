@@ -1,0 +1,129 @@
+"""A matrix of cells: planned and checked before the first second of compute, run, and gone on with."""
+
+import hashlib
+import inspect
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.config import Cell, Experiment
+from benchmarks.executors.local import each
+from benchmarks.metrics import METRICS
+from benchmarks.record import FILE, RunRecord
+from benchmarks.run import failed, load_dataset, publish
+from registry import Spec
+from zoo.captioner import Captioner, Parts
+from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.vocabulary import SPECIAL, Vocabulary
+
+_KINDS: dict[str, Any] = {"backbone": BACKBONES, "attention": ATTENTIONS, "decoder": DECODERS}
+
+
+def plan(experiment: Experiment) -> list[Cell]:
+    """Every cell of `experiment`, in the order in which they run.
+
+    Raises:
+        ValueError: an unknown name, variant, option or value, or a data set that cannot be
+            read; the message says which.
+    """
+    for metric in experiment.metrics:
+        METRICS.check(metric)
+    for kind, registry in _KINDS.items():
+        for spec in getattr(experiment.matrix, kind):
+            registry.check(spec)
+    dataset = load_dataset(experiment.dataset)
+    where = dataset.location
+    named = Spec(
+        experiment.dataset.name,
+        experiment.dataset.variant,
+        {key: value for key, value in experiment.dataset.options.items() if key not in where},
+    )
+    return [
+        Cell(
+            experiment=experiment.name,
+            dataset=experiment.dataset,
+            named=named,
+            fingerprint=dataset.fingerprint,
+            backbone=backbone,
+            attention=attention,
+            decoder=decoder,
+            seed=seed,
+            metrics=experiment.metrics,
+            training=experiment.training,
+            decoding=experiment.decoding,
+            **_provenance({"backbone": backbone, "attention": attention, "decoder": decoder}),
+        )
+        for backbone, attention, decoder, seed in experiment.matrix
+    ]
+
+
+def misfit(cell: Cell) -> str | None:
+    """Why the parts of `cell` cannot be put together, or None where they can; costs no memory."""
+    try:
+        with torch.device("meta"):
+            Captioner.build(Parts(cell.backbone, cell.attention, cell.decoder), Vocabulary([*SPECIAL, "word"]))
+    except Exception as error:  # whatever a component raises is the answer
+        return str(error) or type(error).__name__
+    return None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell and what came of it, now or in an earlier run."""
+
+    cell: Cell
+    record: RunRecord
+    earlier: bool
+
+
+def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -> Iterator[Finished]:
+    """Run what is not finished yet, one cell after another, and yield every cell's record.
+
+    Failed cells are tried again. A cell that raises, or that takes its whole process down,
+    is recorded as failed and the next one goes on.
+    """
+    _sweep(out)
+    earlier = {cell.id: _finished(out / cell.id) for cell in cells}
+    for cell in cells:
+        if record := earlier[cell.id]:
+            yield Finished(cell, record, earlier=True)
+    waiting = [cell for cell in cells if not earlier[cell.id]]
+    for cell, record in each(waiting, out, cache, plugins):
+        if record is None:
+            partial = out / ".partial" / f"{cell.id}-{socket.gethostname()}-{os.getpid()}"
+            partial.mkdir(parents=True, exist_ok=True)
+            reason = "the process that ran it died without a word: it was killed, or the memory was not enough"
+            record = publish(failed(cell, reason), partial, out)
+        yield Finished(cell, record, earlier=False)
+
+
+def _finished(folder: Path) -> RunRecord | None:
+    if not (folder / FILE).exists():
+        return None
+    record = RunRecord.load(folder)
+    return record if record.done else None
+
+
+def _sweep(out: Path) -> None:
+    """Remove what killed runs of this machine left half done."""
+    for folder in (out / ".partial").glob(f"*-{socket.gethostname()}-*"):
+        process = int(folder.name.rpartition("-")[2])
+        if not Path(f"/proc/{process}").exists() or process == os.getpid():
+            shutil.rmtree(folder)
+
+
+def _provenance(specs: dict[str, Spec]) -> dict[str, dict[str, str]]:
+    """Where each part comes from, and the hash of the file of each that is not ours."""
+    origins = {kind: _KINDS[kind].origin(spec.name) for kind, spec in specs.items()}
+    sources = {}
+    for kind, spec in specs.items():
+        file = inspect.getsourcefile(_KINDS[kind][spec.name]) if origins[kind] != "caption-zoo" else None
+        if file:
+            sources[kind] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    return {"origins": origins, "sources": sources}

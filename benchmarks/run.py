@@ -1,0 +1,205 @@
+"""One cell, from its request to its record."""
+
+import json
+import os
+import shutil
+import socket
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.config import Cell
+from benchmarks.data import DATASETS, Dataset
+from benchmarks.decode import decode, look, validation_score
+from benchmarks.hardware import device, environment
+from benchmarks.images import ImageStore, image_store
+from benchmarks.record import REQUEST, RunRecord
+from benchmarks.score import Scorer, Scores
+from benchmarks.throughput import measure
+from benchmarks.train import Outcome, train
+from registry import Spec
+from zoo import checkpoint
+from zoo.captioner import Captioner, Parts
+from zoo.vocabulary import Vocabulary, tokenise
+
+
+def run_cell(cell: Cell, out: Path, cache: Path) -> RunRecord:
+    """Run `cell` and publish its folder as ``out/<id>``, whole or not at all.
+
+    Whatever is raised on the way becomes a record that says so; an earlier failure of the
+    same cell is replaced, an earlier success never.
+    """
+    partial = out / ".partial" / f"{cell.id}-{socket.gethostname()}-{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    try:
+        record = _run(cell, partial, cache)
+    except Exception as error:
+        (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        record = failed(cell, f"{type(error).__name__}: {error}")
+    return publish(record, partial, out)
+
+
+def failed(cell: Cell, reason: str) -> RunRecord:
+    """The record of a cell that did not come to its end."""
+    return RunRecord(**_asked(cell), status="failed", error=reason, environment=environment(), finished=_now())
+
+
+def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
+    """Write the record into `partial` and give that folder its name, unless another runner was first."""
+    record.save(partial)
+    folder = out / record.id
+    if folder.exists() and not RunRecord.load(folder).done:
+        shutil.rmtree(folder)
+    try:
+        partial.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(partial)
+        return RunRecord.load(folder)
+    handle = os.open(out, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
+    return record
+
+
+@dataclass
+class _Clock:
+    """How long each stage took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - started
+
+
+def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
+    dataset, clock = load_dataset(cell.dataset), _Clock()
+    captioner, weights = _build(cell, dataset)
+    store = image_store(dataset, captioner.backbone, mirror=cell.training.mirror, cache=cache, device=device())
+    with clock.measure("train"):
+        outcome = _train(cell, captioner, dataset, store)
+    checkpoint.save(captioner, folder, weights=weights)
+    with clock.measure("decode"):
+        said = decode(captioner, [example.image_id for example in dataset.test], store, cell.decoding)
+    diagnostics = dataset.assess(look(captioner, said, store)) if dataset.synthetic else {}
+    with clock.measure("score"):
+        scores = _scorer(cell.dataset, cell.metrics).score({image: " ".join(words) for image, words in said.items()})
+    _write_captions(said, folder)
+    throughput, timing = measure(folder)
+    return RunRecord(
+        **_asked(cell),
+        status="done",
+        split=dataset.split,
+        synthetic=dataset.synthetic,
+        weights=weights,
+        data=_data(dataset, store, captioner.vocabulary),
+        **_scored(scores),
+        diagnostics=diagnostics,
+        throughput=throughput,
+        timing=timing,
+        params=sum(tensor.numel() for tensor in captioner.parameters()),
+        trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
+        seconds={"encode": store.seconds, **clock.seconds},
+        curve=outcome.curve,
+        best_epoch=outcome.best_epoch,
+        environment=environment(),
+        finished=_now(),
+    )
+
+
+@lru_cache(maxsize=1)
+def load_dataset(spec: Spec) -> Dataset:
+    """The data set, read once for all cells that a process runs."""
+    return DATASETS.build(spec)
+
+
+@lru_cache(maxsize=1)
+def _scorer(dataset: Spec, metrics: tuple[Spec, ...]) -> Scorer:
+    return Scorer({example.image_id: example.captions for example in load_dataset(dataset).test}, metrics)
+
+
+@lru_cache(maxsize=1)
+def _vocabulary(dataset: Spec, min_count: int) -> Vocabulary:
+    captions = (caption for example in load_dataset(dataset).train for caption in example.captions)
+    return Vocabulary.of(captions, min_count=min_count)
+
+
+def _build(cell: Cell, dataset: Dataset) -> tuple[Captioner, str]:
+    torch.manual_seed(cell.seed)
+    parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
+    captioner = Captioner.build(parts, _vocabulary(cell.dataset, cell.training.min_count))
+    weights = captioner.backbone.load_pretrained()
+    return captioner.to(device()).eval(), weights
+
+
+def _train(cell: Cell, captioner: Captioner, dataset: Dataset, store: ImageStore) -> Outcome:
+    learnt = [example for example in dataset.train if example.image_id in store.rows]
+    held_out = [example for example in dataset.validation if example.image_id in store.rows]
+    return train(
+        captioner,
+        learnt,
+        store,
+        cell.training,
+        seed=cell.seed,
+        judge=lambda model: validation_score(model, held_out, store, cell.decoding),
+    )
+
+
+def _asked(cell: Cell) -> dict[str, Any]:
+    return {
+        "id": cell.id,
+        "experiment": cell.experiment,
+        "parts": cell.parts,
+        "origins": dict(cell.origins),
+        "dataset": str(cell.named),
+        "seed": cell.seed,
+        "request": cell.request,
+    }
+
+
+def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:
+    words = [word for example in dataset.test for caption in example.captions for word in tokenise(caption)]
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "train": sum(example.image_id in store.rows for example in dataset.train),
+        "validation": sum(example.image_id in store.rows for example in dataset.validation),
+        "test": len(dataset.test),
+        "skipped": list(store.skipped),
+        "vocabulary": len(vocabulary),
+        "unknown_words": sum(word not in vocabulary for word in words) / max(1, len(words)),
+    }
+
+
+def _scored(scores: Scores) -> dict[str, Any]:
+    per_image = {image: round(value, 6) for image, value in scores.per_image.get("CIDEr", {}).items()}
+    return {
+        "scores": scores.values,
+        "signature": scores.signature,
+        "per_image": {"CIDEr": {str(image): value for image, value in per_image.items()}},
+    }
+
+
+def _write_captions(said: Mapping[int, list[str]], folder: Path) -> None:
+    """COCO's results form, which pycocotools' `loadRes` reads."""
+    captions = [{"image_id": image, "caption": " ".join(words)} for image, words in said.items()]
+    text = json.dumps(captions, indent=0, ensure_ascii=False) + "\n"
+    (folder / "captions.json").write_text(text, encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

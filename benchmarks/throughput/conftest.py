@@ -1,0 +1,50 @@
+"""What the suite is run on: ``--run FOLDER``, a run with its checkpoint and its request."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.config import Decoding, Training
+from benchmarks.hardware import device
+from benchmarks.record import REQUEST
+from zoo import checkpoint
+from zoo.captioner import Captioner
+from zoo.types import Features
+
+BATCH = 32
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--run``."""
+    parser.addoption("--run", type=Path, required=True, help="folder of a run, with its checkpoint")
+
+
+@pytest.fixture(scope="session")
+def captioner(request: pytest.FixtureRequest) -> Captioner:
+    """The run's captioner, on the device that runs use."""
+    return checkpoint.load(request.config.getoption("--run"), device=device())
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
+    """How the run was trained and decoded."""
+    asked = json.loads((request.config.getoption("--run") / REQUEST).read_text(encoding="utf-8"))
+    return Training(**asked["training"]), Decoding(**asked["decoding"])
+
+
+@pytest.fixture(scope="session")
+def pixels(captioner: Captioner) -> torch.Tensor:
+    """A batch of noise, (32, 3, H, W) bytes: what an image shows does not change its cost."""
+    shape = (BATCH, 3, *captioner.backbone.preparation.size)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device())
+
+
+@pytest.fixture(scope="session")
+def features(captioner: Captioner, pixels: torch.Tensor) -> Features:
+    """The features of that batch."""
+    with torch.inference_mode():
+        seen = captioner.encode(captioner.backbone.preparation.normalise(pixels))
+    return Features(seen.tokens.clone(), seen.grid, seen.mask)

@@ -1,0 +1,89 @@
+"""Rates of a captioner on a batch of 32 images; each benchmark names its rate in the record.
+
+One round before the clock starts, then the median of several. Threads and device are those
+of the process; the record's environment tells them.
+"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.config import Decoding, Training
+from benchmarks.train import make_optimizer, step
+from zoo.captioner import Captioner
+from zoo.generate import generate
+from zoo.types import Features
+
+_ROUNDS = 5
+_TOKENS = 14  # START and 13 more: COCO's mean caption of ten and a half words, padded to its batch
+_WORDS = 4  # the vocabulary's marks come first
+
+
+def _time(benchmark: BenchmarkFixture, rate: str, items: int, work: Callable[[], object]) -> None:
+    def timed() -> None:
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    benchmark.extra_info |= {"rate": rate, "items": items}
+    benchmark.pedantic(timed, rounds=_ROUNDS, warmup_rounds=1)
+
+
+def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor) -> None:
+    """Pixels to features."""
+
+    @torch.inference_mode()
+    def encode() -> None:
+        captioner.encode(captioner.backbone.preparation.normalise(pixels))
+
+    _time(benchmark, "encode_images_per_sec", len(pixels), encode)
+
+
+@pytest.mark.parametrize("rate", ["greedy_images_per_sec", "beam_images_per_sec"])
+def test_decode(
+    benchmark: BenchmarkFixture,
+    captioner: Captioner,
+    features: Features,
+    settings: tuple[Training, Decoding],
+    rate: str,
+) -> None:
+    """Features to captions, greedily or with the run's beams."""
+    decoding = settings[1]
+    beams = 1 if rate.startswith("greedy") else decoding.beams
+
+    def decode() -> None:
+        generate(
+            captioner.decoder,
+            features,
+            beams=beams,
+            max_length=decoding.max_length,
+            length_power=decoding.length_power,
+        )
+
+    _time(benchmark, rate, len(features.tokens), decode)
+
+
+def test_train(
+    benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor, settings: tuple[Training, Decoding]
+) -> None:
+    """One training step as the run made them: from features where the backbone is frozen, from pixels where not."""
+    training = settings[0]
+    rows = pixels[torch.arange(training.batch_size) % len(pixels)]
+    if not captioner.backbone.trainable:
+        with torch.inference_mode():
+            tokens = captioner.encode(captioner.backbone.preparation.normalise(rows)).tokens
+        rows = tokens.half().clone()
+    shape = (training.batch_size, training.captions_per_image, _TOKENS)
+    captions = torch.randint(_WORDS, len(captioner.vocabulary), shape, generator=torch.Generator().manual_seed(0))
+    captioner.train()
+    optimizer = make_optimizer(captioner, training)
+    grid = _grid(captioner, pixels)
+    rate, items = "train_captions_per_sec", shape[0] * shape[1]
+    _time(benchmark, rate, items, lambda: step(captioner, rows, captions, grid, training, optimizer))
+
+
+@torch.inference_mode()
+def _grid(captioner: Captioner, pixels: torch.Tensor) -> tuple[int, int] | None:
+    return captioner.encode(captioner.backbone.preparation.normalise(pixels[:1])).grid

@@ -1,0 +1,68 @@
+"""A trained captioner as a folder: its parts and words as JSON, its weights as safetensors."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from zoo.backbones import RANDOM
+from zoo.captioner import Captioner, Parts
+from zoo.vocabulary import Vocabulary
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FORMAT = 1
+
+
+def save(captioner: Captioner, folder: Path, *, weights: str) -> None:
+    """Write `captioner` into `folder`; `weights` is what `load_pretrained` said of its backbone.
+
+    Frozen weights that came from elsewhere are left out, and loaded from there again.
+    """
+    stored = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in captioner.state_dict().items()
+        if not (name.startswith("backbone.") and _elsewhere(captioner, weights))
+    }
+    config = {
+        "format": FORMAT,
+        "parts": captioner.parts.as_dict(),
+        "backbone_weights": weights,
+        "vocabulary": captioner.vocabulary.words,
+    }
+    save_file(stored, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to the owner alone
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in (WEIGHTS, CONFIG):
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner:
+    """The captioner that lies in `folder`, ready to caption.
+
+    Raises:
+        ValueError: there is none, or it is of another format, or its parts are not known here.
+    """
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        tensors = load_file(folder / WEIGHTS)
+    except Exception as error:  # safetensors raises its own kind for a damaged file
+        raise ValueError(f"no captioner in {str(folder)!r}: {error}") from None
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise ValueError(f"{folder / CONFIG} is not of format {FORMAT}")
+    captioner = Captioner.build(Parts.parse(**config["parts"]), Vocabulary(config["vocabulary"]))
+    if _elsewhere(captioner, config["backbone_weights"]):
+        captioner.backbone.load_pretrained()
+        tensors |= {f"backbone.{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
+    try:
+        captioner.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"the weights in {str(folder)!r} are not those of {captioner.parts}: {error}") from None
+    return captioner.to(device).eval()
+
+
+def _elsewhere(captioner: Captioner, weights: str) -> bool:
+    return weights != RANDOM and not captioner.backbone.trainable
