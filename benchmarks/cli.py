@@ -62,10 +62,8 @@ def _command(argv: list[str]) -> int:
     parser = ArgumentParser(
         prog=f"caption-zoo {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
     )
-    module.add_arguments(parser)
-    rest = module.rewrite(argv[1:]) if hasattr(module, "rewrite") else argv[1:]
     try:
-        options: Namespace = parser.parse_args(rest)
+        options: Namespace = parser.parse_args(module.add_arguments(parser, argv[1:]))
     except ArgumentError as error:
         raise ValueError(_with_nearest(str(error), parser)) from error
     code: int = module.main(parser, options)

@@ -79,6 +79,8 @@ def _keywords(call: str) -> dict[str, Any]:
         raise ValueError(_GRAMMAR)
     if node.args or any(keyword.arg is None for keyword in node.keywords):
         raise ValueError("options are given by name")
+    if len({keyword.arg for keyword in node.keywords}) < len(node.keywords):
+        raise ValueError("an option is given twice")
     try:
         return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
     except ValueError:

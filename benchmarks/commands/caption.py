@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 _BATCH = 32
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The run and the images."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
     parser.add_argument("--beams", type=int, default=5, help="width of the beam search; 1 is greedy (default: 5)")
     parser.add_argument("--max_length", type=int, default=20, help="most words of a caption (default: 20)")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.add_argument("--plugin", type=list[str], nargs="+", metavar="FILE", default=[], help="files with components")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="a Python file that registers components")
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:

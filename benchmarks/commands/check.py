@@ -1,8 +1,5 @@
 """Check a config in seconds, before hours of compute; or run our contracts on one component."""
 
-import argparse
-from collections.abc import Sequence
-
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.commands.run import add_config, read
@@ -11,23 +8,21 @@ from registry import load_plugin
 _PARTS = ("backbone", "attention", "decoder")
 
 
-def rewrite(argv: Sequence[str]) -> list[str]:
-    """``KIND SPEC`` is ``--part KIND SPEC``, ``CONFIG`` is ``--config CONFIG``."""
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """A config and its overrides; or, where the first argument is a kind, that and a Spec."""
     if argv and argv[0] in _PARTS:
-        return ["--part", *argv]
-    return ["--config", *argv] if argv and not argv[0].startswith("-") else list(argv)
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """A config and its overrides, or a kind and a Spec."""
-    add_config(parser)
+        parser.add_argument("kind")
+        parser.add_argument("spec", metavar="SPEC", help="the component, as in a config")
+        parser.add_argument("--plugin", action="append", metavar="FILE", help="a Python file that registers it")
+        return argv
+    argv = add_config(parser, argv)
     parser.usage = f"{parser.prog} CONFIG [options] | {parser.prog} backbone|attention|decoder SPEC [--plugin FILE]"
-    parser.add_argument("--part", nargs=2, metavar=("KIND", "SPEC"), help=argparse.SUPPRESS)
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the cells, or what each contract found; exit code 1 where something does not hold."""
-    return _check_part(options) if options.part else _check_config(parser, options)
+    return _check_part(options) if "spec" in options else _check_config(parser, options)
 
 
 def _check_config(parser: ArgumentParser, options: Namespace) -> int:
@@ -48,9 +43,8 @@ def _check_part(options: Namespace) -> int:
         load_plugin(plugin)
     from zoo.contracts import check
 
-    kind, spec = options.part
     broken = 0
-    for contract, problem in check(kind, spec):
+    for contract, problem in check(options.kind, options.spec):
         broken += problem is not None
         print(f"{'BROKEN' if problem else 'ok    '}  {contract}" + (f": {problem}" if problem else ""))
     return 1 if broken else 0

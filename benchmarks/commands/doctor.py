@@ -9,8 +9,9 @@ from jsonargparse import ArgumentParser, Namespace
 Finding = tuple[bool, str]
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Nothing to say."""
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:

@@ -6,11 +6,12 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Where records lie, and where the page goes."""
     parser.add_argument("runs", metavar="RUNS", help="folder with run records, at any depth")
     parser.add_argument("--out", type=str, help="folder for the page; RUNS/leaderboard without it")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where the page is not what the records give")
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:

@@ -8,11 +8,12 @@ from benchmarks.commands import kinds
 from registry import Registry, UnknownName
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and filter."""
     parser.add_argument("kind", nargs="?", help="backbone, attention, decoder, dataset or metric; all without it")
     parser.add_argument("--filter", type=str, metavar="GLOB", help="only names like this, timm's too: 'timm/*lite*'")
-    parser.add_argument("--plugin", type=list[str], nargs="+", metavar="FILE", default=[], help="files with components")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="a Python file that registers components")
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,21 +18,21 @@ if TYPE_CHECKING:
 _AXES = ("backbone", "attention", "decoder")
 
 
-def rewrite(argv: Sequence[str]) -> list[str]:
-    """``CONFIG`` in first place is ``--config CONFIG``."""
-    return ["--config", *argv] if argv and not argv[0].startswith("-") else list(argv)
-
-
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The config, what overrides it, and where things go."""
-    add_config(parser)
+    argv = add_config(parser, argv)
     parser.add_argument("--out", type=str, default="runs", help="folder for the runs (default: runs)")
     parser.add_argument("--cache", type=str, help="folder for encoded images (default: ~/.cache/caption-zoo)")
     parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
+    return argv
 
 
-def add_config(parser: ArgumentParser) -> None:
-    """An experiment from a file, each of its keys an option, and short names for the axes."""
+def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """An experiment from a file, each of its keys an option, and short names for the axes.
+
+    Returns:
+        The arguments, where ``CONFIG`` in first place has become ``--config CONFIG``.
+    """
     register_type(Spec, serializer=str, deserializer=Spec.parse, fail_already_registered=False)
     parser.usage = f"{parser.prog} CONFIG [options]"
     parser.add_argument("--config", action=ActionConfigFile, help="the config, for when it does not come first")
@@ -42,6 +41,11 @@ def add_config(parser: ArgumentParser) -> None:
         parser.add_argument(f"--{axis}", action="append", metavar="SPEC", help=f"this {axis} instead of the config's; repeatable")
     parser.add_argument("--seeds", type=str, metavar="N,...", help="these seeds instead of the config's")
     parser.add_argument("--plugin", action="append", metavar="FILE", help="a Python file that registers components; repeatable")
+    if argv and not argv[0].startswith("-"):
+        return ["--config", *argv]
+    if not {"--config", "-h", "--help"} & {argument.partition("=")[0] for argument in argv}:
+        raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
@@ -71,12 +75,10 @@ def read(parser: ArgumentParser, options: Namespace) -> Experiment:
     """The experiment that the options describe, with its plug-ins loaded.
 
     Raises:
-        ValueError: no config, or a value that makes no sense.
+        ValueError: a value makes no sense.
     """
     for plugin in options.plugin or []:
         load_plugin(plugin)
-    if options.get("dataset") is None or options.get("matrix.backbone") is None:
-        raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
     experiment: Experiment = _experiment(parser, options)
     matrix = experiment.matrix
     for axis in _AXES:

@@ -10,11 +10,12 @@ from benchmarks.commands import kinds
 from registry import Registry, Spec, UnknownName, load_plugin
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and name."""
     parser.add_argument("kind", help="backbone, attention, decoder, dataset or metric")
     parser.add_argument("name", help="its name, as in caption-zoo list")
-    parser.add_argument("--plugin", type=list[str], nargs="+", metavar="FILE", default=[], help="files with components")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="a Python file that registers components")
+    return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:

@@ -17,11 +17,11 @@ def board(table: Table, name: str) -> str:
     split = f" <small><bdi>{html(table.split)}</bdi></small>" if table.split else ""
     notice = f'<p class="notice">{wording.DRAWN}</p>' if table.synthetic else ""
     return (
-        f'<section class="board" id="{name}" aria-labelledby="{name}-title">'
+        f'<section class="board" id="{name}" aria-labelledby="{name}-title {name}-facts">'
         f'<h2 id="{name}-title"><bdi>{breakable(table.dataset)}</bdi>{split}</h2>'
-        f'<p class="facts">{wording.extent(table)} · {html(wording.environment(table.place))}</p>{notice}'
-        f'<div class="top"><div class="findings">{"".join(_findings(table, anchors))}</div>{plot(table, anchors)}</div>'
-        f"{_bar(table)}{grid(table, anchors)}{_made(table)}</section>"
+        f'<p class="facts" id="{name}-facts">{wording.extent(table)} · {html(wording.environment(table.place))}</p>'
+        f'{notice}<div class="top"><div class="findings">{"".join(_findings(table, anchors))}</div>'
+        f"{plot(table, anchors)}</div>{_bar(table)}{grid(table, anchors)}{_made(table)}</section>"
     )
 
 
@@ -46,7 +46,7 @@ def _bar(table: Table) -> str:
         choices += '<span class="nojs">Sorting and filtering need scripts; all else is here.</span>'
         choices += f'<output class="js" aria-live="polite">{count} of {count} shown</output>'
     return (
-        f'<form class="bar" aria-label="What the table shows">{choices}'
+        f'<form class="bar" aria-label="Filter {html(wording.identity(table))}">{choices}'
         '<label class="all"><input type="checkbox"> all columns</label></form>'
     )
 

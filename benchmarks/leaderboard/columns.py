@@ -77,7 +77,7 @@ COSTS = (
     BEAM,
     _rate("greedy_images_per_sec", "greedy", BEAM.group, "Greedy images/s", "Captioning with the likeliest word each"),
     _rate("encode_images_per_sec", "encode", BEAM.group, "Encode images/s", "The backbone alone", main=False),
-    _rate("train_captions_per_sec", "captions/s", "Training", "Train captions/s", "Captions learnt from per second"),
+    _rate("train_captions_per_sec", "captions/s", "Training", "Train captions/s", "Captions trained on per second"),
     Column(
         "train_seconds", "seconds", "Training", "Train seconds",
         lambda row: row.median("seconds", "train"), speed, "How long training took", main=False,

@@ -9,7 +9,7 @@ from benchmarks.leaderboard.columns import BEAM, CIDER
 from benchmarks.leaderboard.rows import PARTS, Row, Table
 from benchmarks.leaderboard.text import hundred, span, speed
 
-FLOOR = "mean"  # the attention that looks everywhere alike
+FLOOR = "mean"  # the attention that cannot look: it averages all places alike
 _COMPLETE = 0.8  # with fewer of all combinations, parts cannot be told apart
 _FASTER = 1.05  # a lesser gain is within what a clock repeats
 
@@ -87,7 +87,7 @@ def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
     (part, share), *others = sorted(_shares(table, cider).items(), key=lambda item: (-item[1], item[0]))
     rest = ", ".join(f"{name} {100 * value:.0f} %" for name, value in others)
     answer = f"{part.capitalize()} explains {100 * share:.0f} % of the spread"
-    return Finding(question, answer, (f"Each part by itself: {rest}; the rest is interplay and noise. ", *floor))
+    return Finding(question, answer, (f"Each part by itself: {rest}. ", *floor))
 
 
 def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
@@ -111,7 +111,7 @@ def _floor(table: Table, cider: dict[Row, float]) -> tuple[str | Row, ...]:
     gap = cider[leader] - cider[twin]
     margin = table.ranking.margin(table.rows.index(leader), table.rows.index(twin))
     sure = "" if margin is None else f" ± {hundred(margin)}"
-    return (leader, f" scores {hundred(gap)}{sure} above the same model with {FLOOR}, which looks everywhere alike.")
+    return (leader, f" scores {hundred(gap)}{sure} above the same model with {FLOOR} attention.")
 
 
 def _twin(leader: Row, rows: Iterable[Row]) -> Row | None:

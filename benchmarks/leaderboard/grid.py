@@ -17,7 +17,7 @@ def grid(table: Table, anchors: Mapping[Row, str]) -> str:
     across = scale(table)
     rows = "\n".join(_row(table, row, shown, across, anchors[row]) for row in table.rows)
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="Table, {html(wording.headline(table))}">'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="Rows of {html(wording.identity(table))}">'
         f"<table><caption><div>{_caption(table)}</div></caption><thead>{_groups(shown)}{_heads(shown, across)}</thead>"
         f'<tbody>\n{rows}\n</tbody></table><p class="none" hidden>No entry matches.</p></div>'
     )
@@ -29,10 +29,10 @@ def _caption(table: Table) -> str:
     if len(table.rows) == 1:
         return f"{LEGEND} thin: the score on other images."
     first = "tied for first" if len(table.tied()) > 1 else "first"
-    seeds = "" if table.ranking.seed_sd is None else " Ticks: single seeds."
+    seeds, ticks = ("", "") if table.ranking.seed_sd is None else (" and seeds", " Ticks: single seeds.")
     return (
         f'By mean CIDEr; a rank is as narrow as these images can tell. <span class="swatch"></span> {first}. '
-        f"{LEGEND} thick: to compare rows by; thin: the score on other images.{seeds}"
+        f"{LEGEND} thick: to compare rows by; thin: the score on other images{seeds}.{ticks}"
     )
 
 

@@ -35,6 +35,7 @@ _READING = (
         "hard images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
     ),
     ("Speed", "Medians on one machine: comparable within a table, never between tables."),
+    ("Mean attention", "Averages all places of the image alike: what the other attentions add, they add to this."),
     ("Random weights", "The backbone never learnt anything: the row says nothing of how good it is."),
 )
 
@@ -45,14 +46,15 @@ def page(summary: Summary) -> str:
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     )
-    body = "\n".join([_boards(summary) if summary.tables else _EMPTY, _failed(summary.failed), _reading()])
+    boards = _boards(summary) if summary.tables else _EMPTY
+    main = "\n".join([_source(summary), boards, _failed(summary.failed), _reading()])
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>caption-zoo leaderboard</title>\n<style>{style}</style>\n</head>\n<body>\n{_header(summary)}\n"
-        f'<main id="main">\n{body}\n</main>\n<script>{script}</script>\n</body>\n</html>\n'
+        f"<title>caption-zoo leaderboard</title>\n<style>{style}</style>\n</head>\n<body>\n{_HEADER}\n"
+        f'<main id="main">\n{main}\n</main>\n<script>{script}</script>\n</body>\n</html>\n'
     )
 
 
@@ -64,14 +66,18 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _header(summary: Summary) -> str:
+_HEADER = (
+    f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{_LOGO}<div><h1>caption-zoo</h1>'
+    "<p>Image captioning, part by part: backbone + attention + decoder in one template</p></div>"
+    '<button type="button" class="js" id="theme">Theme: auto</button></header>'
+)
+
+
+def _source(summary: Summary) -> str:
     done = summary.records - len(summary.failed)
     failed = f" · {len(summary.failed)} failed" if summary.failed else ""
     last = f" · last run {html(summary.finished[:10])}" if summary.finished else ""
     return (
-        f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{_LOGO}<div><h1>caption-zoo</h1>'
-        "<p>Image captioning, part by part: backbone + attention + decoder in one template</p></div>"
-        '<button type="button" class="js" id="theme">Theme: auto</button></header>\n'
         f'<p class="source">{counted(done, "finished run")}{failed}{last} · records sha256 '
         f"<code>{summary.digest[:12]}</code> · "
         '<a href="leaderboard.csv" download>CSV</a> · <a href="leaderboard.md" download>Markdown</a></p>'

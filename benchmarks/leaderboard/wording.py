@@ -27,6 +27,11 @@ def environment(place: Mapping[str, Any]) -> str:
     return ", ".join(word for word in words if word) or "environment not recorded"
 
 
+def identity(table: Table) -> str:
+    """What tells this table from the others of a page, as a rule."""
+    return f"{headline(table)}, {environment(table.place)}"
+
+
 def protocol(table: Table) -> list[tuple[str, str]]:
     """What every run of the table was asked for, beside its parts and seed."""
     return [
@@ -92,4 +97,6 @@ def _said(value: Any) -> str:
         return ", ".join(f"{_plain(name)} {_said(value[name])}" for name in sorted(value))
     if isinstance(value, list | tuple):
         return ", ".join(_said(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return {"True": "yes", "False": "no", "None": "none"}.get(str(value), clean(value))

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from zoo.registries import ATTENTIONS
 from zoo.types import AttentionOutput, Features, Memory
 
-__all__ = ["ATTENTIONS", "Attention", "AttentionOutput", "Features", "Memory", "ScoreAttention"]
+__all__ = ["ATTENTIONS", "Attention", "AttentionOutput", "Features", "Memory", "ScoreAttention", "masked_softmax"]
 
 
 class Attention(nn.Module, ABC):
@@ -31,6 +32,14 @@ class Attention(nn.Module, ABC):
         Positions that the mask leaves out are neither read nor weighed. The weights are
         returned only where `weights` asks for them.
         """
+
+
+def masked_softmax(scores: Float[Tensor, "B *queries N"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "B *queries N"]:
+    """Shares of the positions, in float32 or better; what the mask leaves out gets exactly 0."""
+    if mask is not None:
+        mask = mask.view(len(mask), *[1] * (scores.ndim - 2), -1)
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32))
 
 
 class ScoreAttention(Attention):
@@ -56,9 +65,6 @@ class ScoreAttention(Attention):
         return Memory(self.keys(features.tokens), features.tokens, features.mask)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
-        """The weighted mean; the weights are a softmax of the scores, in float32."""
-        scores = self.score(query, memory.keys).float()
-        if memory.mask is not None:
-            scores = scores.masked_fill(~memory.mask[:, None], float("-inf"))
-        share = scores.softmax(dim=-1)
+        """The weighted mean; the weights are a softmax of the scores."""
+        share = masked_softmax(self.score(query, memory.keys), memory.mask)
         return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)

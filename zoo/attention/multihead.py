@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.attention import ATTENTIONS, Attention
+from zoo.attention import ATTENTIONS, Attention, masked_softmax
 from zoo.types import AttentionOutput, Features, Memory
 
 
@@ -36,14 +36,12 @@ class MultiHead(Attention):
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """softmax(q K / sqrt(d)) V of each head, side by side, through a last matrix."""
         q = self._split(self.query(query))
-        mask = None if memory.mask is None else memory.mask[:, None, None]
         share = None
         if weights:
-            scores = (q @ memory.keys.mT).float() * q.shape[-1] ** -0.5  # (B, heads, M, N)
-            scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
-            share = scores.softmax(dim=-1)
+            share = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N)
             read = share.to(memory.values.dtype) @ memory.values
         else:
+            mask = None if memory.mask is None else memory.mask[:, None, None]
             read = F.scaled_dot_product_attention(q, memory.keys, memory.values, attn_mask=mask)
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
         return AttentionOutput(context, None if share is None else share.mean(dim=1))

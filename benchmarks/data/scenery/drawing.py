@@ -1,26 +1,41 @@
 """Pictures of scenes: plain shapes with smooth edges, the same bytes for the same scene."""
 
-import math
+from cmath import rect
 from collections.abc import Mapping
+from math import cos, sin, tau
 
 from PIL import Image, ImageDraw
 
-from benchmarks.data.scenery.grammar import Scene, Thing
+from benchmarks.data.scenery.scene import Scene, Thing
 
 VERSION = 1  # of the pictures, to be raised with whatever changes a pixel
-_FINE = 4  # drawn so many times larger, then averaged
 
-# Corners within a square from -1 to 1, all four sides of which each shape touches; y points down.
-_ARM = 0.36
-_OUTLINES: Mapping[str, tuple[tuple[float, float], ...]] = {
-    "circle": tuple((math.cos(math.tau * turn / 64), math.sin(math.tau * turn / 64)) for turn in range(64)),
-    "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
-    "triangle": ((0, -1), (1, 1), (-1, 1)),
-    "cross": (
-        (-_ARM, -1), (_ARM, -1), (_ARM, -_ARM), (1, -_ARM), (1, _ARM), (_ARM, _ARM),
-        (_ARM, 1), (-_ARM, 1), (-_ARM, _ARM), (-1, _ARM), (-1, -_ARM), (-_ARM, -_ARM),
-    ),
-}  # fmt: skip
+_FINE = 4  # drawn so many times larger, then averaged
+_ARC = [tau * step / 60 for step in range(61)]
+_ROUND = [rect(1, turn) for turn in _ARC]
+_HOLE = [rect(0.5, -turn) for turn in _ARC]
+_SPIKES = [rect(0.42 if corner % 2 else 1, tau * (corner / 10 - 0.25)) for corner in range(10)]
+_HEART = [complex(16 * sin(t) ** 3, 5 * cos(2 * t) + 2 * cos(3 * t) + cos(4 * t) - 13 * cos(t)) for t in _ARC]
+_PLUS = [-1 - 0.36j, -0.36 - 0.36j, -0.36 - 1j]
+
+
+def _fitted(corners: list[complex]) -> list[complex]:
+    """The corners, stretched to touch all four sides of the square from -1-1j to 1+1j."""
+    left, right = min(z.real for z in corners), max(z.real for z in corners)
+    top, bottom = min(z.imag for z in corners), max(z.imag for z in corners)
+    return [complex(2 * (z.real - left) / (right - left) - 1, 2 * (z.imag - top) / (bottom - top) - 1) for z in corners]
+
+
+_OUTLINES: Mapping[str, list[complex]] = {  # y points down
+    "circle": _fitted(_ROUND),
+    "square": [-1 - 1j, 1 - 1j, 1 + 1j, -1 + 1j],
+    "triangle": [-1j, 1 + 1j, -1 + 1j],
+    "diamond": [-1j, 1 + 0j, 1j, -1 + 0j],
+    "cross": [corner * quarter for quarter in (1, 1j, -1, -1j) for corner in _PLUS],
+    "star": _fitted(_SPIKES),
+    "heart": _fitted(_HEART),
+    "ring": _fitted(_ROUND + _HOLE),
+}
 
 
 def draw(scene: Scene, size: int) -> Image.Image:
@@ -33,7 +48,6 @@ def draw(scene: Scene, size: int) -> Image.Image:
 
 
 def _corners(thing: Thing, side: int) -> list[tuple[float, float]]:
-    return [
-        ((thing.x + thing.radius * across) * side, (thing.y + thing.radius * down) * side)
-        for across, down in _OUTLINES[thing.shape]
-    ]
+    centre = complex(thing.x, thing.y)
+    places = [(centre + thing.radius * corner) * side for corner in _OUTLINES[thing.shape]]
+    return [(place.real, place.imag) for place in places]
