@@ -26,16 +26,17 @@ def _fitted(corners: list[complex]) -> list[complex]:
     return [complex(2 * (z.real - left) / (right - left) - 1, 2 * (z.imag - top) / (bottom - top) - 1) for z in corners]
 
 
-_OUTLINES: Mapping[str, list[complex]] = {  # y points down
-    "circle": _fitted(_ROUND),
+_CORNERS: Mapping[str, list[complex]] = {  # y points down
+    "circle": _ROUND,
     "square": [-1 - 1j, 1 - 1j, 1 + 1j, -1 + 1j],
     "triangle": [-1j, 1 + 1j, -1 + 1j],
     "diamond": [-1j, 1 + 0j, 1j, -1 + 0j],
     "cross": [corner * quarter for quarter in (1, 1j, -1, -1j) for corner in _PLUS],
-    "star": _fitted(_SPIKES),
-    "heart": _fitted(_HEART),
-    "ring": _fitted(_ROUND + _HOLE),
+    "star": _SPIKES,
+    "heart": _HEART,
+    "ring": _ROUND + _HOLE,
 }
+_OUTLINES = {shape: _fitted(corners) for shape, corners in _CORNERS.items()}
 
 
 def draw(scene: Scene, size: int) -> Image.Image:

@@ -1,0 +1,42 @@
+"""COCO folders of drawn pictures, for tests: 2017 and Karpathy layouts, with what a test wants broken."""
+
+import json
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+COLOURS = ("red", "green", "blue", "white")
+
+
+def coco_folder(root: Path, *, train=12, val=6) -> Path:
+    """Pictures of one coloured square; five captions each, which the models can learn."""
+    karpathy = []
+    for split, count, first in (("train2017", train, 1), ("val2017", val, 1001)):
+        (root / split).mkdir(parents=True)
+        images, annotations = [], []
+        for number in range(first, first + count):
+            colour, name = COLOURS[number % len(COLOURS)], f"{number:012}.jpg"
+            picture = Image.new("RGB", (80, 60), "black")
+            ImageDraw.Draw(picture).rectangle((20, 10, 60, 50), fill=colour)
+            picture.save(root / split / name)
+            captions = [f"A {colour} square {how}." for how in ("on black", "in the dark", "on a dark ground", "alone", "again")]
+            images.append({"id": number, "file_name": name})
+            annotations += [{"id": len(annotations), "image_id": number, "caption": caption} for caption in captions]
+            kind = "val" if split == "val2017" else "restval" if number % 3 == 0 else "train"
+            karpathy.append({"cocoid": number, "filepath": split, "filename": name, "split": kind, "sentences": [{"raw": caption} for caption in captions]})
+        write(root / "annotations" / f"captions_{split}.json", {"images": images, "annotations": annotations})
+    write(root / "dataset_coco.json", {"images": karpathy})
+    return root
+
+
+def write(file: Path, content) -> None:
+    """JSON, with its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content))
+
+
+def change(file: Path, how) -> None:
+    """Let `how` change the content of a JSON file."""
+    content = json.loads(file.read_text())
+    how(content)
+    file.write_text(json.dumps(content))

@@ -1,0 +1,148 @@
+"""The command line: one clear line and exit code 2 for the user's mistakes, instant help, pipes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from folders import change, coco_folder
+
+from benchmarks.cli import COMMANDS, main
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+SMALL = ["--dataset", "scenes(train=4, validation=2, test=2)"]
+
+
+def mistake(capsys, *arguments):
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("caption-zoo: ")
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def config(folder, text):
+    file = folder / "config.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rum"], "no command 'rum'. Did you mean 'run'?"),
+        (["list", "atention"], "Did you mean 'attention'?"),
+        (["list", "--what"], "unrecognized arguments: --what"),
+        (["show", "attention", "bahdanu"], "Did you mean 'bahdanau'?"),
+        (["check", "attention", "luong(score='x')"], "should be 'dot' or 'general' or 'concat'"),
+        (["check", "attention", "luong(scor='dot')"], "Did you mean 'score'?"),
+        (["run"], "which config?"),
+        (["run", "no-such.yaml"], "does not exist"),
+        (["run", "{quick}", "--attention", "lung", *SMALL], "Did you mean 'luong'?"),
+        (["run", "{quick}", "--attention", "mean(", *SMALL], "cannot read component 'mean('"),
+        (["run", "{quick}", "--backbone", "timm/resnet5O", *SMALL], "Did you mean 'resnet50'"),
+        (["run", "{quick}", "--backbone", "timm", *SMALL], "needs a variant"),
+        (["run", "{quick}", "--training.epoch", "3"], "Did you mean 'training.epochs'?"),
+        (["run", "{quick}", "--training.epochs", "x"], "training.epochs"),
+        (["run", "{quick}", "--training.epochs", "0"], "epochs=0 should be at least 1"),
+        (["run", "{quick}", "--seeds", "a"], "whole numbers"),
+        (["run", "{quick}", "--dataset", "scene"], "Did you mean 'scenes'?"),
+        (["run", "{quick}", "--dataset", "scenes(train=0)"], "train=0"),
+        (["run", "{quick}", "--plugin", "none.py"], "no plug-in file 'none.py'"),
+        (["run", "{quick}", "--out", "{quick}/below", *SMALL], "cannot write into"),
+        (["caption", "no-such-run", "photo.jpg"], "no captioner in 'no-such-run'"),
+        (["score", "none.json", "--references", "none.json"], "none.json"),
+        (["leaderboard", "no-such-folder"], "no folder 'no-such-folder'"),
+    ],
+)
+def test_mistakes_get_one_line_and_exit_code_2(capsys, arguments, said):
+    assert said in mistake(capsys, *(word.replace("{quick}", str(CONFIGS / "quickstart.yaml")) for word in arguments))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dataset: scenes\nmatrx: {}\n", "Did you mean 'matrix'?"),
+        ("dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntraining: {epoch: 2}\n", "Did you mean 'training.epochs'?"),
+        ("dataset: scenes\nmatrix: {backbone: [patches]}\n", "matrix.attention"),
+        ("dataset: scenes\nmatrix: {backbone: [patches], attention: []}\n", "the matrix is empty"),
+        ("dataset: [\n", "config"),
+        ("dataset: !!python/object/apply:os.system ['echo pwned']\n", "config"),
+    ],
+)
+def test_configs_that_are_wrong_say_where(capsys, tmp_path, text, said):
+    error = mistake(capsys, "check", config(tmp_path, text))
+    assert said in error
+    assert "pwned" not in capsys.readouterr().out
+
+
+def test_coco_that_is_broken_is_refused_before_any_compute(capsys, tmp_path):
+    folder = coco_folder(tmp_path / "coco")
+    change(folder / "annotations" / "captions_val2017.json", lambda content: content.pop("annotations"))
+    assert "captions_val2017.json" in mistake(capsys, "run", str(CONFIGS / "coco-sample.yaml"), "--dataset", f"coco(root='{folder}')")
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_config_opens_with_its_command_and_can_run(capsys, tmp_path, file):
+    assert f"#   caption-zoo run configs/{file.name}" in file.read_text().split("name:")[0]
+    root = coco_folder(tmp_path / "coco")
+    dataset = [] if file.stem == "quickstart" else ["--dataset", f"coco(root='{root}')"]
+    assert main(["check", str(file), *dataset]) == 0
+    assert " 0 cannot" in capsys.readouterr().out
+
+
+def test_overrides_and_mappings_reach_the_cells(capsys, tmp_path):
+    file = config(tmp_path, "dataset: {name: scenes, train: 4, validation: 2, test: 2}\nmatrix: {backbone: [patches], attention: [{name: luong, score: dot}]}\n")
+    assert main(["run", file, "--seeds", "3,4", "--decoder", "lstm(dim=8)", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ", 1)[1] for line in lines[:2]] == [f"patches + luong(score='dot') + lstm(dim=8), seed {seed}" for seed in (3, 4)]
+
+
+def test_check_tells_which_cells_cannot_be_built(capsys):
+    assert main(["check", str(CONFIGS / "quickstart.yaml"), *SMALL, "--attention", "mean", "--attention", "multihead(num_heads=7)"]) == 1
+    said = capsys.readouterr().out
+    assert "REFUSED" in said
+    assert "does not divide" in said
+    assert "1 cells can run, 1 cannot" in said
+
+
+def test_list_show_and_check_speak_of_every_kind(capsys):
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("backbone:", "timm", "bahdanau", "lstm", "coco", "meteor"))
+    assert main(["list", "backbone", "--filter", "timm/*lite0*"]) == 0
+    assert "timm/tf_efficientnet_lite0" in capsys.readouterr().out
+    for kind, name in (("backbone", "timm"), ("attention", "luong"), ("decoder", "lstm"), ("dataset", "coco"), ("metric", "cider")):
+        assert main(["show", kind, name]) == 0
+    assert "https://arxiv.org/abs/1508.04025" in capsys.readouterr().out
+    assert main(["check", "attention", "bahdanau"]) == 0
+    assert "BROKEN" not in capsys.readouterr().out
+
+
+def test_doctor_finds_what_runs_need(capsys):
+    assert main(["doctor"]) == 0
+    assert "LACK" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["run", "--help"], ["caption", "--help"]])
+def test_help_and_list_import_neither_torch_nor_timm(arguments):
+    code = (
+        "import sys\nfrom benchmarks.cli import main\n"
+        f"try: code = main({arguments})\nexcept SystemExit as end: code = end.code\n"
+        "assert code == 0\nassert not {'torch', 'timm'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_every_command_has_help(capsys):
+    for name in COMMANDS:
+        with pytest.raises(SystemExit) as end:
+            main([name, "--help"])
+        assert end.value.code == 0
+        assert f"caption-zoo {name}" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    line = f"{sys.executable} -m benchmarks.cli list backbone --filter 'timm/*' | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

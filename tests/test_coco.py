@@ -1,0 +1,156 @@
+"""COCO from a folder: both layouts, disjoint splits, and one clear line for every broken file."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from folders import change, coco_folder, write
+
+from benchmarks.data import UnreadableImage
+from benchmarks.data.coco import Coco
+from benchmarks.images import image_store, see
+from zoo.registries import BACKBONES
+
+CPU = torch.device("cpu")
+SAMPLE = Path(__file__).parents[2] / "shared" / "coco-sample"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return coco_folder(tmp_path / "coco")
+
+
+def ids(examples):
+    return {example.image_id for example in examples}
+
+
+def test_official_layout_holds_out_a_tenth_of_training(folder):
+    data = Coco(root=str(folder))
+    assert (len(data.train), len(data.validation), len(data.test)) == (10, 2, 6)
+    assert ids(data.train) | ids(data.validation) == set(range(1, 13))
+    assert data.split == "val2017"
+    assert all(len(example.captions) == 5 for example in data.test)
+
+
+def test_karpathy_joins_restval_and_judges_test_where_there_is_one(folder):
+    data = Coco(root=str(folder), split="karpathy")
+    assert data.split == "karpathy-val"
+    assert len(data.train) + len(data.validation) == 12
+
+    def with_test(content):
+        for image in content["images"][-3:]:
+            image["split"] = "test"
+
+    change(folder / "dataset_coco.json", with_test)
+    data = Coco(root=str(folder), split="karpathy")
+    assert (data.split, len(data.train), len(data.validation), len(data.test)) == ("karpathy-test", 12, 3, 3)
+
+
+def test_overlapping_splits_are_refused(folder):
+    def judge_a_training_image(content):
+        content["images"][0]["split"] = "test"
+
+    change(folder / "dataset_coco.json", judge_a_training_image)
+    with pytest.raises(ValueError, match=r"1 images of .* are in both .*train.* for example 1"):
+        Coco(root=str(folder), split="karpathy", train="2017")
+
+
+def test_the_fingerprint_tells_content_and_not_place(folder, tmp_path):
+    moved = coco_folder(tmp_path / "elsewhere")
+    assert Coco(root=str(folder)).fingerprint == Coco(root=str(moved)).fingerprint
+    change(moved / "annotations" / "captions_val2017.json", lambda c: c["annotations"][0].update(caption="Something else."))
+    assert Coco(root=str(folder)).fingerprint != Coco(root=str(moved)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([], "not in COCO's caption format"),
+        ({"images": []}, "no 'annotations'"),
+        ({"images": [], "annotations": []}, "holds no image with a caption"),
+        ({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "caption": 3}]}, "3 should be text"),
+        ({"images": [{"id": 1, "file_name": "../../x.jpg"}], "annotations": [{"image_id": 1, "caption": "a"}]}, "leads out"),
+        ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2, "annotations": [{"image_id": 1, "caption": "a"}]}, "lists an image twice"),
+        ({"images": [3], "annotations": []}, "not in COCO's caption format"),
+    ],
+)
+def test_files_that_are_not_coco_are_named(folder, content, said):
+    write(folder / "annotations" / "captions_val2017.json", content)
+    with pytest.raises(ValueError, match=said) as error:
+        Coco(root=str(folder))
+    assert "captions_val2017.json" in str(error.value)
+
+
+def test_missing_files_say_what_there_is(folder):
+    with pytest.raises(ValueError, match=r"no annotations/captions_train2014.json .* dataset_coco.json"):
+        Coco(root=str(folder), split="2014")
+    with pytest.raises(ValueError, match="no COCO folder"):
+        Coco(root=str(folder / "none"))
+    (folder / "annotations" / "captions_val2017.json").write_text('{"images": [')
+    with pytest.raises(ValueError, match="cannot read .*captions_val2017.json"):
+        Coco(root=str(folder))
+
+
+def test_empty_captions_are_left_out(folder):
+    change(folder / "annotations" / "captions_val2017.json", lambda c: c["annotations"][0].update(caption=" \n"))
+    assert sorted(len(example.captions) for example in Coco(root=str(folder)).test) == [4, 5, 5, 5, 5, 5]
+
+
+def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", mirror=True):
+    torch.manual_seed(0)
+    model = BACKBONES.build(backbone).eval().requires_grad_(False)
+    return model, image_store(Coco(root=str(folder)), model, mirror=mirror, cache=tmp_path / "cache", device=CPU)
+
+
+def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
+    model, stored = store(folder, tmp_path)
+    data = Coco(root=str(folder))
+    pixels = torch.stack([model.preparation.resize(data.load(example)) for example in data.test])
+    seen = model(model.preparation.normalise(torch.cat([pixels, pixels.flip(-1)])))
+    again = [see(model, stored.batch([example.image_id for example in data.test], view), stored.grid) for view in (0, 1)]
+    torch.testing.assert_close(torch.cat([view.tokens for view in again]), seen.tokens, atol=2e-2, rtol=2e-3)
+    assert again[0].grid == seen.grid
+    assert not torch.equal(again[0].tokens, again[1].tokens)
+
+
+def test_the_store_is_made_once_and_again_for_another_backbone(folder, tmp_path):
+    _, first = store(folder, tmp_path)
+    for image in folder.glob("*2017/*.jpg"):
+        image.unlink()
+    _, second = store(folder, tmp_path)
+    assert (first.array == second.array).all()
+    with pytest.raises(UnreadableImage):
+        store(folder, tmp_path, mirror=False)
+
+
+def test_a_trainable_backbone_gets_pixels(folder, tmp_path):
+    model, stored = store(folder, tmp_path, "patches")
+    rows = stored.batch([1001, 1002])
+    assert (rows.dtype, rows.shape) == (torch.uint8, (2, 3, 64, 64))
+    assert see(model, rows, stored.grid).tokens.shape == (2, 16, 64)
+
+
+def test_unreadable_training_images_are_left_out_and_named(folder, tmp_path):
+    (folder / "train2017" / f"{2:012}.jpg").unlink()
+    truncated = folder / "train2017" / f"{3:012}.jpg"
+    os.truncate(truncated, truncated.stat().st_size // 2)
+    _, stored = store(folder, tmp_path)
+    assert {2, 3}.isdisjoint(stored.rows)
+    assert len(stored.rows) == 16
+    assert sorted(Path(line.split(": ")[0]).name for line in stored.skipped) == [f"{2:012}.jpg", f"{3:012}.jpg"]
+
+
+def test_unreadable_judged_images_are_refused(folder, tmp_path):
+    (folder / "val2017" / f"{1002:012}.jpg").write_bytes(b"no picture")
+    with pytest.raises(UnreadableImage, match=r"judged image .*000000001002.jpg.*scores need every image"):
+        store(folder, tmp_path)
+    assert not [path for path in (tmp_path / "cache" / "images").iterdir() if path.suffix == ""]
+
+
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="no COCO sample beside the project")
+def test_both_layouts_of_real_coco_agree():
+    official, karpathy = Coco(root=str(SAMPLE)), Coco(root=str(SAMPLE), split="karpathy")
+    assert official.fingerprint == karpathy.fingerprint
+    assert (len(official.train), len(official.validation), len(official.test)) == (2040, 227, 347)
+    assert official.load(official.test[0]).size[0] > 200

@@ -1,0 +1,199 @@
+"""The whole way on a small matrix: run, kill, resume, fail, record, rank."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from folders import coco_folder
+from pycocotools.coco import COCO
+
+from benchmarks.record import RunRecord, records
+
+CONFIG = """
+name: small
+dataset: scenes(train=24, validation=6, test=6)
+matrix:
+  backbone: [patches(dim=16)]
+  attention: [mean, bahdanau(hidden_dim=8)]
+  decoder: [lstm(dim=16)]
+training: {epochs: 2, min_count: 1}
+decoding: {beams: 2, max_length: 12}
+"""
+RATES = {"train_captions_per_sec", "encode_images_per_sec", "greedy_images_per_sec", "beam_images_per_sec"}
+SEVEN = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"}
+RAISING = """
+from zoo.attention import ATTENTIONS
+from zoo.attention.bahdanau import Bahdanau
+@ATTENTIONS.register("raising")
+class Raising(Bahdanau):
+    "Breaks while it trains."
+    def score(self, query, keys):
+        raise RuntimeError("the plug-in's own words")
+@ATTENTIONS.register("dying")
+class Dying(Bahdanau):
+    "Takes its process down."
+    def score(self, query, keys):
+        import os
+        os._exit(9)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("harness")
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "plugin.py").write_text(RAISING)
+    return folder
+
+
+def command(place, *arguments, out="runs", **options):
+    line = [sys.executable, "-m", "benchmarks.cli", "run", str(place / "config.yaml"), "--out", str(place / out), "--cache", str(place / "cache")]
+    return subprocess.Popen([*line, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def run(place, *arguments, out="runs"):
+    process = command(place, *arguments, out=out)
+    said, errors = process.communicate(timeout=300)
+    return process.returncode, said, errors
+
+
+@pytest.fixture(scope="module")
+def done(place):
+    code, said, errors = run(place)
+    assert code == 0, errors
+    return sorted(records(place / "runs"), key=lambda record: record.parts["attention"]), said
+
+
+def test_every_cell_has_a_full_record(place, done):
+    found, said = done
+    assert "2 of 2 cells done" in said
+    for record in found:
+        folder = place / "runs" / record.id
+        assert record.status == "done"
+        assert record.error is None
+        assert set(record.scores) == SEVEN
+        assert set(record.throughput) == RATES
+        assert all(rate > 0 for rate in record.throughput.values())
+        assert {"encode", "train", "decode", "score"} <= set(record.seconds)
+        assert (record.dataset, record.split, record.synthetic, record.seed) == ("scenes(test=6, train=24, validation=6)", "test", True, 0)
+        assert record.weights == "random"
+        assert set(record.per_image["CIDEr"]) == {entry["image_id"].__str__() for entry in json.loads((folder / "captions.json").read_text())}
+        assert len(record.curve) == 2
+        assert record.params >= record.trained > 0
+        assert {"exact", "relation", "binding", "count", "pointing"} <= set(record.diagnostics)
+        assert json.loads((folder / "record.json").read_text())["schema"] == 1
+    assert [record.parts["attention"] for record in found] == ["bahdanau(hidden_dim=8)", "mean"]
+
+
+def test_captions_are_in_coco_results_form(place, done, tmp_path):
+    folder = place / "runs" / done[0][0].id
+    captions = json.loads((folder / "captions.json").read_text())
+    truth = tmp_path / "truth.json"
+    truth.write_text(json.dumps({"info": {}, "images": [{"id": entry["image_id"]} for entry in captions], "annotations": []}))
+    assert len(COCO(str(truth)).loadRes(str(folder / "captions.json")).getAnnIds()) == 6
+
+
+def test_finished_cells_are_not_run_again(place, done):
+    before = {path: path.stat().st_mtime_ns for path in (place / "runs").rglob("*")}
+    code, said, _ = run(place)
+    assert code == 0
+    assert said.count("done before") == 2
+    assert {path: path.stat().st_mtime_ns for path in (place / "runs").rglob("*")} == before
+
+
+def test_the_same_seed_gives_the_same_scores_in_another_process(place, done):
+    assert run(place, out="again")[0] == 0
+    assert {r.id: (r.scores, r.curve) for r in records(place / "again")} == {r.id: (r.scores, r.curve) for r in done[0]}
+
+
+@pytest.mark.parametrize("seconds", [3, 8, 14])
+def test_killed_at_any_moment_it_ends_with_the_same_table(place, done, seconds):
+    out = f"killed-{seconds}"
+    process = command(place, out=out, start_new_session=True)
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    published = {path.parent.name: path.stat().st_mtime_ns for path in (place / out).glob("*/record.json")}
+    time.sleep(2)  # its worker notices and ends
+    code, _, errors = run(place, out=out)
+    assert code == 0, errors
+    assert {r.id: r.scores for r in records(place / out)} == {r.id: r.scores for r in done[0]}
+    for name, written in published.items():
+        assert (place / out / name / "record.json").stat().st_mtime_ns == written
+    assert not list((place / out / ".partial").iterdir())
+
+
+def test_a_failing_cell_is_recorded_while_the_others_go_on(place):
+    arguments = ["--plugin", str(place / "plugin.py")]
+    for attention in ("raising", "dying", "multihead(num_heads=5)", "mean"):
+        arguments += ["--attention", attention]
+    code, said, _ = run(place, *arguments, out="failing")
+    assert code == 1
+    assert "1 of 4 cells done" in said
+    found = {record.parts["attention"]: record for record in records(place / "failing")}
+    assert found["mean"].done
+    assert found["raising"].error == "RuntimeError: the plug-in's own words"
+    assert found["raising"].origins["attention"] == "plugin.py"
+    assert "died without a word" in found["dying"].error
+    assert "does not divide" in found["multihead(num_heads=5)"].error
+    assert (place / "failing" / found["raising"].id / "error.txt").read_text().startswith("Traceback")
+    mended = RAISING.replace("raise RuntimeError", "return super().score(query, keys)  #")
+    (place / "plugin.py").write_text(mended)
+    code, said, _ = run(place, *arguments[:4], out="failing")
+    assert code == 0, said
+
+
+def test_an_edited_plugin_is_another_run(place):
+    file = place / "mine.py"
+    ids = []
+    for width in (4, 5):
+        file.write_text(
+            "from zoo.attention import ATTENTIONS\nfrom zoo.attention.bahdanau import Bahdanau\n"
+            "@ATTENTIONS.register('mine')\nclass Mine(Bahdanau):\n    'Mine.'\n"
+            f"    def __init__(self, query_dim, feature_dim):\n        super().__init__(query_dim, feature_dim, hidden_dim={width})\n"
+        )
+        code, said, errors = run(place, "--plugin", str(file), "--attention", "mine", "--dry-run")
+        assert code == 0, errors
+        ids.append(said.split()[0])
+    assert ids[0] != ids[1]
+
+
+def test_the_matrix_encodes_each_image_once_and_counts_what_it_skips(place):
+    folder = coco_folder(place / "coco", train=20)
+    (folder / "train2017" / f"{2:012}.jpg").unlink()
+    dataset = f"coco(root='{folder}')"
+    code, _, errors = run(place, "--dataset", dataset, "--backbone", "timm/test_resnet(pretrained=False)", "--training.epochs", "1", out="coco")
+    assert code == 0, errors
+    found = list(records(place / "coco"))
+    assert {record.seconds["encode"] for record in found} == {found[0].seconds["encode"]}
+    assert [Path(line.split(": ")[0]).name for line in found[0].data["skipped"]] == [f"{2:012}.jpg"]
+    assert found[0].dataset == "coco"
+    assert not found[0].synthetic
+    assert str(place) not in (place / "coco" / found[0].id / "record.json").read_text()
+
+
+def test_caption_and_leaderboard_from_the_run(place, done):
+    scene = place / "photo.png"
+    from benchmarks.data.scenes import Scenes
+
+    data = Scenes(train=1, validation=1, test=9)
+    data.load(data.test[-1]).resize((200, 150)).save(scene)
+    line = [sys.executable, "-m", "benchmarks.cli"]
+    made = subprocess.run([*line, "caption", str(place / "runs" / done[0][0].id), str(scene), str(place / "none.png")], capture_output=True, text=True, check=False)
+    assert made.returncode == 2
+    assert made.stdout.startswith(f"{scene}\t")
+    assert "none.png" in made.stderr
+    page = subprocess.run([*line, "leaderboard", str(place / "runs"), "--out", str(place / "page")], capture_output=True, text=True, check=True)
+    assert sorted(Path(name).name for name in page.stdout.split()) == ["index.html", "leaderboard.csv", "leaderboard.md"]
+    assert "Drawn scenes, not photographs" in (place / "page" / "index.html").read_text()
+    subprocess.run([*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"], check=True, capture_output=True)
+    (place / "page" / "leaderboard.md").write_text("something else")
+    stale = subprocess.run([*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"], check=False, capture_output=True, text=True)
+    assert stale.returncode == 2
+    assert "leaderboard.md" in stale.stderr
+    assert RunRecord.load(place / "runs" / done[0][0].id).done
