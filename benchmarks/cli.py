@@ -33,11 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if argv else 2
     try:
         return _command(argv)
+    except BrokenPipeError:
+        raise  # whoever reads our output has had enough: see `entry_point`
     except (ArgumentError, ValueError, OSError) as error:
         print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("caption-zoo: interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        print(
+            "caption-zoo: interrupted; what was finished is kept, and the same command goes on from there",
+            file=sys.stderr,
+        )
         return 130
 
 

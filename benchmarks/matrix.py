@@ -2,9 +2,6 @@
 
 import hashlib
 import inspect
-import os
-import shutil
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +12,9 @@ import torch
 from benchmarks.config import Cell, Experiment
 from benchmarks.executors.local import each
 from benchmarks.metrics import METRICS
+from benchmarks.publish import failed, new_partial, publish, sweep
 from benchmarks.record import FILE, RunRecord
-from benchmarks.run import failed, load_dataset, publish
+from benchmarks.run import load_dataset
 from registry import Spec
 from zoo.captioner import Captioner, Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
@@ -88,7 +86,7 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on.
     """
-    _sweep(out)
+    sweep(out)
     earlier = {cell.id: _finished(out / cell.id) for cell in cells}
     for cell in cells:
         if record := earlier[cell.id]:
@@ -96,10 +94,8 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
     waiting = [cell for cell in cells if not earlier[cell.id]]
     for cell, record in each(waiting, out, cache, plugins):
         if record is None:
-            partial = out / ".partial" / f"{cell.id}-{socket.gethostname()}-{os.getpid()}"
-            partial.mkdir(parents=True, exist_ok=True)
             reason = "the process that ran it died without a word: it was killed, or the memory was not enough"
-            record = publish(failed(cell, reason), partial, out)
+            record = publish(failed(cell, reason), new_partial(cell, out), out)
         yield Finished(cell, record, earlier=False)
 
 
@@ -108,14 +104,6 @@ def _finished(folder: Path) -> RunRecord | None:
         return None
     record = RunRecord.load(folder)
     return record if record.done else None
-
-
-def _sweep(out: Path) -> None:
-    """Remove what killed runs of this machine left half done."""
-    for folder in (out / ".partial").glob(f"*-{socket.gethostname()}-*"):
-        process = int(folder.name.rpartition("-")[2])
-        if not Path(f"/proc/{process}").exists() or process == os.getpid():
-            shutil.rmtree(folder)
 
 
 def _provenance(specs: dict[str, Spec]) -> dict[str, dict[str, str]]:

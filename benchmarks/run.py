@@ -1,15 +1,11 @@
 """One cell, from its request to its record."""
 
 import json
-import os
-import shutil
-import socket
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ from benchmarks.data import DATASETS, Dataset
 from benchmarks.decode import decode, look, validation_score
 from benchmarks.hardware import device, environment
 from benchmarks.images import ImageStore, image_store
+from benchmarks.publish import asked, failed, new_partial, now, publish
 from benchmarks.record import REQUEST, RunRecord
 from benchmarks.score import Scorer, Scores
 from benchmarks.throughput import measure
@@ -37,9 +34,7 @@ def run_cell(cell: Cell, out: Path, cache: Path) -> RunRecord:
     Whatever is raised on the way becomes a record that says so; an earlier failure of the
     same cell is replaced, an earlier success never.
     """
-    partial = out / ".partial" / f"{cell.id}-{socket.gethostname()}-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = new_partial(cell, out)
     (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     try:
         record = _run(cell, partial, cache)
@@ -47,30 +42,6 @@ def run_cell(cell: Cell, out: Path, cache: Path) -> RunRecord:
         (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         record = failed(cell, f"{type(error).__name__}: {error}")
     return publish(record, partial, out)
-
-
-def failed(cell: Cell, reason: str) -> RunRecord:
-    """The record of a cell that did not come to its end."""
-    return RunRecord(**_asked(cell), status="failed", error=reason, environment=environment(), finished=_now())
-
-
-def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
-    """Write the record into `partial` and give that folder its name, unless another runner was first."""
-    record.save(partial)
-    folder = out / record.id
-    if folder.exists() and not RunRecord.load(folder).done:
-        shutil.rmtree(folder)
-    try:
-        partial.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise
-        shutil.rmtree(partial)
-        return RunRecord.load(folder)
-    handle = os.open(out, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
-    return record
 
 
 @dataclass
@@ -101,7 +72,7 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     _write_captions(said, folder)
     throughput, timing = measure(folder)
     return RunRecord(
-        **_asked(cell),
+        **asked(cell),
         status="done",
         split=dataset.split,
         synthetic=dataset.synthetic,
@@ -117,7 +88,7 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
         environment=environment(),
-        finished=_now(),
+        finished=now(),
     )
 
 
@@ -159,18 +130,6 @@ def _train(cell: Cell, captioner: Captioner, dataset: Dataset, store: ImageStore
     )
 
 
-def _asked(cell: Cell) -> dict[str, Any]:
-    return {
-        "id": cell.id,
-        "experiment": cell.experiment,
-        "parts": cell.parts,
-        "origins": dict(cell.origins),
-        "dataset": str(cell.named),
-        "seed": cell.seed,
-        "request": cell.request,
-    }
-
-
 def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:
     words = [word for example in dataset.test for caption in example.captions for word in tokenise(caption)]
     return {
@@ -199,7 +158,3 @@ def _write_captions(said: Mapping[int, list[str]], folder: Path) -> None:
     captions = [{"image_id": image, "caption": " ".join(words)} for image, words in said.items()]
     text = json.dumps(captions, indent=0, ensure_ascii=False) + "\n"
     (folder / "captions.json").write_text(text, encoding="utf-8")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

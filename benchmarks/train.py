@@ -70,7 +70,8 @@ def train(
     for name, tensor in average.trained.items():
         tensor.data.copy_(best[name])
     captioner.eval()
-    return Outcome(tuple(curve), max(curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"])
+    best_epoch = max(curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"]
+    return Outcome(tuple(curve), int(best_epoch))
 
 
 def step(
@@ -154,7 +155,7 @@ def _batches(
             for _, captions in batch
             for place in order.choice(len(captions), count, replace=len(captions) < count)
         ]
-        views = order.integers(store.views, size=len(batch))
+        views = order.integers(store.views, size=len(batch)).tolist()
         yield store.batch([image for image, _ in batch], views), pad(chosen).view(len(batch), count, -1)
 
 

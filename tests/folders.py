@@ -19,11 +19,21 @@ def coco_folder(root: Path, *, train=12, val=6) -> Path:
             picture = Image.new("RGB", (80, 60), "black")
             ImageDraw.Draw(picture).rectangle((20, 10, 60, 50), fill=colour)
             picture.save(root / split / name)
-            captions = [f"A {colour} square {how}." for how in ("on black", "in the dark", "on a dark ground", "alone", "again")]
+            captions = [
+                f"A {colour} square {how}." for how in ("on black", "in the dark", "on a dark ground", "alone", "again")
+            ]
             images.append({"id": number, "file_name": name})
             annotations += [{"id": len(annotations), "image_id": number, "caption": caption} for caption in captions]
             kind = "val" if split == "val2017" else "restval" if number % 3 == 0 else "train"
-            karpathy.append({"cocoid": number, "filepath": split, "filename": name, "split": kind, "sentences": [{"raw": caption} for caption in captions]})
+            karpathy.append(
+                {
+                    "cocoid": number,
+                    "filepath": split,
+                    "filename": name,
+                    "split": kind,
+                    "sentences": [{"raw": caption} for caption in captions],
+                }
+            )
         write(root / "annotations" / f"captions_{split}.json", {"images": images, "annotations": annotations})
     write(root / "dataset_coco.json", {"images": karpathy})
     return root

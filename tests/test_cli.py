@@ -62,8 +62,14 @@ def test_mistakes_get_one_line_and_exit_code_2(capsys, arguments, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("dataset: scenes\nmatrx: {}\n", "Did you mean 'matrix'?"),
-        ("dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntraining: {epoch: 2}\n", "Did you mean 'training.epochs'?"),
+        (
+            "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntrainin: {}\n",
+            "Did you mean 'training'?",
+        ),
+        (
+            "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntraining: {epoch: 2}\n",
+            "Did you mean 'training.epochs'?",
+        ),
         ("dataset: scenes\nmatrix: {backbone: [patches]}\n", "matrix.attention"),
         ("dataset: scenes\nmatrix: {backbone: [patches], attention: []}\n", "the matrix is empty"),
         ("dataset: [\n", "config"),
@@ -79,7 +85,9 @@ def test_configs_that_are_wrong_say_where(capsys, tmp_path, text, said):
 def test_coco_that_is_broken_is_refused_before_any_compute(capsys, tmp_path):
     folder = coco_folder(tmp_path / "coco")
     change(folder / "annotations" / "captions_val2017.json", lambda content: content.pop("annotations"))
-    assert "captions_val2017.json" in mistake(capsys, "run", str(CONFIGS / "coco-sample.yaml"), "--dataset", f"coco(root='{folder}')")
+    assert "captions_val2017.json" in mistake(
+        capsys, "run", str(CONFIGS / "coco-sample.yaml"), "--dataset", f"coco(root='{folder}')"
+    )
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
@@ -92,14 +100,32 @@ def test_every_config_opens_with_its_command_and_can_run(capsys, tmp_path, file)
 
 
 def test_overrides_and_mappings_reach_the_cells(capsys, tmp_path):
-    file = config(tmp_path, "dataset: {name: scenes, train: 4, validation: 2, test: 2}\nmatrix: {backbone: [patches], attention: [{name: luong, score: dot}]}\n")
+    file = config(
+        tmp_path,
+        "dataset: {name: scenes, train: 4, validation: 2, test: 2}\nmatrix: {backbone: [patches], attention: [{name: luong, score: dot}]}\n",
+    )
     assert main(["run", file, "--seeds", "3,4", "--decoder", "lstm(dim=8)", "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ", 1)[1] for line in lines[:2]] == [f"patches + luong(score='dot') + lstm(dim=8), seed {seed}" for seed in (3, 4)]
+    assert [line.split("  ", 1)[1] for line in lines[:2]] == [
+        f"patches + luong(score='dot') + lstm(dim=8), seed {seed}" for seed in (3, 4)
+    ]
 
 
 def test_check_tells_which_cells_cannot_be_built(capsys):
-    assert main(["check", str(CONFIGS / "quickstart.yaml"), *SMALL, "--attention", "mean", "--attention", "multihead(num_heads=7)"]) == 1
+    assert (
+        main(
+            [
+                "check",
+                str(CONFIGS / "quickstart.yaml"),
+                *SMALL,
+                "--attention",
+                "mean",
+                "--attention",
+                "multihead(num_heads=7)",
+            ]
+        )
+        == 1
+    )
     said = capsys.readouterr().out
     assert "REFUSED" in said
     assert "does not divide" in said
@@ -112,7 +138,13 @@ def test_list_show_and_check_speak_of_every_kind(capsys):
     assert all(name in said for name in ("backbone:", "timm", "bahdanau", "lstm", "coco", "meteor"))
     assert main(["list", "backbone", "--filter", "timm/*lite0*"]) == 0
     assert "timm/tf_efficientnet_lite0" in capsys.readouterr().out
-    for kind, name in (("backbone", "timm"), ("attention", "luong"), ("decoder", "lstm"), ("dataset", "coco"), ("metric", "cider")):
+    for kind, name in (
+        ("backbone", "timm"),
+        ("attention", "luong"),
+        ("decoder", "lstm"),
+        ("dataset", "coco"),
+        ("metric", "cider"),
+    ):
         assert main(["show", kind, name]) == 0
     assert "https://arxiv.org/abs/1508.04025" in capsys.readouterr().out
     assert main(["check", "attention", "bahdanau"]) == 0

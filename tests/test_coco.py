@@ -59,7 +59,9 @@ def test_overlapping_splits_are_refused(folder):
 def test_the_fingerprint_tells_content_and_not_place(folder, tmp_path):
     moved = coco_folder(tmp_path / "elsewhere")
     assert Coco(root=str(folder)).fingerprint == Coco(root=str(moved)).fingerprint
-    change(moved / "annotations" / "captions_val2017.json", lambda c: c["annotations"][0].update(caption="Something else."))
+    change(
+        moved / "annotations" / "captions_val2017.json", lambda c: c["annotations"][0].update(caption="Something else.")
+    )
     assert Coco(root=str(folder)).fingerprint != Coco(root=str(moved)).fingerprint
 
 
@@ -69,9 +71,18 @@ def test_the_fingerprint_tells_content_and_not_place(folder, tmp_path):
         ([], "not in COCO's caption format"),
         ({"images": []}, "no 'annotations'"),
         ({"images": [], "annotations": []}, "holds no image with a caption"),
-        ({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "caption": 3}]}, "3 should be text"),
-        ({"images": [{"id": 1, "file_name": "../../x.jpg"}], "annotations": [{"image_id": 1, "caption": "a"}]}, "leads out"),
-        ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2, "annotations": [{"image_id": 1, "caption": "a"}]}, "lists an image twice"),
+        (
+            {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "caption": 3}]},
+            "3 should be text",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "../../x.jpg"}], "annotations": [{"image_id": 1, "caption": "a"}]},
+            "leads out",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "a.jpg"}] * 2, "annotations": [{"image_id": 1, "caption": "a"}]},
+            "lists an image twice",
+        ),
         ({"images": [3], "annotations": []}, "not in COCO's caption format"),
     ],
 )
@@ -88,7 +99,7 @@ def test_missing_files_say_what_there_is(folder):
     with pytest.raises(ValueError, match="no COCO folder"):
         Coco(root=str(folder / "none"))
     (folder / "annotations" / "captions_val2017.json").write_text('{"images": [')
-    with pytest.raises(ValueError, match="cannot read .*captions_val2017.json"):
+    with pytest.raises(ValueError, match=r"cannot read .*captions_val2017\.json"):
         Coco(root=str(folder))
 
 
@@ -108,7 +119,9 @@ def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
     data = Coco(root=str(folder))
     pixels = torch.stack([model.preparation.resize(data.load(example)) for example in data.test])
     seen = model(model.preparation.normalise(torch.cat([pixels, pixels.flip(-1)])))
-    again = [see(model, stored.batch([example.image_id for example in data.test], view), stored.grid) for view in (0, 1)]
+    again = [
+        see(model, stored.batch([example.image_id for example in data.test], view), stored.grid) for view in (0, 1)
+    ]
     torch.testing.assert_close(torch.cat([view.tokens for view in again]), seen.tokens, atol=2e-2, rtol=2e-3)
     assert again[0].grid == seen.grid
     assert not torch.equal(again[0].tokens, again[1].tokens)

@@ -13,12 +13,25 @@ from zoo.backbones.patches import Patches
 from zoo.decoders.lstm import LSTM
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
-ATTENTION_SPECS = [*ATTENTIONS, "luong(score='dot')", "luong(score='concat')", "luong(scale=True)", "multihead(num_heads=1)"]
-DECODER_SPECS = [*DECODERS, "lstm(attend='after')", "lstm(deep_output=False, beta='none')", "lstm(beta='vector', positions=False)"]
+ATTENTION_SPECS = [
+    *ATTENTIONS,
+    "luong(score='dot')",
+    "luong(score='concat')",
+    "luong(scale=True)",
+    "multihead(num_heads=1)",
+]
+DECODER_SPECS = [
+    *DECODERS,
+    "lstm(attend='after')",
+    "lstm(deep_output=False, beta='none')",
+    "lstm(beta='vector', positions=False)",
+]
 TIMM = ("test_resnet", "test_vit", "test_convnext", "test_efficientnet", "swin_tiny_patch4_window7_224(image_size=64)")
 MORE = ("coat_lite_tiny", "crossvit_9_240", "efficientvim_m1", "hrnet_w18_small(image_size=64)")
 BACKBONE_SPECS = ["patches", "efficientnet_lite(pretrained=False)"] + [
-    str(Spec.parse(f"timm/{name}")).replace("(", "(pretrained=False, ") if "(" in name else f"timm/{name}(pretrained=False)"
+    str(Spec.parse(f"timm/{name}")).replace("(", "(pretrained=False, ")
+    if "(" in name
+    else f"timm/{name}(pretrained=False)"
     for name in TIMM + MORE
 ]
 

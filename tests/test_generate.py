@@ -53,7 +53,9 @@ def test_one_beam_is_greedy(decoder):
     token, said, ended = torch.full((4, 1, 1), START), [], torch.zeros(4, dtype=torch.bool)
     for step in range(9):
         output = model.decoder(token, memory, state)
-        logits = model.decoder.logits(output.hidden)[:, 0, 0].index_fill(1, torch.tensor([PAD, START, UNKNOWN]), -torch.inf)
+        logits = model.decoder.logits(output.hidden)[:, 0, 0].index_fill(
+            1, torch.tensor([PAD, START, UNKNOWN]), -torch.inf
+        )
         token = torch.full((4,), END) if step == 8 else logits.argmax(-1)
         said.append(token.masked_fill(ended, PAD))
         ended |= token == END
@@ -68,7 +70,9 @@ def test_an_image_alone_gets_the_caption_that_it_gets_in_a_batch(beams):
         features = model.encode(images(6))
         together = generate(model.decoder, features, beams=beams, max_length=8)
         for row in range(6):
-            alone = generate(model.decoder, Features(features.tokens[row : row + 1], features.grid), beams=beams, max_length=8)
+            alone = generate(
+                model.decoder, Features(features.tokens[row : row + 1], features.grid), beams=beams, max_length=8
+            )
             assert alone[0].tolist() == together[row].tolist()
 
 
@@ -91,5 +95,10 @@ def test_more_beams_never_find_a_worse_caption_on_average():
         for beams in (1, 8):
             found = generate(model.decoder, features, beams=beams, max_length=6, length_power=0.0).tolist()
             ones = (Features(features.tokens[row : row + 1], features.grid) for row in range(16))
-            scores.append(sum(likelihood(model, one, caption[: caption.index(END) + 1]) for one, caption in zip(ones, found, strict=True)))
+            scores.append(
+                sum(
+                    likelihood(model, one, caption[: caption.index(END) + 1])
+                    for one, caption in zip(ones, found, strict=True)
+                )
+            )
     assert scores[1] > scores[0]

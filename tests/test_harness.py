@@ -52,7 +52,17 @@ def place(tmp_path_factory):
 
 
 def command(place, *arguments, out="runs", **options):
-    line = [sys.executable, "-m", "benchmarks.cli", "run", str(place / "config.yaml"), "--out", str(place / out), "--cache", str(place / "cache")]
+    line = [
+        sys.executable,
+        "-m",
+        "benchmarks.cli",
+        "run",
+        str(place / "config.yaml"),
+        "--out",
+        str(place / out),
+        "--cache",
+        str(place / "cache"),
+    ]
     return subprocess.Popen([*line, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -80,9 +90,16 @@ def test_every_cell_has_a_full_record(place, done):
         assert set(record.throughput) == RATES
         assert all(rate > 0 for rate in record.throughput.values())
         assert {"encode", "train", "decode", "score"} <= set(record.seconds)
-        assert (record.dataset, record.split, record.synthetic, record.seed) == ("scenes(test=6, train=24, validation=6)", "test", True, 0)
+        assert (record.dataset, record.split, record.synthetic, record.seed) == (
+            "scenes(test=6, train=24, validation=6)",
+            "test",
+            True,
+            0,
+        )
         assert record.weights == "random"
-        assert set(record.per_image["CIDEr"]) == {entry["image_id"].__str__() for entry in json.loads((folder / "captions.json").read_text())}
+        assert set(record.per_image["CIDEr"]) == {
+            entry["image_id"].__str__() for entry in json.loads((folder / "captions.json").read_text())
+        }
         assert len(record.curve) == 2
         assert record.params >= record.trained > 0
         assert {"exact", "relation", "binding", "count", "pointing"} <= set(record.diagnostics)
@@ -94,7 +111,9 @@ def test_captions_are_in_coco_results_form(place, done, tmp_path):
     folder = place / "runs" / done[0][0].id
     captions = json.loads((folder / "captions.json").read_text())
     truth = tmp_path / "truth.json"
-    truth.write_text(json.dumps({"info": {}, "images": [{"id": entry["image_id"]} for entry in captions], "annotations": []}))
+    truth.write_text(
+        json.dumps({"info": {}, "images": [{"id": entry["image_id"]} for entry in captions], "annotations": []})
+    )
     assert len(COCO(str(truth)).loadRes(str(folder / "captions.json")).getAnnIds()) == 6
 
 
@@ -167,7 +186,16 @@ def test_the_matrix_encodes_each_image_once_and_counts_what_it_skips(place):
     folder = coco_folder(place / "coco", train=20)
     (folder / "train2017" / f"{2:012}.jpg").unlink()
     dataset = f"coco(root='{folder}')"
-    code, _, errors = run(place, "--dataset", dataset, "--backbone", "timm/test_resnet(pretrained=False)", "--training.epochs", "1", out="coco")
+    code, _, errors = run(
+        place,
+        "--dataset",
+        dataset,
+        "--backbone",
+        "timm/test_resnet(pretrained=False)",
+        "--training.epochs",
+        "1",
+        out="coco",
+    )
     assert code == 0, errors
     found = list(records(place / "coco"))
     assert {record.seconds["encode"] for record in found} == {found[0].seconds["encode"]}
@@ -184,16 +212,39 @@ def test_caption_and_leaderboard_from_the_run(place, done):
     data = Scenes(train=1, validation=1, test=9)
     data.load(data.test[-1]).resize((200, 150)).save(scene)
     line = [sys.executable, "-m", "benchmarks.cli"]
-    made = subprocess.run([*line, "caption", str(place / "runs" / done[0][0].id), str(scene), str(place / "none.png")], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [*line, "caption", str(place / "runs" / done[0][0].id), str(scene), str(place / "none.png")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert made.returncode == 2
     assert made.stdout.startswith(f"{scene}\t")
     assert "none.png" in made.stderr
-    page = subprocess.run([*line, "leaderboard", str(place / "runs"), "--out", str(place / "page")], capture_output=True, text=True, check=True)
-    assert sorted(Path(name).name for name in page.stdout.split()) == ["index.html", "leaderboard.csv", "leaderboard.md"]
+    page = subprocess.run(
+        [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert sorted(Path(name).name for name in page.stdout.split()) == [
+        "index.html",
+        "leaderboard.csv",
+        "leaderboard.md",
+    ]
     assert "Drawn scenes, not photographs" in (place / "page" / "index.html").read_text()
-    subprocess.run([*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"], check=True, capture_output=True)
+    subprocess.run(
+        [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"],
+        check=True,
+        capture_output=True,
+    )
     (place / "page" / "leaderboard.md").write_text("something else")
-    stale = subprocess.run([*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"], check=False, capture_output=True, text=True)
+    stale = subprocess.run(
+        [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert stale.returncode == 2
     assert "leaderboard.md" in stale.stderr
     assert RunRecord.load(place / "runs" / done[0][0].id).done

@@ -51,14 +51,18 @@ def additive(keras, query, keys, values, v, keep):
     layer = keras.layers.AdditiveAttention(use_scale=True)
     layer.build([query.shape, values.shape, keys.shape])
     layer.scale.assign(v.detach())
-    return layer([query, values, keys], mask=[torch.ones(query.shape[:2], dtype=torch.bool), keep], return_attention_scores=True)
+    return layer(
+        [query, values, keys], mask=[torch.ones(query.shape[:2], dtype=torch.bool), keep], return_attention_scores=True
+    )
 
 
 def test_bahdanau_is_keras_additive_attention(keras):
     attention = Bahdanau(Q, D, hidden_dim=A)
     query, features = inputs(torch.float32)
     ours, weights = attention(query, attention.remember(features), weights=True)
-    theirs, shares = additive(keras, attention.W(query), attention.U(features.tokens), features.tokens, attention.v.weight[0], features.mask)
+    theirs, shares = additive(
+        keras, attention.W(query), attention.U(features.tokens), features.tokens, attention.v.weight[0], features.mask
+    )
     torch.testing.assert_close(weights, shares, atol=1e-6, rtol=1e-5)
     agree(ours, theirs, [query, features.tokens], torch.float32)
 
@@ -67,7 +71,14 @@ def test_luong_concat_is_additive_attention_with_the_matrix_split(keras):
     attention = Luong(Q, D, score="concat")
     query, features = inputs(torch.float32)
     ours = attention(query, attention.remember(features)).context
-    theirs, _ = additive(keras, attention.W_query(query), attention.W(features.tokens), features.tokens, attention.v.weight[0], features.mask)
+    theirs, _ = additive(
+        keras,
+        attention.W_query(query),
+        attention.W(features.tokens),
+        features.tokens,
+        attention.v.weight[0],
+        features.mask,
+    )
     agree(ours, theirs, [query, features.tokens], torch.float32)
 
 
@@ -78,7 +89,9 @@ def test_luong_products_are_keras_dot_attention(keras, score, width, scale):
     ours = attention(query, attention.remember(features)).context
     layer = keras.layers.Attention()
     asked = query / Q**0.5 if scale else query
-    theirs = layer([asked, features.tokens, attention.W(features.tokens)], mask=[torch.ones(B, M, dtype=torch.bool), features.mask])
+    theirs = layer(
+        [asked, features.tokens, attention.W(features.tokens)], mask=[torch.ones(B, M, dtype=torch.bool), features.mask]
+    )
     agree(ours, theirs, [query, features.tokens], torch.float32)
 
 
@@ -86,16 +99,27 @@ def test_multihead_is_torch_multihead_attention(dtype):
     attention = MultiHead(Q, D, num_heads=2).to(dtype)
     theirs = nn.MultiheadAttention(Q, 2, kdim=D, vdim=D, batch_first=True).to(dtype)
     with torch.no_grad():
-        for projection, part in zip((theirs.q_proj_weight, theirs.k_proj_weight, theirs.v_proj_weight), (attention.query, attention.key, attention.value), strict=True):
+        for projection, part in zip(
+            (theirs.q_proj_weight, theirs.k_proj_weight, theirs.v_proj_weight),
+            (attention.query, attention.key, attention.value),
+            strict=True,
+        ):
             projection.copy_(part.weight)
         theirs.in_proj_bias.copy_(torch.cat([attention.query.bias, attention.key.bias, attention.value.bias]))
         theirs.out_proj.load_state_dict(attention.out.state_dict())
     query, features = inputs(dtype)
     ours, weights = attention(query, attention.remember(features), weights=True)
-    expected, shares = theirs(query, features.tokens, features.tokens, key_padding_mask=~features.mask)  # True leaves out
+    expected, shares = theirs(
+        query, features.tokens, features.tokens, key_padding_mask=~features.mask
+    )  # True leaves out
     torch.testing.assert_close(weights.to(dtype), shares, atol=1e-6, rtol=1e-5)
     agree(ours, expected, [query, features.tokens], dtype)
-    agree(attention(query, attention.remember(features)).context, theirs(query, features.tokens, features.tokens, key_padding_mask=~features.mask)[0], [query, features.tokens], dtype)
+    agree(
+        attention(query, attention.remember(features)).context,
+        theirs(query, features.tokens, features.tokens, key_padding_mask=~features.mask)[0],
+        [query, features.tokens],
+        dtype,
+    )
 
 
 def test_multihead_is_keras_multihead_attention(keras):
@@ -104,7 +128,11 @@ def test_multihead_is_keras_multihead_attention(keras):
     query, features = inputs(torch.float32)
     layer = keras.layers.MultiHeadAttention(2, Q // 2, output_shape=Q)
     layer.build(query.shape, features.tokens.shape, features.tokens.shape)
-    for dense, part in ((layer._query_dense, attention.query), (layer._key_dense, attention.key), (layer._value_dense, attention.value)):
+    for dense, part in (
+        (layer._query_dense, attention.query),
+        (layer._key_dense, attention.key),
+        (layer._value_dense, attention.value),
+    ):
         dense.kernel.assign(part.weight.detach().T.reshape(-1, 2, Q // 2))
         dense.bias.assign(part.bias.detach().reshape(2, Q // 2))
     layer._output_dense.kernel.assign(attention.out.weight.detach().T.reshape(2, Q // 2, Q))
@@ -122,7 +150,12 @@ def test_relu_concat_is_the_two_layer_network_on_both_side_by_side(dtype):
         first.bias.copy_(attention.W_feature.bias)
     pairs = torch.cat([features.tokens[:, None].expand(-1, M, -1, -1), query[:, :, None].expand(-1, -1, N, -1)], dim=-1)
     scores = second(first(pairs).relu()).squeeze(-1).masked_fill(~features.mask[:, None], -torch.inf)
-    agree(attention(query, attention.remember(features)).context, scores.softmax(-1) @ features.tokens, [query, features.tokens], dtype)
+    agree(
+        attention(query, attention.remember(features)).context,
+        scores.softmax(-1) @ features.tokens,
+        [query, features.tokens],
+        dtype,
+    )
 
 
 def test_the_cell_is_torch_lstm_cell(dtype):

@@ -36,8 +36,24 @@ def test_a_mapping_is_another_spelling():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a b", "f(1)", "f(x=", "f(x=open)", "f(**k)", "f(x=1)(y=2)", "f(x=1) + 2", "f().g", "a/", "a/b c", 3, None]
-    + ["f(x=__import__('os').system('true'))", {"num_heads": 3}, "f(x=1, x=2)"],
+    [
+        "",
+        "a b",
+        "f(1)",
+        "f(x=",
+        "f(x=open)",
+        "f(**k)",
+        "f(x=1)(y=2)",
+        "f(x=1) + 2",
+        "f().g",
+        "a/",
+        "a/b c",
+        3,
+        None,
+        "f(x=__import__('os').system('true'))",
+        {"num_heads": 3},
+        "f(x=1, x=2)",
+    ],
 )
 def test_bad_specs_are_refused(text):
     with pytest.raises(ValueError, match="cannot read component"):
@@ -47,7 +63,9 @@ def test_bad_specs_are_refused(text):
 class Part:
     """Does one thing."""
 
-    def __init__(self, size: int, *, depth: int = 3, rate: float = 0.5, mode: Literal["a", "b"] = "a", cap: int | None = None):
+    def __init__(
+        self, size: int, *, depth: int = 3, rate: float = 0.5, mode: Literal["a", "b"] = "a", cap: int | None = None
+    ):
         self.size, self.depth = size, depth
 
 

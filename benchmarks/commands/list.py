@@ -12,7 +12,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and filter."""
     parser.add_argument("kind", nargs="?", help="backbone, attention, decoder, dataset or metric; all without it")
     parser.add_argument("--filter", type=str, metavar="GLOB", help="only names like this, timm's too: 'timm/*lite*'")
-    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="a Python file that registers components")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
 
 

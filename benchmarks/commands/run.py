@@ -4,7 +4,7 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from jsonargparse.typing import register_type
@@ -38,9 +38,11 @@ def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--config", action=ActionConfigFile, help="the config, for when it does not come first")
     parser.add_class_arguments(Experiment, as_positional=False)
     for axis in _AXES:
-        parser.add_argument(f"--{axis}", action="append", metavar="SPEC", help=f"this {axis} instead of the config's; repeatable")
+        parser.add_argument(
+            f"--{axis}", action="append", metavar="SPEC", help=f"this {axis} and not the config's; repeatable"
+        )
     parser.add_argument("--seeds", type=str, metavar="N,...", help="these seeds instead of the config's")
-    parser.add_argument("--plugin", action="append", metavar="FILE", help="a Python file that registers components; repeatable")
+    parser.add_argument("--plugin", action="append", metavar="FILE", help="Python file with components; repeatable")
     if argv and not argv[0].startswith("-"):
         return ["--config", *argv]
     if not {"--config", "-h", "--help"} & {argument.partition("=")[0] for argument in argv}:
@@ -80,10 +82,8 @@ def read(parser: ArgumentParser, options: Namespace) -> Experiment:
     for plugin in options.plugin or []:
         load_plugin(plugin)
     experiment: Experiment = _experiment(parser, options)
-    matrix = experiment.matrix
-    for axis in _AXES:
-        if options[axis]:
-            matrix = replace(matrix, **{axis: tuple(Spec.parse(spec) for spec in options[axis])})
+    given: dict[str, Any] = {axis: tuple(map(Spec.parse, options[axis])) for axis in _AXES if options[axis]}
+    matrix = replace(experiment.matrix, **given)
     if options.seeds:
         try:
             matrix = replace(matrix, seeds=tuple(int(seed) for seed in options.seeds.split(",")))
@@ -111,13 +111,21 @@ def _writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ValueError(f"cannot write into {folder}: {error.strerror or error}; choose another with --out or --cache") from None
+        raise ValueError(
+            f"cannot write into {folder}: {error.strerror or error}; choose another with --out or --cache"
+        ) from None
 
 
 def _line(finished: "Finished") -> str:
     record = finished.record
     if not record.done:
         return f"{finished.cell}: FAILED, {record.error}"
-    took = "done before" if finished.earlier else f"{sum(record.seconds[key] for key in ('train', 'decode', 'score')):.0f} s"
-    scores = "  ".join(f"{name} {record.scores[name]:.3f}" for name in ("CIDEr", "METEOR", "Bleu_4") if name in record.scores)
+    took = (
+        "done before"
+        if finished.earlier
+        else f"{sum(record.seconds[key] for key in ('train', 'decode', 'score')):.0f} s"
+    )
+    scores = "  ".join(
+        f"{name} {record.scores[name]:.3f}" for name in ("CIDEr", "METEOR", "Bleu_4") if name in record.scores
+    )
     return f"{finished.cell}: {scores}  ({took})"

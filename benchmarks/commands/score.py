@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Results and references."""
     parser.add_argument("results", metavar="RESULTS.json", help="a list of {image_id, caption}")
-    parser.add_argument("--references", required=True, metavar="CAPTIONS.json", help="COCO's or Karpathy's caption file")
+    parser.add_argument("--references", required=True, metavar="CAPTIONS.json", help="COCO's or Karpathy's file")
     parser.add_argument("--json", action="store_true", help="one flat object of scores instead of a table")
     return argv
 

@@ -14,7 +14,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and name."""
     parser.add_argument("kind", help="backbone, attention, decoder, dataset or metric")
     parser.add_argument("name", help="its name, as in caption-zoo list")
-    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="a Python file that registers components")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
 
 

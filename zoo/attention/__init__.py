@@ -34,7 +34,9 @@ class Attention(nn.Module, ABC):
         """
 
 
-def masked_softmax(scores: Float[Tensor, "B *queries N"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "B *queries N"]:
+def masked_softmax(
+    scores: Float[Tensor, "B *queries N"], mask: Bool[Tensor, "B N"] | None
+) -> Float[Tensor, "B *queries N"]:
     """Shares of the positions, in float32 or better; what the mask leaves out gets exactly 0."""
     if mask is not None:
         mask = mask.view(len(mask), *[1] * (scores.ndim - 2), -1)

@@ -29,9 +29,7 @@ class Luong(ScoreAttention):
     ) -> None:
         super().__init__(feature_dim)
         if score == "dot" and query_dim != feature_dim:
-            raise ValueError(
-                f"luong(score='dot') needs queries as wide as features, not {query_dim} and {feature_dim}: use 'general'"
-            )
+            raise ValueError(f"luong(score='dot') needs queries as wide as features, not {query_dim} and {feature_dim}")
         if score == "concat" and scale:
             raise ValueError("luong(score='concat') has no product to scale: leave scale out")
         self.factor = query_dim**-0.5 if scale else 1.0

@@ -6,7 +6,7 @@ without a model hub.
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from einops import rearrange
@@ -36,7 +36,7 @@ class EfficientNetLite(Backbone):
 
         self.size, self.pretrained, self.trainable = size, pretrained, trainable
         self.model = create_model(f"tf_efficientnet_lite{size}")
-        self.feature_dim = self.model.num_features
+        self.feature_dim = int(self.model.num_features)
         self.preparation = Preparation((_SIDES[size], _SIDES[size]))
 
     def load_pretrained(self) -> str:

@@ -68,7 +68,8 @@ class Timm(Backbone):
                 f"timm/{self.model_name} has no weights here ({str(error).splitlines()[0]}): "
                 "connect to the Hugging Face hub once, or say pretrained=False"
             ) from error
-        return f"timm {__version__}, {self.model.pretrained_cfg.get('tag') or 'default'}"
+        settings: Any = self.model.pretrained_cfg
+        return f"timm {__version__}, {settings.get('tag') or 'default'}"
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """What the model's head would read, place by place."""

@@ -40,7 +40,7 @@ def _named(*contracts: Contract) -> dict[str, Contract]:
     return {contract.__name__.replace("_", " "): contract for contract in contracts}
 
 
-def _with_attentions(*contracts: Callable[[Spec, str], None]) -> dict[str, Contract]:
+def _with_attentions(*contracts: Callable[..., None]) -> dict[str, Contract]:
     return {
         f"{contract.__name__.replace('_', ' ')}, with {name}": partial(contract, attention=name)
         for contract in contracts

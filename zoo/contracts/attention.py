@@ -72,7 +72,7 @@ def stays_finite_in_bfloat16(spec: Spec) -> None:
     """Large queries and features give numbers, also in half the precision."""
     attention, features = _attention(spec), some_features()
     with torch.autocast("cpu", torch.bfloat16):
-        context = _ask(attention, 50 * torch.randn(IMAGES, QUERIES, WIDTH), features._replace(tokens=50 * features.tokens))
+        context = _ask(
+            attention, 50 * torch.randn(IMAGES, QUERIES, WIDTH), features._replace(tokens=50 * features.tokens)
+        )
     must(context.context.isfinite().all(), "the context is not finite")
-
-

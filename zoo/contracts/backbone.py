@@ -37,5 +37,3 @@ def _images(backbone: Backbone) -> Tensor:
 def _seen(spec: Spec) -> tuple[Backbone, Features]:
     backbone = BACKBONES.build(spec).eval().requires_grad_(False)
     return backbone, backbone(_images(backbone))
-
-

@@ -14,7 +14,7 @@ from zoo.types import Features, reorder
 
 def _decoder(attention: str, spec: Spec) -> Decoder:
     options = {"dim": WIDTH, **spec.options} if "dim" in DECODERS.options(spec.name) else spec.options
-    return loud(DECODERS.build(Spec(spec.name, spec.variant, options), WORDS, WIDTH, attention))  # type: ignore[no-any-return]
+    return loud(DECODERS.build(Spec(spec.name, spec.variant, options), WORDS, WIDTH, attention))
 
 
 def _say(decoder: Decoder, features: Features, tokens: Tensor) -> Any:
@@ -62,5 +62,3 @@ def looks_at_the_image(spec: Spec, attention: str) -> None:
     decoder.logits(one).square().sum().backward()
     lost = [name for name, parameter in decoder.named_parameters() if parameter.grad is None]
     must(not lost, f"no gradient reaches {', '.join(lost)}")
-
-

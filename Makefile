@@ -1,0 +1,47 @@
+# Everything is installed into .venv on first use, and again when pyproject.toml changes.
+#   make leaderboard   train the quickstart's models on drawn scenes and make their page
+#   make test          the tests
+#   make check         ruff, mypy, import-linter, generated pages
+#   make docs          the documentation, into docs/_build/html
+#   make clean         remove what was built, but neither .venv nor runs
+PYTHON ?= python3
+BIN := .venv/bin
+RUNS := runs/quickstart
+
+.PHONY: leaderboard test check docs clean
+
+# Where some cells failed, the page is made all the same and shows them; make then fails.
+leaderboard: .venv/.installed
+	@status=0; $(BIN)/caption-zoo run configs/quickstart.yaml --out $(RUNS) || status=$$?; \
+	[ $$status -le 1 ] || exit $$status; \
+	$(BIN)/caption-zoo leaderboard $(RUNS) --out $(RUNS)/leaderboard > /dev/null || exit $$?; \
+	echo "The leaderboard: $(RUNS)/leaderboard/index.html"; exit $$status
+
+test: .venv/.installed-test
+	$(BIN)/pytest
+
+check: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+docs: .venv/.installed-docs
+	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+
+clean:
+	rm -rf build dist docs/_build .mypy_cache .ruff_cache .import_linter_cache .benchmarks *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "caption-zoo needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+# .installed is caption-zoo alone, .installed-test with the extra "test", and so on.
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --editable .
+	@touch $@
+
+.venv/.installed-%: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --editable '.[$*]'
+	@touch $@
