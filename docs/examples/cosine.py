@@ -1,4 +1,4 @@
-"""Cosine attention, after the content addressing of Graves et al., 2014 (https://arxiv.org/abs/1410.5401, 3.3.1)."""
+"""Cosine attention (Graves et al., 2014, https://arxiv.org/abs/1410.5401, 3.3.1)."""
 
 import torch
 from jaxtyping import Float
@@ -14,14 +14,13 @@ class Cosine(ScoreAttention):
 
     Options:
         dim: width of the space in which the two are compared, A below.
-        sharpness: where s starts; it is learnt. A cosine alone is too flat for a softmax.
     """
 
-    def __init__(self, query_dim: int, feature_dim: int, *, dim: int = 256, sharpness: float = 10.0) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, dim: int = 256) -> None:
         super().__init__(feature_dim)
         self.W = nn.Linear(query_dim, dim, bias=False)
         self.U = nn.Linear(feature_dim, dim, bias=False)
-        self.s = nn.Parameter(torch.tensor(float(sharpness)))
+        self.s = nn.Parameter(torch.tensor(10.0))  # a cosine alone is too flat for a softmax
 
     def keys(self, tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B N A"]:
         """U f, of length 1."""

@@ -35,8 +35,8 @@ class EfficientNetLite(Backbone):
         from timm import create_model
 
         self.size, self.pretrained, self.trainable = size, pretrained, trainable
-        self.model = create_model(f"tf_efficientnet_lite{size}")
-        self.feature_dim = int(self.model.num_features)
+        model: Any = create_model(f"tf_efficientnet_lite{size}")
+        self.model, self.feature_dim = model, model.num_features
         self.preparation = Preparation((_SIDES[size], _SIDES[size]))
 
     def load_pretrained(self) -> str:
@@ -62,5 +62,6 @@ class EfficientNetLite(Backbone):
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """The last feature map, 7 x 7 for size 0."""
-        x = self.model.forward_features(images)
+        model: Any = self.model
+        x = model.forward_features(images)
         return Features(rearrange(x, "b d h w -> b (h w) d"), grid=(x.shape[2], x.shape[3]))
