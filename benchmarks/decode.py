@@ -45,7 +45,9 @@ def look(captioner: Captioner, said: Mapping[int, Sequence[str]], store: ImageSt
         weights = captioner.read(features, tokens[:, None], weights=True).weights
         for row, image in enumerate(batch):
             words = tuple(said[image])
-            maps = None if weights is None or store.grid is None else _maps(weights[row, 0], len(words), store.grid)
+            maps = (
+                None if weights is None or features.grid is None else _maps(weights[row, 0], len(words), features.grid)
+            )
             described[image] = Described(" ".join(words), words, maps)
     return described
 

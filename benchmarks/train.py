@@ -46,7 +46,8 @@ def train(
     steps = math.ceil(len(encoded) / settings.batch_size)
     optimizer = make_optimizer(captioner, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, settings))
-    average = Average(captioner, settings.average)
+    learning = captioner if captioner.backbone.trainable else captioner.decoder
+    average = Average(learning, settings.average)
     curve: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
     with bar(settings.epochs * steps, "training", "step") as shown:
@@ -59,16 +60,16 @@ def train(
                 schedule.step()
                 average.update()
                 shown.update()
+            loss = torch.stack(losses).mean().item()
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss} in epoch {epoch}: lower learning_rate, or set clip_norm")
             with average.in_place():
                 captioner.eval()
-                curve.append(
-                    {"epoch": epoch, "loss": torch.stack(losses).mean().item(), "validation": judge(captioner)}
-                )
+                curve.append({"epoch": epoch, "loss": loss, "validation": judge(captioner)})
                 if curve[-1]["validation"] >= max(entry["validation"] for entry in curve):
-                    best = {name: tensor.clone() for name, tensor in average.trained.items()}
-            shown.set_postfix(loss=f"{curve[-1]['loss']:.2f}", validation=f"{curve[-1]['validation']:.3f}")
-    for name, tensor in average.trained.items():
-        tensor.data.copy_(best[name])
+                    best = {name: tensor.clone() for name, tensor in learning.state_dict().items()}
+            shown.set_postfix(loss=f"{loss:.2f}", validation=f"{curve[-1]['validation']:.3f}")
+    learning.load_state_dict(best)
     captioner.eval()
     best_epoch = max(curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"]
     return Outcome(tuple(curve), int(best_epoch))
@@ -103,29 +104,29 @@ def step(
 class Average:
     """A moving average of the weights that learn; its start is not held against it."""
 
-    def __init__(self, captioner: Captioner, decay: float) -> None:
-        self.trained = {name: tensor for name, tensor in captioner.named_parameters() if tensor.requires_grad}
+    def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
-        self.values = [tensor.detach().clone() for tensor in self.trained.values()]
+        self.parameters: list[Tensor] = list(module.parameters())
+        self.values = [parameter.detach().clone() for parameter in self.parameters]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the weights as they are now."""
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.values, list(self.trained.values()), 1 - keep if self.decay else 1.0)
+        torch._foreach_lerp_(self.values, self.parameters, 1 - keep if self.decay else 1.0)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The model has the averaged weights inside."""
-        own = [tensor.detach().clone() for tensor in self.trained.values()]
+        own = [tensor.detach().clone() for tensor in self.parameters]
         self._set(self.values)
         yield
         self._set(own)
 
     @torch.no_grad()
     def _set(self, values: list[Tensor]) -> None:
-        torch._foreach_copy_(list(self.trained.values()), values)
+        torch._foreach_copy_(self.parameters, values)
 
 
 def pad(captions: Sequence[Sequence[int]]) -> Tensor:

@@ -79,21 +79,16 @@ def sample(rng: random.Random) -> Scene:
 
 
 def _beside(rng: random.Random, first: float, second: float) -> list[Place]:
-    """Centres of two things of these radii, the one clearly beside or above the other.
+    """Centres of two things of these radii, each within its own half of the image.
 
-    The mirror image of a pair is as likely as the pair, so that being near an edge says
-    nothing of being left or right.
+    Left and right, above and below, and the two things are as likely either way round.
     """
-    start, end = first + _GAP, 1 - second - _GAP
-    apart = first + second + _GAP
-    near, far = sorted(rng.uniform(0, end - start - apart) for _ in range(2))
-    along = start + near, start + apart + far
+    near, far = (rng.uniform(radius + _GAP / 2, 0.5 - radius - _GAP) for radius in (first, second))
     off = rng.uniform(first + _GAP, 1 - first - _GAP)
-    reach = _SLANT * (along[1] - along[0])
-    other = rng.uniform(max(second + _GAP, off - reach), min(end, off + reach))
-    if rng.random() < 0.5:
-        along = 1 - along[0], 1 - along[1]
-    places = [(along[0], off), (along[1], other)]
+    reach = _SLANT * (near + far)
+    other = rng.uniform(max(second + _GAP, off - reach), min(1 - second - _GAP, off + reach))
+    side = rng.choice((-1, 1))
+    places = [(0.5 - side * near, off), (0.5 + side * far, other)]
     return places if rng.random() < 0.5 else [(y, x) for x, y in places]
 
 

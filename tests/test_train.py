@@ -1,0 +1,197 @@
+"""Training learns, repeats itself, keeps the best epoch, and treats padding and batches rightly."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from benchmarks.config import Cell, Decoding, Training
+from benchmarks.data.scenes import Scenes
+from benchmarks.decode import decode, look
+from benchmarks.images import image_store
+from benchmarks.train import Average, _batches, _encode, _rate, make_optimizer, pad, step, train
+from registry import Spec
+from zoo.captioner import Captioner, Parts
+from zoo.vocabulary import PAD, START, Vocabulary
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return Scenes(train=24, validation=4, test=4)
+
+
+def build(
+    data, attention="bahdanau(hidden_dim=16)", decoder="lstm(dim=48, dropout=0.0)", backbone="patches(dim=32, patch=8)"
+):
+    torch.manual_seed(0)
+    vocabulary = Vocabulary.of((caption for example in data.train for caption in example.captions), min_count=1)
+    return Captioner.build(Parts.parse(backbone, attention, decoder), vocabulary)
+
+
+def stored(data, model, tmp_path):
+    return image_store(data, model.backbone, mirror=True, cache=tmp_path, device=CPU)
+
+
+@pytest.mark.parametrize("decoder", ["lstm(dim=64, dropout=0.0)", "lstm(dim=64, dropout=0.0, attend='after')"])
+def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
+    model = build(data, decoder=decoder)
+    settings = Training(
+        epochs=60,
+        decay_epochs=0,
+        batch_size=8,
+        captions_per_image=1,
+        warmup_steps=0,
+        label_smoothing=0,
+        average=0,
+        learning_rate=1e-2,
+    )
+    few = [type(example)(example.image_id, example.captions[:1]) for example in data.train[:8]]
+    store = stored(data, model, tmp_path)
+    train(model, few, store, settings, seed=0, judge=lambda model: 0.0)
+    said = decode(model, [example.image_id for example in few], store, Decoding(beams=1, max_length=30))
+    right = sum(
+        model.vocabulary.encode(example.captions[0], max_length=30)[1:-1]
+        == model.vocabulary.numbers(said[example.image_id])[1:]
+        for example in few
+    )
+    assert right >= 7
+
+
+def test_the_best_epoch_is_kept(data, tmp_path):
+    model, kept = build(data), []
+    marks = iter([0.1, 0.9, 0.3])
+
+    def judge(model):
+        kept.append(model.decoder.bias.detach().clone())
+        return next(marks)
+
+    outcome = train(model, data.train, stored(data, model, tmp_path), Training(epochs=3), seed=0, judge=judge)
+    assert outcome.best_epoch == 2
+    assert [entry["validation"] for entry in outcome.curve] == [0.1, 0.9, 0.3]
+    assert torch.equal(model.decoder.bias, kept[1])
+    assert not torch.equal(kept[1], kept[2])
+
+
+def test_padding_is_not_learnt_from(data, tmp_path):
+    rows, gradients = None, []
+    for extra in (0, 5):
+        model = build(data)
+        store = stored(data, model, tmp_path)
+        captions = pad([model.vocabulary.encode(example.captions[0], max_length=20) for example in data.train[:4]])
+        captions = F.pad(captions, (0, extra), value=PAD)[:, None]
+        rows = store.batch([example.image_id for example in data.train[:4]])
+        settings = Training(clip_norm=0)
+        step(model, rows, captions, store.grid, settings, make_optimizer(model, settings))
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_each_epoch_sees_every_image_once_with_its_captions(data, tmp_path):
+    model = build(data)
+    encoded = _encode(model, data.train, Training())
+    batches = list(
+        _batches(
+            encoded,
+            stored(data, model, tmp_path),
+            Training(batch_size=7, captions_per_image=3),
+            np.random.default_rng(0),
+        )
+    )
+    assert [len(rows) for rows, _ in batches] == [7, 7, 7, 3]
+    assert all(captions.shape[:2] == (len(rows), 3) for rows, captions in batches)
+    assert len({rows[place].numpy().tobytes() for rows, _ in batches for place in range(len(rows))}) == 24
+    known = {tuple(caption) for _, captions in encoded for caption in captions}
+    said = {
+        tuple(word for word in caption.tolist() if word != PAD)
+        for _, captions in batches
+        for caption in captions.flatten(0, 1)
+    }
+    assert said <= known
+    assert len(said) == 24 * 3
+
+
+def test_the_average_is_the_average(data):
+    model = build(data)
+    parameter, average = model.decoder.bias, Average(model.decoder, 0.5)
+    start = parameter.detach().clone()
+    for value in (1.0, 2.0):
+        parameter.data.fill_(value)
+        average.update()
+    with average.in_place():
+        first, second = 2 / 11, 3 / 12  # the start counts for less: (1 + t) / (10 + t)
+        torch.testing.assert_close(parameter.data, second * (first * start + (1 - first) * 1) + (1 - second) * 2)
+    assert (parameter == 2).all()
+
+
+def test_the_rate_rises_and_falls_in_lines():
+    settings = Training(warmup_steps=4, epochs=2, decay_epochs=10)
+    assert [_rate(number, 2, settings) for number in (0, 3, 10, 19, 20)] == pytest.approx(
+        [0.25, 17 / 20, 0.5, 1 / 20, 0]
+    )
+    assert _rate(1000, 2, Training(warmup_steps=0, decay_epochs=0)) == 1
+
+
+def test_a_loss_that_is_no_number_stops_the_cell(data, tmp_path):
+    model = build(data)
+    model.decoder.bias.data.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+        train(model, data.train, stored(data, model, tmp_path), Training(epochs=1), seed=0, judge=lambda model: 0.0)
+
+
+def test_maps_stand_behind_their_words(data, tmp_path):
+    model = build(data).eval()
+    store, example = stored(data, model, tmp_path), data.test[0]
+    words = model.vocabulary.decode(model.vocabulary.encode(data.train[0].captions[0], max_length=30))
+    seen = look(model, {example.image_id: words}, store)[example.image_id]
+    assert seen.words == tuple(words)
+    assert seen.maps.shape == (len(words), 8, 8)
+    np.testing.assert_allclose(seen.maps.sum((1, 2)), 1, rtol=1e-5)
+    tokens = torch.tensor([[[START, *model.vocabulary.numbers(words)[1:3]]]])
+    pixels = model.backbone.preparation.normalise(store.batch([example.image_id]))
+    with torch.inference_mode():
+        weights = model.read(model.encode(pixels), tokens, weights=True).weights
+    np.testing.assert_allclose(seen.maps[2].ravel(), weights[0, 0, 2], rtol=1e-4, atol=1e-6)
+
+
+def cell(**changes):
+    base = {
+        "experiment": "x",
+        "dataset": Spec("coco", None, {"root": "a"}),
+        "named": Spec("coco"),
+        "fingerprint": "f",
+        "backbone": Spec("patches"),
+    }
+    base |= {
+        "attention": Spec("mean"),
+        "decoder": Spec("lstm"),
+        "seed": 0,
+        "metrics": (Spec("cider"),),
+        "training": Training(),
+        "decoding": Decoding(),
+    }
+    return Cell(**{**base, **changes})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"fingerprint": "g"},
+        {"attention": Spec("luong")},
+        {"training": Training(epochs=2)},
+        {"decoding": Decoding(beams=2)},
+    ]
+    + [{"sources": {"attention": "abc"}}, {"metrics": (Spec("bleu"),)}],
+)
+def test_another_request_is_another_id(change):
+    assert cell(**change).id != cell().id
+
+
+@pytest.mark.parametrize(
+    "change", [{"experiment": "y"}, {"dataset": Spec("coco", None, {"root": "b"})}, {"origins": {"attention": "x"}}]
+)
+def test_what_does_not_decide_the_outcome_is_not_in_the_id(change):
+    assert cell(**change).id == cell().id
