@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, wrap
 from typing import Any
 
 from benchmarks.commands import kinds
@@ -79,7 +79,10 @@ def _component(registry: "Registry[Any]", name: str) -> Iterable[str]:
     """From the text of `caption-zoo show`: heading, spelling, prose, options, papers, source."""
     yield f"### {name}"
     # Python 3.14 spells an optional choice otherwise than those before it.
-    yield "```text\n" + re.sub(r"Optional\[(.+?\])\]", r"\1 | None", spelling(registry, name)) + "\n```"
+    spelt = re.sub(r"Optional\[(.+?\])\]", r"\1 | None", spelling(registry, name))
+    whole = re.sub(r" (?!\w+: )", "\xa0", spelt)  # lines end between options, not inside
+    lines = wrap(whole, 84, subsequent_indent="    ", break_on_hyphens=False)
+    yield "\n".join(["```text", *lines, "```"]).replace("\xa0", " ")
     prose, *sections = re.split(r"\n+(?=\w+:\n)", inspect.getdoc(registry[name]) or "")
     yield prose
     yield from (_options(text) for text in sections if text.startswith("Options:"))
