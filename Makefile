@@ -18,7 +18,7 @@ leaderboard: .venv/.installed
 	echo "The leaderboard: $(RUNS)/leaderboard/index.html"; exit $$status
 
 test: .venv/.installed-test
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --benchmark-disable
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -28,10 +28,18 @@ def environment() -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "java": java.version(),
+        "java": _java(),
         "commit": _commit(),
         **{name: version(name) for name in _PACKAGES},
     }
+
+
+def _java() -> str | None:
+    """The Java that scores; a run that failed for want of one is recorded too."""
+    try:
+        return java.version()
+    except java.JavaError:
+        return None
 
 
 def _processor() -> str:

@@ -93,7 +93,9 @@ def see(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Featu
 
 
 def _key(dataset: Dataset, backbone: Backbone, views: int) -> str:
-    digest = hashlib.sha256(f"{_FORMAT} {dataset.fingerprint} {views} {backbone.preparation}".encode())
+    digest = hashlib.sha256(
+        f"{_FORMAT} {dataset.fingerprint} {dataset.files()} {views} {backbone.preparation}".encode()
+    )
     if not backbone.trainable:
         for name, tensor in backbone.state_dict().items():
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -169,6 +171,8 @@ def _rows(
     if backbone.trainable:
         return torch.stack(seen, dim=1).numpy(), None
     features = [backbone(backbone.preparation.normalise(view.to(device))) for view in seen]
+    if features[0].mask is not None:
+        raise ValueError("a frozen backbone's features are kept without a mask, and this one has one")
     tokens = torch.stack([view.tokens for view in features], dim=1)
     return tokens.half().cpu().numpy(), features[0].grid
 
@@ -176,6 +180,7 @@ def _rows(
 def _allocate(file: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """A memory map whose blocks exist: a full disk is then an error here, not a crash later."""
     array = np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
-    with file.open("r+b") as handle:
-        os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        with file.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
     return array

@@ -92,11 +92,10 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
         if record := earlier[cell.id]:
             yield Finished(cell, record, earlier=True)
     waiting = [cell for cell in cells if not earlier[cell.id]]
-    for cell, record in each(waiting, out, cache, plugins):
-        if record is None:
-            reason = "the process that ran it died without a word: it was killed, or the memory was not enough"
-            record = publish(failed(cell, reason), new_partial(cell, out), out)
-        yield Finished(cell, record, earlier=False)
+    for cell, found in each(waiting, out, cache, plugins):
+        if isinstance(found, str):
+            found = publish(failed(cell, found), new_partial(cell, out), out)
+        yield Finished(cell, found, earlier=False)
 
 
 def _finished(folder: Path) -> RunRecord | None:

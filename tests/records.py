@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.record import RunRecord
 
-PLACE = {"device": "cpu", "processor": "Example CPU", "threads": 1, "precision": "float32", "torch": "2.10.0"}
+PLACE = {"device": "cpu", "processor": "Example CPU", "threads": 1, "torch": "2.10.0"}
 SCENES = {"dataset": "scenes(images=600)", "split": "test", "synthetic": True}
 COCO = {"dataset": "coco(split='karpathy')", "split": "test", "synthetic": False}
 

@@ -183,8 +183,9 @@ def cell(**changes):
         {"attention": Spec("luong")},
         {"training": Training(epochs=2)},
         {"decoding": Decoding(beams=2)},
-    ]
-    + [{"sources": {"attention": "abc"}}, {"metrics": (Spec("bleu"),)}],
+        {"sources": {"attention": "abc"}},
+        {"metrics": (Spec("bleu"),)},
+    ],
 )
 def test_another_request_is_another_id(change):
     assert cell(**change).id != cell().id

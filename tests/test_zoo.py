@@ -1,5 +1,6 @@
 """Vocabulary, template, checkpoints, and reading timm's many outputs."""
 
+import io
 import json
 
 import pytest
@@ -146,6 +147,18 @@ def test_pretrained_weights_are_those_of_the_package():
     assert all(
         torch.equal(one, two) for one, two in zip(backbone.model.state_dict().values(), theirs.values(), strict=True)
     )
+
+
+def test_a_photograph_taken_on_its_side_is_set_upright():
+    picture = Image.new("RGB", (40, 20), "black")
+    picture.paste("white", (0, 0, 20, 20))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # turn it by 90 degrees, clockwise, to look at it
+    data = io.BytesIO()
+    picture.save(data, "jpeg", exif=exif)
+    pixels = Preparation(size=(20, 10)).resize(Image.open(data).convert("RGB"))
+    assert pixels[:, :8].min() > 240
+    assert pixels[:, 12:].max() < 15
 
 
 def test_preparation_squashes_the_whole_picture():

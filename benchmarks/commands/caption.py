@@ -52,7 +52,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 
 def _read(file: str) -> "Image.Image":
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with Image.open(file) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")
+        return image.convert("RGB")

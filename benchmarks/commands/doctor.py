@@ -74,7 +74,7 @@ def _disk() -> Finding:
     folder = cache_folder()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free / 2**30
-    return free > 5, f"{free:.0f} GiB free for the cache, which takes 25 for COCO: choose with --cache"
+    return free > 5, f"{free:.0f} GiB free for the cache, which takes 30 and more for COCO: choose with --cache"
 
 
 _CHECKS: dict[str, Callable[[], Finding]] = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from jsonargparse.typing import register_type
 
+from benchmarks import java
 from benchmarks.config import Experiment
 from registry import Spec, load_plugin
 
@@ -65,6 +66,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         return 0
     for folder in (out, cache):
         _writable(folder)
+    java.version()  # scoring needs it, and comes last
     failures = 0
     for number, finished in enumerate(run(cells, out, cache, options.plugin or []), start=1):
         print(f"[{number}/{len(cells)}] {_line(finished)}", flush=True)

@@ -33,8 +33,9 @@ def describe(registry: "Registry[Any]", name: str) -> str:
     """What `show` prints, as text."""
     factory = registry[name]
     text, _, options = (inspect.getdoc(factory) or "").partition("\nOptions:")
+    options = options.partition("\n\n")[0]
     module = inspect.getmodule(factory)
-    paper = re.findall(r"https://[^\s),]+", f"{module.__doc__ or ''}\n{text}" if module else text)
+    paper = re.findall(r"https://[^\s),;]+", f"{module.__doc__ or ''}\n{text}" if module else text)
     lines = [f"{registry.kind} {spelling(registry, name)}", "", text.strip(), ""]
     if hasattr(factory, "variants"):
         lines += [f"Variants: {len(factory.variants())}, see caption-zoo list {registry.kind} --filter '{name}/*'", ""]

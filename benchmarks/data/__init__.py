@@ -70,6 +70,10 @@ class Dataset(ABC):
         """
 
     @abstractmethod
+    def files(self) -> str:
+        """Changes when an image's file does, so that what was encoded before is encoded again."""
+
+    @abstractmethod
     def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
         """Scores that only this data set can give, of the captions of its test images.
 

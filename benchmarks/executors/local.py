@@ -5,11 +5,11 @@ not ours.
 """
 
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.config import Cell
@@ -19,24 +19,43 @@ from registry import load_plugin
 
 def each(
     cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]
-) -> Iterator[tuple[Cell, RunRecord | None]]:
-    """Run the cells one after another; the record is None where the process died."""
-    waiting = list(cells)
+) -> Iterator[tuple[Cell, RunRecord | str]]:
+    """Run the cells one after another; where the process died, how it did stands for the record."""
+    waiting, spawn = list(cells), get_context("spawn")
     while waiting:
-        with ProcessPoolExecutor(1, get_context("spawn"), _begin, (tuple(plugins),)) as pool:
+        ours, theirs = spawn.Pipe()
+        worker = spawn.Process(target=_serve, args=(theirs, out, cache, tuple(plugins)), daemon=True)
+        worker.start()
+        theirs.close()  # so that its death ends the pipe
+        try:
             while waiting:
                 cell = waiting.pop(0)
-                try:
-                    yield cell, pool.submit(_work, cell, out, cache).result()
-                except BrokenProcessPool:
-                    yield cell, None
-                    break
+                ours.send(cell)
+                yield cell, ours.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            worker.join()
+            yield cell, _death(worker.exitcode)
+            continue
+        except BaseException:
+            worker.kill()  # interrupted: nobody waits for the cell
+            raise
+        ours.close()  # nothing more to do
+        worker.join()
 
 
-def _begin(plugins: Sequence[str]) -> None:
+def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for plugin in plugins:
         load_plugin(plugin)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from benchmarks.run import run_cell  # late: it imports torch
+
+    while True:
+        try:
+            cell = connection.recv()
+        except EOFError:
+            return
+        connection.send(run_cell(cell, out, cache))
 
 
 def _end_with_parent() -> None:
@@ -47,7 +66,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(cell: Cell, out: Path, cache: Path) -> RunRecord:
-    from benchmarks.run import run_cell  # late: it imports torch
-
-    return run_cell(cell, out, cache)
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"its process was ended by {signal.Signals(-code).name}: it was killed, or the memory was not enough"
+    return f"its process ended by itself with exit code {code}"

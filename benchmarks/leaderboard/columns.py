@@ -55,7 +55,7 @@ def _positive(value: float | None) -> float | None:
 
 def _check(name: str, place: int) -> Column:
     title, main = clean(name).replace("_", " "), place < len(_TELLING)
-    meaning = "Share of captions that pass this check of the data set"
+    meaning = "Share that pass this check of the data set: see its documentation"
     return Column(
         name, title, "Scene checks, %", f"{title}, %",
         lambda row: row.mean("diagnostics", name), hundred, meaning, main,

@@ -14,7 +14,7 @@ from benchmarks.record import RunRecord
 PARTS = ("backbone", "attention", "decoder")
 # What a speed depends on. Library versions do not part tables, or a matrix that is resumed
 # after an update would fall in two; the page lists all that took part.
-PLACE = ("device", "processor", "threads", "precision")
+PLACE = ("device", "processor", "threads")
 HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 

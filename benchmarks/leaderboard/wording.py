@@ -22,7 +22,6 @@ def environment(place: Mapping[str, Any]) -> str:
         clean(place.get("device", "")),
         clean(place.get("processor", "")),
         "" if threads is None else f"{clean(threads)} {'thread' if threads == 1 else 'threads'}",
-        clean(place.get("precision", "")),
     ]
     return ", ".join(word for word in words if word) or "environment not recorded"
 

@@ -4,9 +4,10 @@ pytest benchmarks/throughput --run runs/ID
 """
 
 import json
+import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         report, said = Path(folder) / "benchmark.json", StringIO()
         options = ["-q", "--benchmark-json", str(report), "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null"]
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(said), redirect_stderr(said), _own_pytest():
             status = pytest.main([str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options])
         if status:
             raise RuntimeError(f"the throughput suite failed: {said.getvalue()[-2000:]}")
@@ -37,6 +38,16 @@ def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
     return {key: value for item in found for key, value in _rates(item).items()}, {
         item["extra_info"]["rate"]: _timing(item) for item in found
     }
+
+
+@contextmanager
+def _own_pytest() -> Iterator[None]:
+    """Without the settings of a pytest that may be running this very process, or that the user prefers."""
+    theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    try:
+        yield
+    finally:
+        os.environ.update(theirs)
 
 
 def _rates(item: Mapping[str, Any]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Decoding, Training
+from benchmarks.throughput.conftest import Endless
 from benchmarks.train import make_optimizer, step
 from zoo.captioner import Captioner
 from zoo.generate import generate
@@ -44,18 +45,18 @@ def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch
 @pytest.mark.parametrize("rate", ["greedy_images_per_sec", "beam_images_per_sec"])
 def test_decode(
     benchmark: BenchmarkFixture,
-    captioner: Captioner,
+    endless: Endless,
     features: Features,
     settings: tuple[Training, Decoding],
     rate: str,
 ) -> None:
-    """Features to captions, greedily or with the run's beams."""
+    """Features to captions of the full length, greedily or with the run's beams."""
     decoding = settings[1]
     beams = 1 if rate.startswith("greedy") else decoding.beams
 
     def decode() -> None:
         generate(
-            captioner.decoder,
+            endless,
             features,
             beams=beams,
             max_length=decoding.max_length,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
@@ -32,7 +32,8 @@ class Preparation(NamedTuple):
     def resize(self, image: Image.Image) -> UInt8[Tensor, "3 H W"]:
         """The picture's pixels at `size`, still whole numbers."""
         height, width = self.size
-        small = image.convert("RGB").resize((width, height), Image.Resampling[self.interpolation.upper()])
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        small = upright.resize((width, height), Image.Resampling[self.interpolation.upper()])
         return transforms.pil_to_tensor(small)
 
     def normalise(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
