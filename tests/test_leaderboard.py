@@ -26,7 +26,7 @@ from benchmarks.record import SCORES
         {"signature": "other scorer"},
         {"data": {"fingerprint": "0ther"}},
         {"request": {"decoding": {"beams": 1}}},
-        *({"environment": PLACE | {name: 2}} for name in ("device", "processor", "threads", "precision")),
+        *({"environment": PLACE | {name: 2}} for name in ("device", "processor", "threads")),
     ],
     ids=str,
 )
