@@ -35,7 +35,7 @@ clean:
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "caption-zoo needs Python 3.11 or newer: make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No venv module: on Debian and Ubuntu it is the package python3-venv"; exit 1; }
 
 # .installed is caption-zoo alone, .installed-test with the extra "test", and so on.
 .venv/.installed: pyproject.toml | .venv/bin/python

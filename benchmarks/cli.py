@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "caption-zoo: interrupted; what was finished is kept, and the same command goes on from there",
+            "caption-zoo: interrupted; the same command goes on after what is finished",
             file=sys.stderr,
         )
         return 130

@@ -28,6 +28,10 @@ class Matrix:
     decoder: tuple[Spec, ...] = (Spec("lstm"),)
     seeds: tuple[int, ...] = (0,)
 
+    def __post_init__(self) -> None:
+        if any(seed < 0 for seed in self.seeds):
+            raise ValueError(f"seeds are 0 or more, not {min(self.seeds)}")
+
     def __iter__(self) -> Iterator[tuple[Spec, Spec, Spec, int]]:
         """Backbone by backbone, so that each one's features are in use together."""
         return iter(dict.fromkeys(product(self.backbone, self.attention, self.decoder, self.seeds)))
@@ -76,6 +80,9 @@ class Training:
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words")
+        for name, value in vars(self).items():
+            if isinstance(value, float | int) and value < 0:
+                raise ValueError(f"{name}={value} should not be negative")
         if self.decay_epochs and self.decay_epochs < self.epochs:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
         if not 0 <= self.average < 1 or not 0 <= self.label_smoothing < 1:
@@ -98,6 +105,8 @@ class Decoding:
 
     def __post_init__(self) -> None:
         _positive(self, "beams", "max_length")
+        if self.length_power < 0:
+            raise ValueError(f"length_power={self.length_power} should not be negative")
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,8 @@ class Cell:
     dataset: Spec
     named: Spec
     fingerprint: str
+    split: str
+    synthetic: bool
     backbone: Spec
     attention: Spec
     decoder: Spec

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,13 +30,13 @@ def environment() -> dict[str, object]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "java": _java(),
-        "commit": _commit(),
+        "commit": commit(),
         **{name: version(name) for name in _PACKAGES},
     }
 
 
 def _java() -> str | None:
-    """The Java that scores; a run that failed for want of one is recorded too."""
+    """The Java that scores; None where it went missing since the run began."""
     try:
         return java.version()
     except java.JavaError:
@@ -52,16 +53,20 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _commit() -> str | None:
-    """The commit of the checkout that this file is part of, with "+" where it was changed since."""
+@cache
+def commit() -> str | None:
+    """The commit of the checkout that this file is part of, with "+" where it was changed since.
+
+    It is looked up once: what runs is what was loaded, whatever is checked out later.
+    """
     here = Path(__file__).parent
     git = ["git", "-C", str(here)]
     try:
         inside = subprocess.run([*git, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)
         if inside.returncode:
             return None
-        commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
         changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

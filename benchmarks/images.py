@@ -4,7 +4,6 @@ For a frozen backbone that is its features, so that a whole matrix of attentions
 and seeds encodes each image once; for a trainable one, the resized pixels.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,8 +11,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.data import Dataset, Example, UnreadableImage
+from benchmarks.lock import locked
 from benchmarks.progress import bar
 from zoo.backbones import Backbone
 from zoo.types import Features
@@ -56,9 +56,12 @@ class ImageStore:
         return int(self.array.shape[1])
 
 
-def image_store(dataset: Dataset, backbone: Backbone, *, mirror: bool, cache: Path, device: torch.device) -> ImageStore:
+def image_store(
+    dataset: Dataset, backbone: Backbone, *, named: str, mirror: bool, cache: Path, device: torch.device
+) -> ImageStore:
     """The store for this data set and backbone, from `cache` or made now.
 
+    `named` tells one backbone's code and options from another's that has the same weights.
     Two processes that ask at once make it once. A training image that cannot be read is
     left out and named; a judged one is refused, since a score over fewer images is
     another score.
@@ -67,10 +70,10 @@ def image_store(dataset: Dataset, backbone: Backbone, *, mirror: bool, cache: Pa
         UnreadableImage: an image of the judged split cannot be read.
     """
     views = 2 if mirror and dataset.mirrorable else 1
-    key = _key(dataset, backbone, views)
+    key = _key(dataset, backbone, named, views)
     folder = cache / "images" / key
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock")):
         if not folder.exists():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
@@ -92,21 +95,13 @@ def see(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Featu
     return features
 
 
-def _key(dataset: Dataset, backbone: Backbone, views: int) -> str:
-    digest = hashlib.sha256(
-        f"{_FORMAT} {dataset.fingerprint} {dataset.files()} {views} {backbone.preparation}".encode()
-    )
+def _key(dataset: Dataset, backbone: Backbone, named: str, views: int) -> str:
+    content = (_FORMAT, dataset.fingerprint, dataset.files(), named, version("timm"), views, backbone.preparation)
+    digest = hashlib.sha256(repr(content).encode())
     if not backbone.trainable:
         for name, tensor in backbone.state_dict().items():
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:24]
-
-
-@contextmanager
-def _lock(file: Path) -> Iterator[None]:
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # let go by the system, however the process ends
-        yield
 
 
 def _make(folder: Path, dataset: Dataset, backbone: Backbone, views: int, device: torch.device) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import torch
 
 from benchmarks.config import Cell, Experiment
+from benchmarks.data import DATASETS
 from benchmarks.executors.local import each
 from benchmarks.metrics import METRICS
-from benchmarks.publish import failed, new_partial, publish, sweep
-from benchmarks.record import FILE, RunRecord
+from benchmarks.publish import failed, finished, new_partial, publish, sweep
+from benchmarks.record import RunRecord
 from benchmarks.run import load_dataset
+from benchmarks.score import Scorer
 from registry import Spec
 from zoo.captioner import Captioner, Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
@@ -30,8 +32,7 @@ def plan(experiment: Experiment) -> list[Cell]:
         ValueError: an unknown name, variant, option or value, or a data set that cannot be
             read; the message says which.
     """
-    for metric in experiment.metrics:
-        METRICS.check(metric)
+    Scorer({}, experiment.metrics)
     for kind, registry in _KINDS.items():
         for spec in getattr(experiment.matrix, kind):
             registry.check(spec)
@@ -48,6 +49,8 @@ def plan(experiment: Experiment) -> list[Cell]:
             dataset=experiment.dataset,
             named=named,
             fingerprint=dataset.fingerprint,
+            split=dataset.split,
+            synthetic=dataset.synthetic,
             backbone=backbone,
             attention=attention,
             decoder=decoder,
@@ -55,7 +58,7 @@ def plan(experiment: Experiment) -> list[Cell]:
             metrics=experiment.metrics,
             training=experiment.training,
             decoding=experiment.decoding,
-            **_provenance({"backbone": backbone, "attention": attention, "decoder": decoder}),
+            **_provenance(experiment, {"backbone": backbone, "attention": attention, "decoder": decoder}),
         )
         for backbone, attention, decoder, seed in experiment.matrix
     ]
@@ -87,7 +90,7 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
     is recorded as failed and the next one goes on.
     """
     sweep(out)
-    earlier = {cell.id: _finished(out / cell.id) for cell in cells}
+    earlier = {cell.id: finished(out / cell.id) for cell in cells}
     for cell in cells:
         if record := earlier[cell.id]:
             yield Finished(cell, record, earlier=True)
@@ -98,19 +101,14 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
         yield Finished(cell, found, earlier=False)
 
 
-def _finished(folder: Path) -> RunRecord | None:
-    if not (folder / FILE).exists():
-        return None
-    record = RunRecord.load(folder)
-    return record if record.done else None
-
-
-def _provenance(specs: dict[str, Spec]) -> dict[str, dict[str, str]]:
-    """Where each part comes from, and the hash of the file of each that is not ours."""
-    origins = {kind: _KINDS[kind].origin(spec.name) for kind, spec in specs.items()}
+def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dict[str, str]]:
+    """Where each part comes from, and the hash of the file of everything that is not ours."""
+    used = [(kind, _KINDS[kind], spec.name) for kind, spec in parts.items()]
+    used += [("dataset", DATASETS, experiment.dataset.name)]
+    used += [(f"metric {metric.name}", METRICS, metric.name) for metric in experiment.metrics]
     sources = {}
-    for kind, spec in specs.items():
-        file = inspect.getsourcefile(_KINDS[kind][spec.name]) if origins[kind] != "caption-zoo" else None
+    for label, registry, name in used:
+        file = inspect.getsourcefile(registry[name]) if registry.origin(name) != "caption-zoo" else None
         if file:
-            sources[kind] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
-    return {"origins": origins, "sources": sources}
+            sources[label] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    return {"origins": {kind: _KINDS[kind].origin(spec.name) for kind, spec in parts.items()}, "sources": sources}

@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.config import Cell
 from benchmarks.hardware import environment
-from benchmarks.record import RunRecord
+from benchmarks.lock import locked
+from benchmarks.record import FILE, RunRecord
 
 
 def new_partial(cell: Cell, out: Path) -> Path:
@@ -22,14 +23,29 @@ def new_partial(cell: Cell, out: Path) -> Path:
 
 def sweep(out: Path) -> None:
     """Remove what killed runs of this machine left half done."""
-    for folder in (out / ".partial").glob(f"*-{socket.gethostname()}-*"):
-        process = int(folder.name.rpartition("-")[2])
-        if not _alive(process) or process == os.getpid():
-            shutil.rmtree(folder)
+    for folder in (out / ".partial").glob("*-*-*"):
+        name, _, process = folder.name.removesuffix("-replaced").rpartition("-")
+        mine = name[len("0123456789ab-") :] == socket.gethostname()
+        if mine and (not _alive(int(process)) or int(process) == os.getpid()):
+            shutil.rmtree(folder, ignore_errors=True)  # another runner may sweep too
+
+
+def finished(folder: Path) -> RunRecord | None:
+    """The record of a cell that ran to its end, or None where it failed or never ran.
+
+    Raises:
+        BadRecord: there is a record that cannot be read.
+    """
+    if not (folder / FILE).exists():
+        return None
+    record = RunRecord.load(folder)
+    return record if record.done else None
 
 
 def failed(cell: Cell, reason: str) -> RunRecord:
-    """The record of a cell that did not come to its end."""
+    """The record of a cell that did not come to its end, without folders of this machine: records are passed on."""
+    for folder in (Path.cwd(), Path.home()):
+        reason = reason.replace(f"{folder}{os.sep}", "")
     return RunRecord(**asked(cell), status="failed", error=reason, environment=environment(), finished=now())
 
 
@@ -37,15 +53,15 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
     """Write the record into `partial` and give that folder its name, unless another runner was first."""
     record.save(partial)
     folder = out / record.id
-    if folder.exists() and not RunRecord.load(folder).done:
-        shutil.rmtree(folder)
-    try:
+    with locked(out / ".lock"):
+        if earlier := finished(folder):
+            shutil.rmtree(partial)
+            return earlier
+        if folder.exists():
+            replaced = partial.with_name(f"{partial.name}-replaced")
+            folder.rename(replaced)  # in one step, so that no kill leaves half of it behind
+            shutil.rmtree(replaced)
         partial.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise
-        shutil.rmtree(partial)
-        return RunRecord.load(folder)
     handle = os.open(out, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)
@@ -60,6 +76,8 @@ def asked(cell: Cell) -> dict[str, Any]:
         "parts": cell.parts,
         "origins": dict(cell.origins),
         "dataset": str(cell.named),
+        "split": cell.split,
+        "synthetic": cell.synthetic,
         "seed": cell.seed,
         "request": cell.request,
     }

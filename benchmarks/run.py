@@ -17,7 +17,7 @@ from benchmarks.data import DATASETS, Dataset
 from benchmarks.decode import decode, look, validation_score
 from benchmarks.hardware import device, environment
 from benchmarks.images import ImageStore, image_store
-from benchmarks.publish import asked, failed, new_partial, now, publish
+from benchmarks.publish import asked, failed, finished, new_partial, now, publish
 from benchmarks.record import REQUEST, RunRecord
 from benchmarks.score import Scorer, Scores
 from benchmarks.throughput import measure
@@ -34,6 +34,8 @@ def run_cell(cell: Cell, out: Path, cache: Path) -> RunRecord:
     Whatever is raised on the way becomes a record that says so; an earlier failure of the
     same cell is replaced, an earlier success never.
     """
+    if record := finished(out / cell.id):
+        return record  # another runner was here in the meantime
     partial = new_partial(cell, out)
     (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     try:
@@ -60,7 +62,9 @@ class _Clock:
 def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     dataset, clock = load_dataset(cell.dataset), _Clock()
     captioner, weights = _build(cell, dataset)
-    store = image_store(dataset, captioner.backbone, mirror=cell.training.mirror, cache=cache, device=device())
+    named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
+    mirror = cell.training.mirror
+    store = image_store(dataset, captioner.backbone, named=named, mirror=mirror, cache=cache, device=device())
     with clock.measure("train"):
         outcome = _train(cell, captioner, dataset, store)
     checkpoint.save(captioner, folder, weights=weights)
@@ -74,8 +78,6 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     return RunRecord(
         **asked(cell),
         status="done",
-        split=dataset.split,
-        synthetic=dataset.synthetic,
         weights=weights,
         data=_data(dataset, store, captioner.vocabulary),
         **_scored(scores),

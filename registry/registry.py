@@ -111,6 +111,9 @@ class Registry(Mapping[str, Callable[..., T]]):
                 raise UnknownName(f"option of {self.kind} {spec.name!r}", option, accepted)
             if wanted := misfit(value, accepted[option].annotation):
                 raise RegistryError(f"{self.kind} {spec.name!r}: {option}={value!r} should be {wanted}")
+        for option, parameter in accepted.items():
+            if parameter.default is parameter.empty and option not in spec.options:
+                raise RegistryError(f"{self.kind} {spec.name!r} needs the option {option}: {spec.name}({option}=...)")
         return spec
 
     def build(self, spec: "str | Spec", *sizes: Any) -> T:

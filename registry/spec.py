@@ -1,8 +1,8 @@
 """A component, written down: ``name``, ``name/variant``, ``name(option=value)``.
 
 The same text is a config value, a command-line argument, a field of a run record and
-a leaderboard cell, so ``Spec.parse(str(spec)) == spec`` always holds. Values are
-Python literals; reading one never imports or calls anything.
+a leaderboard cell, so ``Spec.parse(str(spec)) == spec`` holds. Values are Python
+literals that are spelled as they print; reading one never imports or calls anything.
 """
 
 import ast
@@ -41,7 +41,7 @@ class Spec:
             options = _keywords(f"f({tail}" if paren else "f()")
             if not name.isidentifier() or variant != "".join(variant.split()) or head.endswith("/"):
                 raise ValueError(_GRAMMAR)
-        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
             reason = _GRAMMAR if isinstance(error, SyntaxError) else error
             raise ValueError(f"cannot read component {value!r}: {reason}") from None
         return cls(name, variant or None, options)
@@ -83,5 +83,5 @@ def _keywords(call: str) -> dict[str, Any]:
         raise ValueError("an option is given twice")
     try:
         return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
-    except ValueError:
+    except (ValueError, TypeError):
         raise ValueError("option values are numbers, strings, booleans, None, or lists and tuples of them") from None

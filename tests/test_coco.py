@@ -121,7 +121,9 @@ def test_empty_captions_are_left_out(folder):
 def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", mirror=True):
     torch.manual_seed(0)
     model = BACKBONES.build(backbone).eval().requires_grad_(False)
-    return model, image_store(Coco(root=str(folder)), model, mirror=mirror, cache=tmp_path / "cache", device=CPU)
+    return model, image_store(
+        Coco(root=str(folder)), model, named=backbone, mirror=mirror, cache=tmp_path / "cache", device=CPU
+    )
 
 
 def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):

@@ -130,21 +130,66 @@ def test_the_same_seed_gives_the_same_scores_in_another_process(place, done):
     assert {r.id: (r.scores, r.curve) for r in records(place / "again")} == {r.id: (r.scores, r.curve) for r in done[0]}
 
 
-@pytest.mark.parametrize("seconds", [3, 8, 14])
-def test_killed_at_any_moment_it_ends_with_the_same_table(place, done, seconds):
-    out = f"killed-{seconds}"
+@pytest.mark.parametrize(
+    "moment", [".partial/*/request.json", ".partial/*/model.safetensors", ".partial/*/captions.json", "*/record.json"]
+)
+def test_killed_at_any_moment_it_ends_with_the_same_table(place, done, moment):
+    out = f"killed-{abs(hash(moment))}"
     process = command(place, out=out, start_new_session=True)
-    time.sleep(seconds)
+    wait_for(lambda: any((place / out).glob(moment)))
+    assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
-    published = {path.parent.name: path.stat().st_mtime_ns for path in (place / out).glob("*/record.json")}
-    time.sleep(2)  # its worker notices and ends
+    wait_for(lambda: not any(alive(folder) for folder in (place / out / ".partial").iterdir()))
+    published = {path: path.stat().st_mtime_ns for path in (place / out).glob("*/record.json")}
     code, said, errors = run(place, out=out)
     assert code == 0, said + errors
     assert {r.id: r.scores for r in records(place / out)} == {r.id: r.scores for r in done[0]}
-    for name, written in published.items():
-        assert (place / out / name / "record.json").stat().st_mtime_ns == written
+    assert all(path.stat().st_mtime_ns == written for path, written in published.items())
     assert not list((place / out / ".partial").iterdir())
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def alive(folder):
+    """Whether the worker in whose name the folder lies still runs."""
+    return Path(f"/proc/{folder.name.rpartition('-')[2]}/cmdline").exists()
+
+
+def test_a_folder_without_a_record_is_no_obstacle(place, done):
+    (place / "torn" / done[0][0].id).mkdir(parents=True)
+    code, said, errors = run(place, out="torn")
+    assert code == 0, said + errors
+    assert {r.id for r in records(place / "torn")} == {r.id for r in done[0]}
+
+
+def test_of_two_runners_the_first_one_wins_and_nothing_breaks(place, done):
+    both = [command(place, out="both") for _ in range(2)]
+    said = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert {r.id: r.scores for r in records(place / "both")} == {r.id: r.scores for r in done[0]}
+
+
+def test_without_java_nothing_is_started(place):
+    process = command(place, out="no-java", env={**os.environ, "CAPTION_ZOO_JAVA": "no-such-java"})
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "no-such-java" in errors
+    assert not list((place / "no-java").rglob("*.json"))
+
+
+def test_interrupted_it_says_how_to_go_on(place):
+    process = command(place, out="interrupted", start_new_session=True)
+    wait_for(lambda: any((place / "interrupted").glob(".partial/*/request.json")))
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "caption-zoo: interrupted; the same command goes on after what is finished"
 
 
 def test_a_failing_cell_is_recorded_while_the_others_go_on(place):

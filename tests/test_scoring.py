@@ -59,7 +59,7 @@ print(json.dumps([said, found, scores]))
 @pytest.fixture(scope="module")
 def oracle():
     """Tokens of the references, tokens of the candidates, and scores, by pycocoevalcap 1.2."""
-    environment = {**os.environ, "PATH": f"{Path(java.find()).parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": f"{Path(java.find()).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         [sys.executable, "-c", ORACLE],
         input=json.dumps([REFERENCES, {image: [caption] for image, caption in CANDIDATES.items()}]),

@@ -31,7 +31,7 @@ def build(
 
 
 def stored(data, model, tmp_path):
-    return image_store(data, model.backbone, mirror=True, cache=tmp_path, device=CPU)
+    return image_store(data, model.backbone, named="", mirror=True, cache=tmp_path, device=CPU)
 
 
 @pytest.mark.parametrize("decoder", ["lstm(dim=64, dropout=0.0)", "lstm(dim=64, dropout=0.0, attend='after')"])
@@ -162,6 +162,8 @@ def cell(**changes):
         "dataset": Spec("coco", None, {"root": "a"}),
         "named": Spec("coco"),
         "fingerprint": "f",
+        "split": "test",
+        "synthetic": False,
         "backbone": Spec("patches"),
     }
     base |= {

@@ -113,10 +113,18 @@ def _keep(
 
 
 @torch.inference_mode()
-def caption(captioner: Captioner, images: Sequence[Image.Image], *, beams: int = 5, max_length: int = 20) -> list[str]:
+def caption(
+    captioner: Captioner,
+    images: Sequence[Image.Image],
+    *,
+    beams: int = 5,
+    max_length: int = 20,
+    length_power: float = 0.7,
+) -> list[str]:
     """What `captioner` says of each picture, whatever its size."""
     preparation, device = captioner.backbone.preparation, next(captioner.parameters()).device
     pixels = torch.stack([preparation.resize(image) for image in images]).to(device)
     features = captioner.encode(preparation.normalise(pixels))
-    numbers = generate(captioner.decoder, features, beams=beams, max_length=max_length)
+    decoder = captioner.decoder
+    numbers = generate(decoder, features, beams=beams, max_length=max_length, length_power=length_power)
     return [" ".join(captioner.vocabulary.decode(row)) for row in numbers.tolist()]

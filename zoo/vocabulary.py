@@ -35,9 +35,16 @@ class Vocabulary:
 
     @classmethod
     def of(cls, captions: Iterable[str], *, min_count: int = 5) -> "Vocabulary":
-        """Every word that `captions` use at least `min_count` times, in alphabetical order."""
+        """Every word that `captions` use at least `min_count` times, in alphabetical order.
+
+        Raises:
+            ValueError: there is none.
+        """
         counts = Counter(word for caption in captions for word in tokenise(caption))
-        return cls([*SPECIAL, *sorted(word for word, count in counts.items() if count >= min_count)])
+        known = sorted(word for word, count in counts.items() if count >= min_count)
+        if not known:
+            raise ValueError(f"no word of the training captions occurs {min_count} times: lower min_count")
+        return cls([*SPECIAL, *known])
 
     def __len__(self) -> int:
         return len(self.words)

@@ -1,6 +1,7 @@
 """Train, caption, score and time every cell of a config; finished cells are not run again."""
 
 import os
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -67,9 +68,12 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     for folder in (out, cache):
         _writable(folder)
     java.version()  # scoring needs it, and comes last
+    for cell in cells:
+        if why := misfit(cell):
+            print(f"caption-zoo: {cell} will be recorded as failed: {why}", file=sys.stderr)
     failures = 0
     for number, finished in enumerate(run(cells, out, cache, options.plugin or []), start=1):
-        print(f"[{number}/{len(cells)}] {_line(finished)}", flush=True)
+        print(f"[{number}/{len(cells)}] {finished.cell.id}  {_line(finished)}", flush=True)
         failures += not finished.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")
     return 1 if failures else 0

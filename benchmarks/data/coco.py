@@ -32,6 +32,7 @@ class Coco(Dataset):
         root: folder that holds ``annotations/`` or ``dataset_coco.json``, and the images.
         split: "2017" and "2014" train on train20xx and judge val20xx; "karpathy" trains on
             his train and restval, and judges his test images, or val where there are none.
+            Where no images are left to choose the epoch by, each tenth of training is.
         train: take the training images from another layout than what is judged.
         limit: only the first so many images of each split, to try things out.
     """
@@ -42,6 +43,8 @@ class Coco(Dataset):
     def __init__(
         self, *, root: str = "data/coco", split: Layout = "2017", train: Layout | None = None, limit: int | None = None
     ) -> None:
+        if limit is not None and limit < 1:
+            raise ValueError(f"coco(limit={limit}) leaves no image: at least 1, or leave limit out")
         self.folder = folder = Path(root).expanduser()
         if not folder.is_dir():
             raise ValueError(f"no COCO folder {root!r}: give it with --dataset \"coco(root='...')\"")
@@ -57,6 +60,12 @@ class Coco(Dataset):
         self.train: list[Photo] = training[:limit]
         self.validation: list[Photo] = splits["validation"][:limit]
         self.test: list[Photo] = splits[self.split][:limit]
+        if not self.train:
+            raise ValueError(f"{folder} has one training image, which chooses the epoch: it takes two at least")
+        if missing := [photo.file for photo in self.test if not photo.file.is_file()]:
+            raise ValueError(
+                f"{len(missing)} judged images are missing, for example {missing[0]}: scores need every one"
+            )
         self.fingerprint = _fingerprint(self.train, self.validation, self.test)
 
     def load(self, example: Example) -> Image.Image:

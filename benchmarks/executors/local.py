@@ -48,8 +48,10 @@ def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for plugin in plugins:
         load_plugin(plugin)
-    from benchmarks.run import run_cell  # late: it imports torch
+    from benchmarks.hardware import commit  # late: they import torch
+    from benchmarks.run import run_cell
 
+    commit()
     while True:
         try:
             cell = connection.recv()

@@ -63,7 +63,13 @@ def _check(name: str, place: int) -> Column:
 
 
 CIDER = _score("CIDEr", "CIDEr", "Agreement with the references in telling word sequences (CIDEr-D); orders the table")
-BEAM = _rate("beam_images_per_sec", "beam", "Images per second", "Beam images/s", "Captioning with beam search")
+BEAM = _rate(
+    "beam_images_per_sec",
+    "beam",
+    "Images per second",
+    "Beam images/s",
+    "Beam search from features, over every step; the backbone is Encode images/s",
+)
 SCORES = (
     CIDER,
     _score("Bleu_4", "BLEU-4", "Sequences of up to four words shared with the references; BLEU-1: single words"),
@@ -75,7 +81,7 @@ SCORES = (
 )
 COSTS = (
     BEAM,
-    _rate("greedy_images_per_sec", "greedy", BEAM.group, "Greedy images/s", "Captioning with the likeliest word each"),
+    _rate("greedy_images_per_sec", "greedy", BEAM.group, "Greedy images/s", "The same with the likeliest word each"),
     _rate("encode_images_per_sec", "encode", BEAM.group, "Encode images/s", "The backbone alone", main=False),
     _rate("train_captions_per_sec", "captions/s", "Training", "Train captions/s", "Captions trained on per second"),
     Column(

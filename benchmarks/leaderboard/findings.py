@@ -53,14 +53,16 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     rates = {row: rate for row in cider if (rate := BEAM.read(row))}
     if leader not in rates:
         return Finding(question, "Not known", ("The speed of ", leader, " with beam search was not measured."))
-    own = f"captions {speed(rates[leader])} images a second with beam search"
+    own = f"searches {speed(rates[leader])} images a second, the backbone not counted"
     if len(cider) == 1:
         return Finding(question, f"{speed(rates[leader])} images a second", (leader, f" {own}."))
     tied = [row for row in table.tied() if row in rates]
     rival = max(tied, key=rates.__getitem__) if leader in tied else leader
     gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
     if gain >= _FASTER:
-        speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
+        speeds = (
+            f" searches {speed(rates[rival])} images a second, the leader {speed(rates[leader])}, without backbones."
+        )
         gap = f" Its mean is {less} CIDEr lower, a gap that cannot be told apart here."
         return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap))
     faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]

@@ -96,7 +96,7 @@ def _grid(across: Axis, up: Axis) -> str:
     ]
     words = (
         f'<text x="0" y="11">CIDEr</text><text x="{_RIGHT}" y="{HEIGHT - 4}" text-anchor="end">'
-        f"images per second, beam search{log}</text>"
+        f"images per second, beam search without the backbone{log}</text>"
     )
     return f'<g class="grid">{"".join(lines)}{words}</g>'
 

@@ -1,6 +1,6 @@
 """How fast a trained captioner is: a pytest-benchmark suite that the harness runs, and anybody can.
 
-pytest benchmarks/throughput --run runs/ID
+pytest -c /dev/null benchmarks/throughput --run runs/ID
 """
 
 import json
@@ -29,7 +29,17 @@ def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         report, said = Path(folder) / "benchmark.json", StringIO()
-        options = ["-q", "--benchmark-json", str(report), "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null"]
+        options = [
+            "-q",
+            "--benchmark-json",
+            str(report),
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "pytest_benchmark.plugin",
+            "-c",
+            "/dev/null",
+        ]
         with redirect_stdout(said), redirect_stderr(said), _own_pytest():
             status = pytest.main([str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options])
         if status:
@@ -44,9 +54,11 @@ def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
 def _own_pytest() -> Iterator[None]:
     """Without the settings of a pytest that may be running this very process, or that the user prefers."""
     theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         yield
     finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
         os.environ.update(theirs)
 
 

@@ -13,7 +13,7 @@ class Cosine(ScoreAttention):
     """Scores a feature by its angle to the query: s cos(W q, U f).
 
     Options:
-        dim: width of the space in which the two are compared, A below.
+        dim: width of the space in which the two are compared.
     """
 
     def __init__(self, query_dim: int, feature_dim: int, *, dim: int = 256) -> None:

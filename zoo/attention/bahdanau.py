@@ -11,7 +11,7 @@ class Bahdanau(ScoreAttention):
     """Scores a feature by a small network: v . tanh(W q + U f).
 
     Options:
-        hidden_dim: width of that network, A below.
+        hidden_dim: width of that network.
     """
 
     def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: int = 512) -> None:

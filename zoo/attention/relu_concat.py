@@ -14,7 +14,7 @@ class ReluConcat(ScoreAttention):
     per word, and the result is the same.
 
     Options:
-        hidden_dim: width of that network, A below.
+        hidden_dim: width of that network.
     """
 
     def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: int = 512) -> None:

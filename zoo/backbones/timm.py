@@ -33,7 +33,8 @@ class Timm(Backbone):
         super().__init__()
         from timm.data import resolve_model_data_config
 
-        self.model_name, self.pretrained, self.trainable = model_name, pretrained, trainable
+        self.model_name, self.image_size = model_name, image_size
+        self.pretrained, self.trainable = pretrained, trainable
         self.model = _create(model_name, image_size)
         settings = resolve_model_data_config(self.model)
         channels, *size = settings["input_size"]
@@ -57,17 +58,17 @@ class Timm(Backbone):
     def load_pretrained(self) -> str:
         """timm's weights of that name; its default ones where none are named."""
         from timm import __version__
-        from timm.models import load_pretrained
 
         if not self.pretrained:
             return RANDOM
-        try:
-            load_pretrained(self.model, num_classes=0, in_chans=3)
+        try:  # timm's own way: it renames, converts and resizes what the published file holds
+            loaded = _create(self.model_name, self.image_size, pretrained=True)
         except Exception as error:  # the hub's client raises whatever its transport raises
             raise ValueError(
                 f"timm/{self.model_name} has no weights here ({str(error).splitlines()[0]}): "
                 "connect to the Hugging Face hub once, or say pretrained=False"
             ) from error
+        self.model.load_state_dict(loaded.state_dict())
         settings: Any = self.model.pretrained_cfg
         return f"timm {__version__}, {settings.get('tag') or 'default'}"
 
@@ -83,16 +84,16 @@ def _names() -> Collection[str]:
     return dict.fromkeys([*list_models(), *list_models(pretrained=True)])  # ordered, and quick to search
 
 
-def _create(model_name: str, image_size: int | None) -> nn.Module:
-    """The model with random weights; one of fixed architecture is told its image size, others do not care."""
+def _create(model_name: str, image_size: int | None, *, pretrained: bool = False) -> nn.Module:
+    """The model without its head; one that depends on the image size is told it, others do not care."""
     from timm import create_model
 
     if image_size is not None:
         try:
-            return create_model(model_name, num_classes=0, img_size=image_size)
+            return create_model(model_name, pretrained=pretrained, num_classes=0, img_size=image_size)
         except TypeError:
             pass
-    return create_model(model_name, num_classes=0)
+    return create_model(model_name, pretrained=pretrained, num_classes=0)
 
 
 def _features(model: Any, images: Float[Tensor, "B 3 H W"]) -> Features:

@@ -26,8 +26,9 @@ class LSTM(Decoder):
     Options:
         dim: width of the state, the words and the projected features.
         attend: "before" (Show, Attend and Tell) or "after" (Luong) the step.
-        beta: gate on what was read (4.2.1): "scalar" as in the paper, one per channel
-            ("vector"), or "none".
+        beta: gate on what was read (Show, Attend and Tell, 4.2.1): "scalar" as there, one
+            per channel ("vector"), or "none"; None is as in the papers, "scalar" before the
+            step and "none" after it.
         deep_output: in "before", whether context and word reach the output beside the
             state.
         dropout: share of words, features and outputs dropped in training.
@@ -42,7 +43,7 @@ class LSTM(Decoder):
         *,
         dim: int = 512,
         attend: Literal["before", "after"] = "before",
-        beta: Literal["none", "scalar", "vector"] = "scalar",
+        beta: Literal["none", "scalar", "vector"] | None = None,
         deep_output: bool = True,
         dropout: float = 0.3,
         positions: bool = True,
@@ -60,6 +61,7 @@ class LSTM(Decoder):
         self.word_gates = nn.Linear(dim, 4 * dim)
         self.state_gates = nn.Linear(dim + (context_dim if self.looks_first else dim), 4 * dim, bias=False)
         nn.init.ones_(self.word_gates.bias[dim : 2 * dim])  # remember at first (Jozefowicz et al., 2015)
+        beta = beta or ("scalar" if self.looks_first else "none")
         self.beta = None if beta == "none" else nn.Linear(dim, 1 if beta == "scalar" else context_dim)
         joined = dim + context_dim + (dim if self.looks_first else 0)
         self.join = nn.Linear(joined, dim) if deep_output else nn.Identity()
