@@ -85,9 +85,9 @@ def _source(summary: Summary) -> str:
 
 
 _EMPTY = (
-    '<section class="empty"><h2>No finished runs yet</h2><p>Every finished run adds a row. In a clone of the repository '
-    "two commands make some on drawn scenes, without a download or a graphics card:</p><pre>caption-zoo run configs/quickstart.yaml\n"
-    "caption-zoo leaderboard runs</pre></section>"
+    '<section class="empty"><h2>No finished runs yet</h2><p>Every finished run adds a row. '
+    "In a clone of the repository two commands make some on drawn scenes, without a download or a graphics card:</p>"
+    "<pre>caption-zoo run configs/quickstart.yaml\ncaption-zoo leaderboard runs</pre></section>"
 )
 
 

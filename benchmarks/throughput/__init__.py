@@ -29,17 +29,8 @@ def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         report, said = Path(folder) / "benchmark.json", StringIO()
-        options = [
-            "-q",
-            "--benchmark-json",
-            str(report),
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "pytest_benchmark.plugin",
-            "-c",
-            "/dev/null",
-        ]
+        plugins = ["-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin"]
+        options = ["-q", "-c", "/dev/null", "--benchmark-json", str(report), *plugins]
         with redirect_stdout(said), redirect_stderr(said), _own_pytest():
             status = pytest.main([str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options])
         if status:
