@@ -64,7 +64,7 @@ def test_mistakes_get_one_line_and_exit_code_2(capsys, arguments, said):
     ("text", "said"),
     [
         (
-            "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntrainin: {}\n",
+            "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntrainin: {epochs: 2}\n",
             "Did you mean 'training'?",
         ),
         (
