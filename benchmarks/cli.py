@@ -92,7 +92,7 @@ def _help() -> str:
 
 def _with_nearest(message: str, parser: ArgumentParser) -> str:
     """The message, and the known key that is nearest to one that is not."""
-    found = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message)
+    found = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message, re.IGNORECASE)
     keys = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
     group = re.search(r"Group '(\w+)'", message)
     asked = f"{group[1]}.{found[1]}" if group and found else found[1] if found else ""

@@ -65,7 +65,7 @@ def test_mistakes_get_one_line_and_exit_code_2(capsys, arguments, said):
     [
         (
             "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntrainin: {epochs: 2}\n",
-            "Did you mean 'training'?",
+            "Did you mean 'training.epochs'?",
         ),
         (
             "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntraining: {epoch: 2}\n",
