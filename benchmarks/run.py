@@ -24,6 +24,7 @@ from benchmarks.throughput import measure
 from benchmarks.train import Outcome, train
 from registry import Spec
 from zoo import checkpoint
+from zoo.backbones import RANDOM
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import Vocabulary, tokenise
 
@@ -116,6 +117,8 @@ def _build(cell: Cell, dataset: Dataset) -> tuple[Captioner, str]:
     parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
     captioner = Captioner.build(parts, _vocabulary(cell.dataset, cell.training.min_count))
     weights = captioner.backbone.load_pretrained()
+    if weights == RANDOM and captioner.backbone.trainable:
+        weights = "trained from scratch"
     return captioner.to(device()).eval(), weights
 
 

@@ -146,6 +146,16 @@ def test_the_store_is_made_once_and_again_for_another_backbone(folder, tmp_path)
     assert store(folder, tmp_path, "timm/test_vit(pretrained=False)")[1].seconds != made[0]
 
 
+def test_backbones_of_other_code_share_no_features(folder, tmp_path):
+    model = BACKBONES.build("timm/test_resnet(pretrained=False)").eval().requires_grad_(False)
+    data = Coco(root=str(folder))
+    made = [
+        image_store(data, model, named=name, mirror=True, cache=tmp_path, device=CPU)
+        for name in ("one", "other", "one")
+    ]
+    assert made[0].seconds == made[2].seconds != made[1].seconds
+
+
 def test_a_mended_image_is_encoded(folder, tmp_path):
     image = folder / "train2017" / f"{2:012}.jpg"
     content = image.read_bytes()

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 
+from benchmarks.throughput.conftest import Endless
 from zoo.captioner import Captioner, Parts
 from zoo.contracts.common import loud
 from zoo.generate import generate
@@ -102,3 +103,11 @@ def test_more_beams_never_find_a_worse_caption_on_average():
                 )
             )
     assert scores[1] > scores[0]
+
+
+def test_the_timed_search_takes_every_step():
+    model = captioner(words=[str(n) for n in range(30)])
+    with torch.inference_mode():
+        found = generate(Endless(model.decoder), model.encode(images()), beams=4, max_length=9)
+    assert (found[:, :9] >= 4).all()
+    assert (found[:, 9] == END).all()

@@ -96,7 +96,7 @@ def test_every_cell_has_a_full_record(place, done):
             True,
             0,
         )
-        assert record.weights == "random"
+        assert record.weights == "trained from scratch"
         assert set(record.per_image["CIDEr"]) == {
             entry["image_id"].__str__() for entry in json.loads((folder / "captions.json").read_text())
         }

@@ -22,6 +22,7 @@ from benchmarks.record import SCORES
     [
         COCO,
         {"synthetic": False},
+        {"weights": "random"},
         {"split": "validation"},
         {"signature": "other scorer"},
         {"data": {"fingerprint": "0ther"}},
@@ -54,7 +55,7 @@ def test_a_row_is_the_mean_over_its_seeds_and_the_median_of_their_speeds():
 
 def test_other_weights_or_an_edited_plugin_make_another_row():
     edited = {"request": {"sources": {"attention": "0123456789"}}}
-    (table,) = summarise([record(), record(weights="random"), record(**edited)]).tables
+    (table,) = summarise([record(), record(weights="other"), record(**edited)]).tables
     assert len(table.rows) == 3
 
 

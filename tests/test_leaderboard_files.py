@@ -106,7 +106,7 @@ def test_drawn_scenes_random_weights_and_plugins_are_announced(tmp_path):
     runs = [record(weights="random"), record("mine", origins={"attention": "/home/me/mine.py"})]
     for text in made(runs, tmp_path)[:2]:
         assert "Drawn scenes, not photographs: these scores say nothing of COCO." in text
-        assert text.count("random weights") == 1
+        assert text.count("Backbones with random weights: these scores say nothing of trained ones.") == 1
         assert "plug-in mine.py" in text
         assert "/home/me" not in text
     assert "Drawn scenes" not in made([record(**COCO)], tmp_path)[0]

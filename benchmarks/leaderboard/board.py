@@ -15,7 +15,7 @@ def board(table: Table, name: str) -> str:
     """The section of `table`; the ids in it start with `name`."""
     anchors = {row: f"{name}-{place}" for place, row in enumerate(table.rows, start=1)}
     split = f" <small><bdi>{html(table.split)}</bdi></small>" if table.split else ""
-    notice = f'<p class="notice">{wording.DRAWN}</p>' if table.synthetic else ""
+    notice = "".join(f'<p class="notice">{text}</p>' for text in wording.notices(table))
     return (
         f'<section class="board" id="{name}" aria-labelledby="{name}-title {name}-facts">'
         f'<h2 id="{name}-title"><bdi>{breakable(table.dataset)}</bdi>{split}</h2>'

@@ -26,8 +26,8 @@ def markdown(summary: Summary) -> str:
 def _table(table: Table) -> Iterable[str]:
     shown = [column for column in columns(table) if column.main]
     yield from (f"## {_code(wording.headline(table))}", "")
-    if table.synthetic:
-        yield from (f"**{wording.DRAWN}**", "")
+    for notice in wording.notices(table):
+        yield from (f"**{notice}**", "")
     yield f"- {wording.extent(table)}; fingerprint of the data set {_code(table.fingerprint)}"
     yield from (f"- Protocol, {_plain(name)}: {_code(value)}" for name, value in wording.protocol(table))
     yield f"- Scorer {_code(table.signature)}; scores × 100, with 95 % intervals"  # noqa: RUF001

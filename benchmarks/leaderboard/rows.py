@@ -15,6 +15,7 @@ PARTS = ("backbone", "attention", "decoder")
 # What a speed depends on. Library versions do not part tables, or a matrix that is resumed
 # after an update would fall in two; the page lists all that took part.
 PLACE = ("device", "processor", "threads")
+RANDOM = "random"  # what a record says of weights that are neither loaded nor trained
 HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 
@@ -30,7 +31,7 @@ class Row:
     @property
     def random(self) -> bool:
         """Whether the backbone's weights were never learnt."""
-        return self.weights == "random"
+        return self.weights == RANDOM
 
     @property
     def plugins(self) -> list[str]:
@@ -75,6 +76,7 @@ class Table:
     dataset: str
     split: str
     synthetic: bool
+    random: bool  # backbones that never learnt anything, which stand with no others
     fingerprint: str
     signature: str
     protocol: Mapping[str, Any]

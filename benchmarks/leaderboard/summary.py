@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.leaderboard.rows import HOME, PARTS, PLACE, Row, Table
+from benchmarks.leaderboard.rows import HOME, PARTS, PLACE, RANDOM, Row, Table
 from benchmarks.record import RunRecord
 
 # What a request says of one cell or of its data set; the rest is the protocol.
@@ -45,13 +45,21 @@ def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
         place = {key: record.environment[key] for key in PLACE if key in record.environment}
         fingerprint = str(record.data.get("fingerprint", ""))
-        data = (record.synthetic, record.dataset, record.split, fingerprint, record.signature)
+        data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
         groups[*data, json.dumps(protocol, sort_keys=True), json.dumps(place, sort_keys=True)].append(record)
     for key in sorted(groups):
-        synthetic, dataset, split, fingerprint, signature, protocol, place = key
+        synthetic, dataset, split, fingerprint, random, signature, protocol, place = key
         rows = sorted(_rows(groups[key]), key=_best_first)
         yield Table(
-            dataset, split, synthetic, fingerprint, signature, json.loads(protocol), json.loads(place), tuple(rows)
+            dataset,
+            split,
+            synthetic,
+            random,
+            fingerprint,
+            signature,
+            json.loads(protocol),
+            json.loads(place),
+            tuple(rows),
         )
 
 

@@ -8,11 +8,18 @@ from benchmarks.leaderboard.text import BLANK, clean, counted, hundred
 from benchmarks.record import RunRecord
 
 DRAWN = "Drawn scenes, not photographs: these scores say nothing of COCO."
+UNTRAINED = "Backbones with random weights: these scores say nothing of trained ones."
+
+
+def notices(table: Table) -> list[str]:
+    """What a reader must know before the first number."""
+    return [DRAWN] * table.synthetic + [UNTRAINED] * table.random
 
 
 def headline(table: Table) -> str:
     """The data set and what of it was judged."""
-    return f"{clean(table.dataset)}, {clean(table.split)}" if table.split else clean(table.dataset)
+    words = [table.dataset, table.split, "random weights" if table.random else ""]
+    return ", ".join(clean(word) for word in words if word)
 
 
 def environment(place: Mapping[str, Any]) -> str:
