@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,8 @@ def test_without_java_nothing_is_started(place):
 
 
 def test_interrupted_it_says_how_to_go_on(place):
-    process = command(place, out="interrupted", start_new_session=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    process = command(place, out="interrupted", start_new_session=True, preexec_fn=heed)
     wait_for(lambda: any((place / "interrupted").glob(".partial/*/request.json")))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
