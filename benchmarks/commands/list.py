@@ -18,11 +18,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print them; only a filter that asks for variants imports what has them."""
-    from registry import load_plugin
-
-    for plugin in options.plugin:
-        load_plugin(plugin)
-    registries = kinds()
+    registries = kinds(options.plugin)
     if options.kind is not None and options.kind not in registries:
         raise UnknownName("kind", options.kind, registries)
     for kind in [options.kind] if options.kind else registries:

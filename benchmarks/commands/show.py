@@ -7,7 +7,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.commands import kinds
-from registry import Registry, Spec, UnknownName, load_plugin
+from registry import Registry, Spec, UnknownName
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
@@ -20,9 +20,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print it."""
-    for plugin in options.plugin:
-        load_plugin(plugin)
-    registries = kinds()
+    registries = kinds(options.plugin)
     if options.kind not in registries:
         raise UnknownName("kind", options.kind, registries)
     print(describe(registries[options.kind], Spec.parse(options.name).name))

@@ -41,7 +41,7 @@ def columns(table: Table) -> list[Column]:
 
 
 def _score(key: str, title: str, meaning: str = "", *, main: bool = True) -> Column:
-    group = "Captions, × 100"  # noqa: RUF001
+    group = "Captions, × 100"
     return Column(key, title, group, title, lambda row: row.mean("scores", key), hundred, meaning, main)
 
 

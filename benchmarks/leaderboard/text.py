@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 _INVISIBLE = {"Cc", "Cf", "Cs"}  # control; format, so bidi overrides; lone surrogates, which UTF-8 cannot hold
-BLANK = "–"  # noqa: RUF001 - an en dash is what a blank cell shows
+BLANK = "–"
 
 
 def clean(value: object) -> str:
