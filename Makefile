@@ -42,6 +42,12 @@ clean:
 	$(BIN)/python -m pip install --editable .
 	@touch $@
 
+# Implementations that the tests compare with; they ask for old versions of much that they do not use here.
+.venv/.installed-test: pyproject.toml tests/oracle-requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --editable '.[test]'
+	$(BIN)/python -m pip install --no-deps --requirement tests/oracle-requirements.txt
+	@touch $@
+
 .venv/.installed-%: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --editable '.[$*]'
 	@touch $@

@@ -4,15 +4,21 @@ import difflib
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from registry import PluginWarning
+
+_show_others = warnings.showwarning
+
 COMMANDS = {
     "list": "what there is to choose from",
-    "show": "one component: its options, paper and source",
+    "show": "one component: its options, size, paper and source",
     "check": "a config, or the contracts of one component",
     "run": "train, caption and score every cell of a config",
     "caption": "caption images with a trained run",
@@ -32,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_help())
         return 0 if argv else 2
     try:
-        return _command(argv)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", PluginWarning)
+            warnings.showwarning = _show
+            return _command(argv)
     except BrokenPipeError:
         raise  # whoever reads our output has had enough: see `entry_point`
     except (ArgumentError, ValueError, OSError) as error:
@@ -88,6 +97,14 @@ def _help() -> str:
             "caption-zoo COMMAND --help tells more; caption-zoo --version tells the version.",
         ]
     )
+
+
+def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
+    """A plug-in's warning in one line; where it was raised tells its user nothing."""
+    if issubclass(category, PluginWarning):
+        print(f"caption-zoo: warning: {message}", file=sys.stderr)
+    else:
+        _show_others(message, category, *where, **rest)
 
 
 def _with_nearest(message: str, parser: ArgumentParser) -> str:

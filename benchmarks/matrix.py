@@ -1,9 +1,9 @@
 """A matrix of cells: planned and checked before the first second of compute, run, and gone on with."""
 
-import hashlib
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from benchmarks.record import RunRecord
 from benchmarks.run import load_dataset
 from benchmarks.score import Scorer
 from registry import Spec
-from zoo.captioner import Captioner, Parts
+from zoo.backbones.weights import digest
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
-from zoo.vocabulary import SPECIAL, Vocabulary
+from zoo.types import Features
+from zoo.vocabulary import SPECIAL, START
 
 _KINDS: dict[str, Any] = {"backbone": BACKBONES, "attention": ATTENTIONS, "decoder": DECODERS}
 
@@ -65,13 +66,38 @@ def plan(experiment: Experiment) -> list[Cell]:
 
 
 def misfit(cell: Cell) -> str | None:
-    """Why the parts of `cell` cannot be put together, or None where they can; costs no memory."""
+    """Why the parts of `cell` cannot be put together, or None where they can.
+
+    They are: a small decoder of that Spec reads two words over features as the backbone
+    would give them. The backbone costs no memory, the decoder a moment.
+    """
+    try:
+        features = _features(cell.backbone)
+        decoder = DECODERS.build(cell.decoder, len(SPECIAL) + 1, features.tokens.shape[-1], cell.attention).eval()
+        with torch.inference_mode():
+            memory, state = decoder.begin(features)
+            decoder(torch.tensor([[[START, START]]]), memory, state)
+    except Exception as error:  # whatever a component raises is the answer
+        return " ".join(str(error).split()) or type(error).__name__
+    return None
+
+
+@lru_cache
+def _features(backbone: Spec) -> Features:
+    """Features of noise, of the width and on the grid that the backbone gives to one image."""
     try:
         with torch.device("meta"):
-            Captioner.build(Parts(cell.backbone, cell.attention, cell.decoder), Vocabulary([*SPECIAL, "word"]))
-    except Exception as error:  # whatever a component raises is the answer
-        return str(error) or type(error).__name__
-    return None
+            shape = _see_nothing(backbone)
+    except (NotImplementedError, RuntimeError):  # some look at values, of which there are none
+        shape = _see_nothing(backbone)
+    return Features(torch.randn(shape.tokens.shape), shape.grid)
+
+
+@torch.no_grad()
+def _see_nothing(backbone: Spec) -> Features:
+    built = BACKBONES.build(backbone).eval()
+    features: Features = built(torch.zeros(1, 3, *built.preparation.size))
+    return features
 
 
 @dataclass(frozen=True)
@@ -110,5 +136,7 @@ def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dic
     for label, registry, name in used:
         file = inspect.getsourcefile(registry[name]) if registry.origin(name) != "caption-zoo" else None
         if file:
-            sources[label] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+            sources[label] = digest(file)
+    if file := parts["backbone"].options.get("weights"):
+        sources["backbone weights"] = digest(file)
     return {"origins": {kind: _KINDS[kind].origin(spec.name) for kind, spec in parts.items()}, "sources": sources}

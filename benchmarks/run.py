@@ -24,7 +24,7 @@ from benchmarks.throughput import measure
 from benchmarks.train import Outcome, train
 from registry import Spec
 from zoo import checkpoint
-from zoo.backbones import RANDOM
+from zoo.backbones import RANDOM, Weights
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import Vocabulary, tokenise
 
@@ -79,7 +79,7 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     return RunRecord(
         **asked(cell),
         status="done",
-        weights=weights,
+        weights=weights.source,
         data=_data(dataset, store, captioner.vocabulary),
         **_scored(scores),
         diagnostics=diagnostics,
@@ -112,13 +112,13 @@ def _vocabulary(dataset: Spec, min_count: int) -> Vocabulary:
     return Vocabulary.of(captions, min_count=min_count)
 
 
-def _build(cell: Cell, dataset: Dataset) -> tuple[Captioner, str]:
+def _build(cell: Cell, dataset: Dataset) -> tuple[Captioner, Weights]:
     torch.manual_seed(cell.seed)
     parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
     captioner = Captioner.build(parts, _vocabulary(cell.dataset, cell.training.min_count))
     weights = captioner.backbone.load_pretrained()
     if weights == RANDOM and captioner.backbone.trainable:
-        weights = "trained from scratch"
+        weights = RANDOM._replace(source="trained from scratch")
     return captioner.to(device()).eval(), weights
 
 

@@ -15,6 +15,7 @@ from benchmarks.data import Example
 from benchmarks.images import ImageStore, see
 from benchmarks.progress import bar
 from zoo.captioner import Captioner
+from zoo.losses import Taught, extra_losses
 from zoo.vocabulary import PAD
 
 Judge = Callable[[Captioner], float]
@@ -83,22 +84,31 @@ def step(
     settings: Training,
     optimizer: torch.optim.Optimizer,
 ) -> Tensor:
-    """One update; returns the mean loss per word. `rows` are stored rows, `captions` (B, K, T + 1) numbers."""
+    """One update. `rows` are stored rows, `captions` (B, K, T + 1) numbers.
+
+    Returns:
+        The mean cross-entropy per word; what parts of the model add to the loss is not in it.
+    """
     device = next(captioner.parameters()).device
     captions = captions.to(device, non_blocking=True)
+    terms = extra_losses(captioner.decoder)
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
         features = see(captioner.backbone, rows.to(device, non_blocking=True), grid)
-        hidden = captioner.read(features, captions[..., :-1]).hidden
+        output = captioner.read(features, captions[..., :-1], weights=bool(terms))
         targets = captions[..., 1:]
         said = targets != PAD  # padding is not even scored
-        logits = captioner.decoder.logits(hidden[said])
-    loss = F.cross_entropy(logits.float(), targets[said], label_smoothing=settings.label_smoothing)
+        logits = captioner.decoder.logits(output.hidden[said]).float()
+    loss = words = F.cross_entropy(logits, targets[said], label_smoothing=settings.label_smoothing)
+    if terms:
+        each = -F.cross_entropy(logits.detach(), targets[said], reduction="none")
+        taught = Taught.of(output, said, each)
+        loss = loss + torch.stack([term.extra_loss(taught) for term in terms]).sum() / said.sum()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if settings.clip_norm:
         nn.utils.clip_grad_norm_(captioner.parameters(), settings.clip_norm)
     optimizer.step()
-    return loss.detach()
+    return words.detach()
 
 
 class Average:
@@ -164,7 +174,8 @@ def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Opti
     """AdamW over all that learns; a trainable backbone at its own rate."""
     groups = [{"params": list(captioner.decoder.parameters()), "lr": settings.learning_rate}]
     if captioner.backbone.trainable:
-        groups.append({"params": list(captioner.backbone.parameters()), "lr": settings.backbone_learning_rate})
+        learning = [parameter for parameter in captioner.backbone.parameters() if parameter.requires_grad]
+        groups.append({"params": learning, "lr": settings.backbone_learning_rate})
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
 
 

@@ -1,8 +1,9 @@
 """Names to factories, and a spelling for components. Knows nothing of models."""
 
-from registry.errors import RegistryError, UnknownName
+from registry.component import Component
+from registry.errors import PluginWarning, RegistryError, UnknownName
 from registry.plugins import load_plugin
-from registry.registry import Component, Registry
+from registry.registry import Registry
 from registry.spec import Spec
 
-__all__ = ["Component", "Registry", "RegistryError", "Spec", "UnknownName", "load_plugin"]
+__all__ = ["Component", "PluginWarning", "Registry", "RegistryError", "Spec", "UnknownName", "load_plugin"]

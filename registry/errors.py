@@ -10,6 +10,10 @@ class RegistryError(ValueError):
     """A component cannot be named, found or configured like this."""
 
 
+class PluginWarning(UserWarning):
+    """A plug-in is broken and was left out; the message names it."""
+
+
 class UnknownName(RegistryError):
     """Nothing goes by that name; the message says what does, the nearest first."""
 

@@ -1,34 +1,23 @@
 """The registry: names to factories, nothing imported before it is asked for."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from fnmatch import filter as like
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, TypeVar
 
-from registry.errors import RegistryError, UnknownName
+from registry import entry_points
+from registry.component import Component
+from registry.errors import PluginWarning, RegistryError, UnknownName
 from registry.options import misfit
 from registry.sources import Declaration, declarations
 from registry.spec import Spec
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Component:
-    """What can be told of a registered name without building it.
-
-    `source` is the module that defines it; `origin` is where that came from:
-    "caption-zoo", a distribution, or the plug-in's file.
-    """
-
-    name: str
-    summary: str
-    source: str
-    origin: str
 
 
 class Registry(Mapping[str, Callable[..., T]]):
@@ -68,25 +57,25 @@ class Registry(Mapping[str, Callable[..., T]]):
             return self._factories[name]
         if name not in self:
             raise UnknownName(self.kind, name, self)
-        points = self._advertised.get(name, [])
-        owners = [self._at_home[name]] if name in self._at_home else []
+        points = self.plugins.get(name, [])
+        owners = [self._at_home[name].module] if name in self._at_home else []
         owners += [point.value for point in points]
         if len(owners) > 1:
             raise self._clash(name, owners[0], f"plug-in {owners[1]}")
         if points:
-            self._factories[name] = self._load(points[0])
+            self._factories[name] = entry_points.load(self.kind, points[0])
         else:
-            import_module(self._at_home[name])
+            import_module(self._at_home[name].module)
         return self._factories[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._factories, *self._at_home, *self._advertised}))
+        return iter(sorted({*self._factories, *self._at_home, *self.plugins}))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._factories or name in self._at_home or name in self._advertised
+        return name in self._factories or name in self._at_home or name in self.plugins
 
     def check(self, spec: "str | Spec") -> Spec:
         """Raise in a second what `build` would raise hours into a run.
@@ -127,13 +116,21 @@ class Registry(Mapping[str, Callable[..., T]]):
         parameters = inspect.signature(self[name], eval_str=True).parameters
         return {key: value for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
 
+    def names(self, pattern: str = "*") -> list[str]:
+        """Everything that can be built, with all variants, or what of it is like `pattern`, a shell's glob.
+
+        Imports what has variants, and plug-ins; one that is broken is left out with a `PluginWarning`.
+        """
+        return like((spelling for name in self for spelling in self._spellings(name)), pattern)
+
     def components(self) -> list[Component]:
         """Everything known, by name; what is not imported yet is read off its source."""
         found = {
-            name: Component(name, f"plug-in {points[0].value}", points[0].module, self.origin(name))
-            for name, points in self._advertised.items()
+            name: Component(name, entry_points.summary(point), entry_points.module(point), self.origin(name))
+            for name, (point, *_) in self.plugins.items()
         }
-        found |= {item.name: Component(item.name, item.summary, item.module, "caption-zoo") for item in self._declared}
+        for name, item in self._at_home.items():
+            found[name] = Component(name, item.summary, item.module, self.origin(name))
         for name, factory in self._factories.items():
             summary = (inspect.getdoc(factory) or "").partition("\n")[0]
             found[name] = Component(name, summary, factory.__module__, self.origin(name))
@@ -143,28 +140,39 @@ class Registry(Mapping[str, Callable[..., T]]):
         """Where `name` comes from: "caption-zoo", a distribution, or a plug-in's file."""
         if name in self._at_home:
             return "caption-zoo"
-        if name in self._advertised:
-            point = self._advertised[name][0]
-            return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        if name in self.plugins:
+            return entry_points.origin(self.plugins[name][0])
         return Path(inspect.getsourcefile(self[name]) or self[name].__module__).name
 
-    def _load(self, point: EntryPoint) -> Callable[..., T]:
+    @cached_property
+    def plugins(self) -> Mapping[str, list[EntryPoint]]:
+        """What installed distributions advertise, by name; whether it can be imported is another matter."""
+        return entry_points.advertised(self.group)
+
+    def _spellings(self, name: str) -> list[str]:
+        """`name`, or with each of its variants; none and a warning where a plug-in is broken."""
+        at_home = self._at_home.get(name)
+        if at_home and not at_home.variants:
+            return [name]
         try:
-            factory: Callable[..., T] = point.load()
+            variants = getattr(self[name], "variants", None)
+            return [name] if variants is None else [f"{name}/{variant}" for variant in variants()]
         except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            raise RegistryError(
-                f"{self.kind} {point.name!r} of plug-in {point.value} could not be loaded: {why}"
-            ) from error
-        return factory
+            named = isinstance(error, RegistryError)
+            if at_home and not named:
+                raise
+            why = error if named else f"{self.kind} {name!r} cannot tell its variants: {error!r}"
+            warnings.warn(str(why), PluginWarning, stacklevel=3)
+            return []
 
     def _rival(self, name: str, factory: Callable[..., T]) -> str | None:
         """Who else has `name`, if anybody."""
         if name in self._factories:
             return None if self._factories[name] is factory else _where(self._factories[name])
         if name in self._at_home:
-            return None if self._at_home[name] == factory.__module__ else self._at_home[name]
-        values = [point.value for point in self._advertised.get(name, [])]
+            home = self._at_home[name].module
+            return None if home == factory.__module__ else home
+        values = [point.value for point in self.plugins.get(name, [])]
         advertised = {value.replace(":", ".") for value in values}
         return values[0] if values and _where(factory) not in advertised else None
 
@@ -172,19 +180,8 @@ class Registry(Mapping[str, Callable[..., T]]):
         return RegistryError(f"{self.kind} {name!r} is already {taken}: {wants} needs another name")
 
     @cached_property
-    def _declared(self) -> list[Declaration]:
-        return declarations(self.home)
-
-    @cached_property
-    def _at_home(self) -> dict[str, str]:
-        return {item.name: item.module for item in self._declared}
-
-    @cached_property
-    def _advertised(self) -> dict[str, list[EntryPoint]]:
-        found: dict[str, list[EntryPoint]] = {}
-        for point in entry_points(group=self.group):
-            found.setdefault(point.name, []).append(point)
-        return found
+    def _at_home(self) -> dict[str, Declaration]:
+        return {item.name: item for item in declarations(self.home)}
 
 
 def _where(factory: Callable[..., Any]) -> str:

@@ -13,6 +13,7 @@ class Declaration:
     name: str
     summary: str  # first line of the docstring
     module: str
+    variants: bool  # whether it defines them
 
 
 def declarations(package: str) -> list[Declaration]:
@@ -33,11 +34,15 @@ def _read(file: Path, package: str) -> list[Declaration]:
     if ".register(" not in text:
         return []
     return [
-        Declaration(name, (ast.get_docstring(node) or "").partition("\n")[0], module)
+        Declaration(name, (ast.get_docstring(node) or "").partition("\n")[0], module, _has_variants(node))
         for node in ast.parse(text).body
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
         for name in _names(node)
     ]
+
+
+def _has_variants(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    return any(isinstance(item, ast.FunctionDef) and item.name == "variants" for item in node.body)
 
 
 def _names(node: ast.ClassDef | ast.FunctionDef) -> list[str]:

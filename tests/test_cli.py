@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+import warnings
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from folders import change, coco_folder
 
 from benchmarks.cli import COMMANDS, main
 from benchmarks.commands import doctor
+from zoo.registries import ATTENTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SMALL = ["--dataset", "scenes(train=4, validation=2, test=2)"]
@@ -150,6 +154,93 @@ def test_list_show_and_check_speak_of_every_kind(capsys):
     assert "https://arxiv.org/abs/1508.04025" in capsys.readouterr().out
     assert main(["check", "attention", "bahdanau"]) == 0
     assert "BROKEN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "said"),
+    [
+        ("attention", "mean", ["Size:    0 parameters for queries and features 512 wide"]),
+        ("attention", "luong(score='dot')", ["Size:    0 parameters for"]),
+        ("decoder", "lstm(dim=8)", [" parameters for 10,000 words, features 2,048 wide and bahdanau"]),
+        ("backbone", "patches", ["Size:    49,216 parameters", "images of 64 x 64, as 4 x 4 features 64 wide"]),
+        ("backbone", "timm", ["Variants: ", "Size:    by variant"]),
+        (
+            "backbone",
+            "timm/resnet18",
+            ["timm/resnet18(", "11,176,512 parameters", "images of 224 x 224, as 7 x 7 features 512 wide"],
+        ),
+    ],
+)
+def test_show_tells_how_large_a_part_is(capsys, kind, spec, said):
+    assert main(["show", kind, spec]) == 0
+    printed = capsys.readouterr().out
+    assert [text for text in said if text not in printed] == []
+
+
+def test_show_says_why_a_size_cannot_be_told(capsys):
+    assert main(["show", "attention", "multihead(num_heads=7)"]) == 0
+    assert "Size:    cannot be told: multihead(num_heads=7) does not divide" in capsys.readouterr().out
+
+
+def test_show_leads_to_the_source_and_sizes_only_models(capsys):
+    for kind, name, first in (
+        ("attention", "luong", '@ATTENTIONS.register("luong")'),
+        ("metric", "cider", '@METRICS.register("cider")'),
+    ):
+        assert main(["show", kind, name]) == 0
+        said = capsys.readouterr().out
+        file, line = said.partition("Source:")[2].split()[0].rsplit(":", 1)
+        assert (CONFIGS.parent / file).read_text().splitlines()[int(line) - 1] == first
+        assert ("Size:" in said) == (kind == "attention")
+
+
+def test_a_filter_finds_variants_whatever_it_begins_with(capsys):
+    assert main(["list", "backbone", "--filter", "*lite0*"]) == 0
+    assert "timm/tf_efficientnet_lite0" in capsys.readouterr().out
+    assert main(["list", "--filter", "*lite"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("backbone:\n  efficientnet_lite ")
+    assert "A small convolutional network" in said
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """An attention that is advertised and cannot be imported."""
+    point = EntryPoint("broken", "no_such_module:thing", ATTENTIONS.group)
+    monkeypatch.setitem(vars(ATTENTIONS), "plugins", {"broken": [point]})
+    return "attention 'broken' of plug-in no_such_module:thing could not be loaded: ModuleNotFoundError"
+
+
+def test_a_broken_plugin_is_one_line_of_warning_and_a_mistake_to_use(capsys, broken):
+    assert main(["list"]) == 0
+    said = capsys.readouterr()
+    assert "plug-in no_such_module:thing, broken: there is no module 'no_such_module'" in said.out
+    assert said.err == ""
+    assert main(["list", "attention", "--filter", "*"]) == 0
+    said = capsys.readouterr()
+    assert "bahdanau" in said.out
+    assert "broken" not in said.out
+    assert said.err.startswith(f"caption-zoo: warning: {broken}")
+    assert said.err.count("\n") == 1
+    assert broken in mistake(capsys, "check", "attention", "broken")
+
+
+def test_doctor_names_a_broken_plugin(capsys, monkeypatch, broken):
+    monkeypatch.setattr(doctor, "_CHECKS", {"plug-ins": doctor._CHECKS["plug-ins"]})
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr()
+    assert "1 of them broken" in said.out
+    assert said.err.startswith(f"caption-zoo: warning: {broken}")
+
+
+def test_other_warnings_stay_as_they_are(capsys, monkeypatch):
+    module = ModuleType("benchmarks.commands.list")
+    module.add_arguments = lambda parser, argv: argv
+    module.main = lambda parser, options: warnings.warn("something else", UserWarning, stacklevel=1) or 0
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.warns(UserWarning, match="something else"):
+        assert main(["list"]) == 0
+    assert "something else" not in capsys.readouterr().err
 
 
 def test_doctor_finds_what_runs_need(capsys, monkeypatch):

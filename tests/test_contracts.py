@@ -8,7 +8,9 @@ from registry import Spec
 from zoo import contracts
 from zoo.attention import Attention, AttentionOutput, Memory, ScoreAttention
 from zoo.attention.bahdanau import Bahdanau
+from zoo.attention.hard import Hard
 from zoo.attention.multihead import MultiHead
+from zoo.backbones import Preparation
 from zoo.backbones.patches import Patches
 from zoo.decoders.lstm import LSTM
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
@@ -19,12 +21,21 @@ ATTENTION_SPECS = [
     "luong(score='concat')",
     "luong(scale=True)",
     "multihead(num_heads=1)",
+    "bahdanau(normed=True)",
+    "local(score='cosine', window=1)",
+    "hard(evaluate='argmax')",
+    "sparse(normaliser='sparsemax', score='bahdanau')",
+    "area(score='relu_concat', largest=2)",
+    "aoa(attention='local')",
+    "aoa(attention='hard')",
 ]
 DECODER_SPECS = [
     *DECODERS,
     "lstm(attend='after')",
     "lstm(deep_output=False, beta='none')",
-    "lstm(beta='vector', positions=False)",
+    "lstm(beta='vector', positions='none')",
+    "lstm(positions='learned', doubly_stochastic=1.0)",
+    "transformer(num_layers=1, num_heads=1)",
 ]
 TIMM = ("test_resnet", "test_vit", "test_convnext", "test_efficientnet", "swin_tiny_patch4_window7_224(image_size=64)")
 MORE = ("coat_lite_tiny", "crossvit_9_240", "efficientvim_m1", "hrnet_w18_small(image_size=64)")
@@ -72,10 +83,40 @@ class Crossed(MultiHead):
         return super().forward(query - query.mean(dim=0), memory, weights=weights)
 
 
+class Ordered(Bahdanau):
+    def keys(self, tokens):
+        return super().keys(tokens) + torch.arange(tokens.shape[1])[:, None]
+
+
+class Gridless(Bahdanau):
+    reads_grid = True
+
+
+class Counting(Bahdanau):
+    def forward(self, query, memory, *, weights=False):
+        output = super().forward(query, memory, weights=weights)
+        return output._replace(context=output.context * memory.values.shape[1])
+
+
 class Idle(Bahdanau):
     def __init__(self, query_dim, feature_dim):
         super().__init__(query_dim, feature_dim)
         self.unused = nn.Linear(2, 2)
+
+
+class Detached(Bahdanau):
+    def keys(self, tokens):
+        return super().keys(tokens.detach())
+
+
+class Silent(Hard):
+    def forward(self, query, memory, *, weights=False):
+        return super().forward(query, memory, weights=weights)._replace(log_choice=None)
+
+
+class Chatty(Bahdanau):
+    def forward(self, query, memory, *, weights=False):
+        return super().forward(query, memory, weights=weights)._replace(log_choice=-query.norm(dim=-1))
 
 
 class Overflowing(ScoreAttention):
@@ -87,6 +128,20 @@ class Overflowing(ScoreAttention):
 
     def score(self, query, keys):
         return query @ keys.mT
+
+
+class Unstored(Bahdanau):
+    def __init__(self, query_dim, feature_dim):
+        super().__init__(query_dim, feature_dim)
+        self.direction = torch.randn(feature_dim)
+
+    def keys(self, tokens):
+        return super().keys(tokens * self.direction)
+
+
+class Priced(Bahdanau):
+    def __init__(self, query_dim, feature_dim, *, price: float = 1.0):
+        super().__init__(query_dim, feature_dim)
 
 
 class Narrow(Patches):
@@ -105,10 +160,60 @@ class Blank(Patches):
         return super().forward(0 * images)
 
 
+class Cropping(Preparation):
+    def resize(self, image):
+        return super().resize(image)[..., 1:]
+
+
+class Unprepared(Patches):
+    def __init__(self):
+        super().__init__()
+        self.preparation = Cropping((64, 64))
+
+
+class Stuck(Patches):
+    def forward(self, images):
+        features = super().forward(images)
+        return features._replace(tokens=features.tokens.detach())
+
+
+class Fragile(Patches):
+    def forward(self, images):
+        features = super().forward(images)
+        return features._replace(tokens=features.tokens.double().exp().half().float() + 1e6 * features.tokens.half())
+
+
+class UnstoredPatches(Patches):
+    def __init__(self):
+        super().__init__()
+        self.direction = torch.randn(self.feature_dim)
+
+    def forward(self, images):
+        features = super().forward(images)
+        return features._replace(tokens=features.tokens * self.direction)
+
+
+class PricedPatches(Patches):
+    def __init__(self, *, price: float = 1.0):
+        super().__init__()
+
+
 class Forgetful(LSTM):
     def forward(self, tokens, memory, state, *, weights=False):
         output = super().forward(tokens, memory, state, weights=weights)
         return output._replace(state=tuple(torch.zeros_like(part) for part in output.state))
+
+
+class Overweighted(LSTM):
+    def forward(self, tokens, memory, state, *, weights=False):
+        output = super().forward(tokens, memory, state, weights=weights)
+        return output._replace(weights=None if output.weights is None else 2 * output.weights)
+
+
+class Twofold(LSTM):
+    def begin(self, features):
+        memory, state = super().begin(features)
+        return memory, tuple(part.expand(-1, 2, -1) for part in state)
 
 
 class Leaky(LSTM):
@@ -136,28 +241,107 @@ class Blind(LSTM):
         return super().begin(features._replace(tokens=torch.zeros_like(features.tokens)))
 
 
-@pytest.mark.parametrize(
-    ("registry", "part", "contract"),
-    [
-        (ATTENTIONS, Unnormalised, "reads with weights that sum to one"),
-        (ATTENTIONS, Moody, "answers alike with and without weights"),
-        (ATTENTIONS, Unmasked, "leaves masked positions alone"),
-        (ATTENTIONS, Crossed, "keeps images and queries apart"),
-        (ATTENTIONS, Idle, "learns"),
-        (ATTENTIONS, Overflowing, "stays finite in bfloat16"),
-        (BACKBONES, Narrow, "returns the features it declares"),
-        (BACKBONES, Batchy, "sees each image alone"),
-        (BACKBONES, Blank, "sees each image alone"),
-        (DECODERS, Forgetful, "says the same step by step, with bahdanau"),
-        (DECODERS, Leaky, "keeps captions apart, with bahdanau"),
-        (DECODERS, Secretive, "state can be reordered, with bahdanau"),
-        (DECODERS, Blind, "looks at the image, with bahdanau"),
-    ],
-)
-def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
-    monkeypatch.setitem(registry._factories, "planted", part)
-    problems = dict(contracts.check(registry.kind, "planted"))
+class Staring(LSTM):
+    def begin(self, features):
+        return super().begin(features._replace(mask=None))
+
+
+class Lazy(LSTM):
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.unused = nn.Linear(2, 2)
+
+
+class Exploding(LSTM):
+    def logits(self, hidden):
+        return super().logits(hidden * 1e4).exp()
+
+
+class UnstoredLSTM(LSTM):
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.direction = torch.randn(self.bias.shape)
+
+    def logits(self, hidden):
+        return super().logits(hidden) * self.direction
+
+
+class PricedLSTM(LSTM):
+    def __init__(self, *sizes, price: float = 1.0):
+        super().__init__(*sizes)
+
+
+class Choosy(LSTM):
+    def __init__(self, vocab_size, feature_dim, attention):
+        super().__init__(vocab_size, feature_dim, attention, dim=32)
+        self.watched = self.attention.v
+
+
+class Noisy(LSTM):
+    def logits(self, hidden):
+        logits = super().logits(hidden)
+        return logits + 3 * torch.randn_like(logits)
+
+
+class Crowded(LSTM):
+    def begin(self, features):
+        return super().begin(features._replace(tokens=features.tokens - features.tokens.mean(dim=0)))
+
+
+PLANTED = [
+    ("attention", Unnormalised, "weighs with shares"),
+    ("attention", Moody, "answers alike with and without weights"),
+    ("attention", Unmasked, "leaves masked positions alone"),
+    ("attention", Crossed, "keeps images and queries apart"),
+    ("attention", Ordered, "minds the order only if it says so"),
+    ("attention", Gridless, "minds the order only if it says so"),
+    ("attention", Counting, "reads equal features as one"),
+    ("attention", Idle, "learns"),
+    ("attention", Detached, "has the gradients of its answers"),
+    ("attention", Silent, "tells what it draws"),
+    ("attention", Chatty, "tells what it draws"),
+    ("attention", Overflowing, "stays finite in bfloat16"),
+    ("attention", Unstored, "can be stored"),
+    ("attention", Priced, "is what it is called"),
+    ("backbone", Narrow, "returns the features it declares"),
+    ("backbone", Batchy, "sees each image alone"),
+    ("backbone", Blank, "sees each image alone"),
+    ("backbone", Unprepared, "prepares any picture"),
+    ("backbone", Stuck, "learns where it says so"),
+    ("backbone", Fragile, "stays finite in bfloat16"),
+    ("backbone", UnstoredPatches, "can be stored"),
+    ("backbone", PricedPatches, "is what it is called"),
+    ("decoder", Forgetful, "says the same step by step"),
+    ("decoder", Overweighted, "weighs with shares"),
+    ("decoder", Twofold, "begins with one hypothesis"),
+    ("decoder", Leaky, "keeps captions apart"),
+    ("decoder", Secretive, "state can be reordered"),
+    ("decoder", Blind, "looks at the image"),
+    ("decoder", Staring, "leaves masked positions alone"),
+    ("decoder", Lazy, "learns"),
+    ("decoder", Exploding, "stays finite in bfloat16"),
+    ("decoder", UnstoredLSTM, "can be stored"),
+    ("decoder", PricedLSTM, "is what it is called"),
+    ("decoder", Choosy, "takes every attention or refuses it"),
+    ("decoder", Forgetful, "a wide beam finds the best of all captions"),
+    ("decoder", Noisy, "one beam is greedy"),
+    ("decoder", Crowded, "an image alone gets the caption it gets in a batch"),
+]
+REGISTRIES = {registry.kind: registry for registry in (BACKBONES, ATTENTIONS, DECODERS)}
+
+
+@pytest.mark.parametrize(("kind", "part", "contract"), PLANTED)
+def test_a_planted_mistake_is_caught(kind, part, contract, monkeypatch):
+    monkeypatch.setitem(REGISTRIES[kind]._factories, "planted", part)
+    options = {"price": float("inf")} if part.__name__.startswith("Priced") else {}  # is spelled as no literal
+    problems = dict(contracts.check(kind, Spec("planted", None, options)))
     assert problems[contract] is not None
+
+
+def test_every_contract_is_shown_to_fail():
+    assert {(kind, contract) for kind, _, contract in PLANTED} == {
+        (kind, contract) for kind, named in contracts.CONTRACTS.items() for contract in named
+    }
 
 
 def test_an_attention_that_is_no_score_attention_fits_too(monkeypatch):

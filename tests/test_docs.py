@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 from jsonargparse import ArgumentParser
+from PIL import Image
 
 from benchmarks.cli import COMMANDS
 from registry import load_plugin
+from zoo import checkpoint, create_model
 from zoo.contracts import check
 from zoo.registries import ATTENTIONS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-EXAMPLE = ROOT / "docs" / "examples" / "cosine.py"
+EXAMPLE = ROOT / "docs" / "examples" / "gaussian.py"
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)|\{doc\}`([^`]+)`|^:file: (\S+)|\{literalinclude\} (\S+)", re.MULTILINE)
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"^caption-zoo .*$|`(caption-zoo [a-z][^`\n]*)`", re.MULTILINE)
 
 
@@ -78,6 +81,18 @@ def test_every_command_is_quoted():
     assert {param.values[0][0] for param in commands()} == set(COMMANDS)
 
 
+def test_the_python_page_runs_as_it_stands(tmp_path):
+    (tmp_path / "runs" / "ID").mkdir(parents=True)
+    model = create_model("patches(dim=8)", "mean", "lstm(dim=8)", vocabulary=["cat"])
+    checkpoint.save(model, tmp_path / "runs" / "ID", weights=model.backbone.load_pretrained())
+    Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
+    code = "\n".join(_PYTHON.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8")))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for said in re.findall(r"print\(.*\)  # (.*) \.\.\.$", code, re.MULTILINE):
+        assert said in done.stdout
+
+
 def test_generated_pages_are_fresh():
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
@@ -89,7 +104,7 @@ def test_the_example_keeps_the_contracts(monkeypatch):
     monkeypatch.setattr(ATTENTIONS, "_factories", dict(ATTENTIONS._factories))  # other tests need not know of it
     module = load_plugin(EXAMPLE)
     try:
-        assert {contract: problem for contract, problem in check("attention", "cosine") if problem} == {}
+        assert {contract: problem for contract, problem in check("attention", "gaussian") if problem} == {}
     finally:
         del sys.modules[module.__name__]
 

@@ -1,7 +1,9 @@
 """Spec, Registry, plug-ins: what is named is found, what is wrong is answered in one line."""
 
+import re
 import subprocess
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from typing import Literal
 
@@ -9,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import Registry, RegistryError, Spec, UnknownName, load_plugin
-from registry import registry as registry_module
+from registry import PluginWarning, Registry, RegistryError, Spec, UnknownName, load_plugin
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -114,19 +115,92 @@ def test_two_things_of_one_name_is_an_error_that_shows_both(parts):
         parts.register("part")(Other)
 
 
-def test_entry_points_are_listed_without_import_and_loaded_on_use(monkeypatch):
-    point = EntryPoint("mean_of", "statistics:mean", "caption_zoo.part")
-    broken = EntryPoint("broken", "no_such_module:thing", "caption_zoo.part")
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [point, broken])
-    registry = Registry("part", home="tests_no_such_home", group="caption_zoo.part")
-    assert list(registry) == ["broken", "mean_of"]
+@pytest.fixture
+def advertised(monkeypatch):
+    """A function that makes a registry of what it is told to find installed."""
+
+    def registry(**values):
+        points = [EntryPoint(name, value, "caption_zoo.part") for name, value in values.items()]
+        monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+        return Registry("part", home="tests_no_such_home", group="caption_zoo.part")
+
+    return registry
+
+
+def test_entry_points_are_listed_without_import_and_loaded_on_use(advertised):
+    registry = advertised(mean_of="statistics:mean", broken="no_such_module.part:thing", torn="statistics:meen")
+    assert list(registry) == ["broken", "mean_of", "torn"]
     assert [item.summary for item in registry.components()] == [
-        "plug-in no_such_module:thing",
+        "plug-in no_such_module.part:thing, broken: there is no module 'no_such_module'",
         "plug-in statistics:mean",
+        "plug-in statistics:meen",
     ]
     assert registry["mean_of"]([1, 3]) == 2
-    with pytest.raises(RegistryError, match="'broken' of plug-in no_such_module:thing could not be loaded"):
+    with pytest.raises(RegistryError, match=r"'broken' of plug-in no_such_module\.part:thing could not be loaded"):
         registry["broken"]
+    with pytest.raises(RegistryError, match="'torn' of plug-in statistics:meen could not be loaded: AttributeError"):
+        registry["torn"]
+
+
+def test_an_entry_point_that_is_no_name_breaks_no_list(advertised):
+    registry = advertised(odd="my-part:thing", empty="")
+    assert ["broken: there is no module" in item.summary for item in registry.components()] == [True, True]
+    with pytest.raises(RegistryError, match="'odd' of plug-in my-part:thing could not be loaded"):
+        registry["odd"]
+
+
+class Many(Part):
+    """Comes in two."""
+
+    @staticmethod
+    def variants():
+        return ["one", "two.small"]
+
+
+class Mute(Part):
+    """Cannot tell what it comes in."""
+
+    @staticmethod
+    def variants():
+        raise RuntimeError("no network")
+
+
+def test_names_come_with_their_variants_and_patterns_are_held_against_the_whole(parts):
+    parts.register("many")(Many)
+    assert parts.names() == ["many/one", "many/two.small", "part"]
+    assert parts.names("*small*") == ["many/two.small"]
+    assert parts.names("m*") == ["many/one", "many/two.small"]
+    assert parts.names("many") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no_such_module:thing", "part 'broken' of plug-in no_such_module:thing could not be loaded: ModuleNotFound"),
+        (f"{__name__}:Mute", "part 'broken' cannot tell its variants: RuntimeError('no network')"),
+    ],
+)
+def test_a_broken_plugin_is_left_out_of_the_names_with_a_warning(advertised, value, said):
+    registry = advertised(broken=value, mean_of="statistics:mean")
+    with pytest.warns(PluginWarning, match=re.escape(said)) as warned:
+        assert registry.names() == ["mean_of"]
+    assert len(warned) == 1
+    assert "\n" not in str(warned[0].message)
+
+
+def test_what_is_broken_at_home_is_no_warning(tmp_path, monkeypatch):
+    home = tmp_path / "tests_home"
+    home.mkdir()
+    (home / "__init__.py").touch()
+    (home / "part.py").write_text(
+        "import no_such_module\n@PARTS.register('part')\nclass Part:\n    def variants(): ...\n"
+        "@PARTS.register('plain')\nclass Plain: ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("part", home="tests_home", group="caption_zoo.part")
+    assert list(registry) == ["part", "plain"]
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        registry.names()
 
 
 def test_listing_imports_no_torch():

@@ -13,7 +13,6 @@ from zoo import checkpoint
 from zoo.backbones import RANDOM, Preparation
 from zoo.backbones.timm import _features
 from zoo.captioner import Captioner, Parts
-from zoo.generate import caption
 from zoo.projection import Projection
 from zoo.registries import BACKBONES
 from zoo.types import Features
@@ -62,9 +61,10 @@ def test_vocabulary_counts_cuts_and_decodes():
 def test_positions_tell_left_from_right():
     torch.manual_seed(0)
     tokens = torch.randn(1, 1, 8).expand(1, 6, 8)
-    placed = Projection(8, 16, dropout=0.0, positions=True)(Features(tokens, (2, 3))).tokens
-    assert len(placed[0].unique(dim=0)) == 6
-    plain = Projection(8, 16, dropout=0.0, positions=False)(Features(tokens, (2, 3))).tokens
+    for positions in ("sinusoidal", "learned"):
+        placed = Projection(8, 16, dropout=0.0, positions=positions)(Features(tokens, (2, 3))).tokens
+        assert len(placed[0].unique(dim=0)) == 6
+    plain = Projection(8, 16, dropout=0.0, positions="none")(Features(tokens, (2, 3))).tokens
     assert len(plain[0].unique(dim=0)) == 1
 
 
@@ -85,7 +85,7 @@ def test_a_checkpoint_is_the_same_captioner(tmp_path, backbone):
     checkpoint.save(model, tmp_path, weights=weights)
     loaded = checkpoint.load(tmp_path)
     photo = Image.effect_noise((50, 40), 80)
-    assert caption(loaded, [photo]) == caption(model, [photo])
+    assert loaded.caption([photo]) == model.caption([photo])
     assert all(
         torch.equal(one, two)
         for one, two in zip(model.state_dict().values(), loaded.state_dict().values(), strict=True)

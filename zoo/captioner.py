@@ -1,14 +1,18 @@
 """The one template: image -> backbone -> features -> attention and decoder -> words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor, nn
 
 from registry import Spec
 from zoo.backbones import Backbone
 from zoo.decoders import Decoder
+from zoo.generate import generate
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.types import DecoderOutput, Features
 from zoo.vocabulary import Vocabulary
@@ -45,7 +49,7 @@ class Captioner(nn.Module):
     def __init__(self, parts: Parts, backbone: Backbone, decoder: Decoder, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.parts, self.vocabulary = parts, vocabulary
-        self.backbone = backbone.requires_grad_(backbone.trainable)
+        self.backbone = backbone if backbone.trainable else backbone.requires_grad_(False)
         self.backbone.to(memory_format=torch.channels_last)  # convolutions run up to twice as fast
         self.decoder = decoder
 
@@ -61,9 +65,12 @@ class Captioner(nn.Module):
         return cls(parts, backbone, decoder, vocabulary)
 
     def train(self, mode: bool = True) -> "Captioner":
-        """As in torch, but a frozen backbone stays in evaluation: its statistics are frozen too."""
+        """As in torch, but what is frozen of the backbone stays in evaluation: its statistics are frozen too."""
         super().train(mode)
-        self.backbone.train(mode and self.backbone.trainable)
+        for module in self.backbone.modules():
+            own = list(module.parameters(recurse=False))
+            if not self.backbone.trainable or (own and not any(parameter.requires_grad for parameter in own)):
+                module.training = False
         return self
 
     def encode(self, images: Float[Tensor, "B 3 H W"]) -> Features:
@@ -82,3 +89,34 @@ class Captioner(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]) -> Float[Tensor, "B K T V"]:
         """Scores of the word after each token."""
         return self.decoder.logits(self.read(self.encode(images), tokens).hidden)
+
+    @torch.inference_mode()
+    def caption(
+        self,
+        images: Sequence[Image.Image | str | Path],
+        *,
+        beams: int = 5,
+        max_length: int = 20,
+        length_power: float = 0.7,
+    ) -> list[str]:
+        """What the model says of each picture, whatever its size; a picture, or the file it lies in.
+
+        `beams` is the width of the search, `max_length` the most words, and a caption's
+        log-likelihood is divided by its length to the `length_power`.
+
+        Raises:
+            OSError: a file is not there or is no image.
+        """
+        preparation, device = self.backbone.preparation, next(self.parameters()).device
+        pixels = torch.stack([preparation.resize(_picture(image)) for image in images]).to(device)
+        features = self.encode(preparation.normalise(pixels))
+        numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
+        return [" ".join(self.vocabulary.decode(row)) for row in numbers.tolist()]
+
+
+def _picture(image: Image.Image | str | Path) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return image
+    with Image.open(image) as opened:
+        opened.load()
+        return opened

@@ -7,31 +7,33 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from zoo.backbones import RANDOM
+from zoo.backbones import Weights
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import Vocabulary
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FORMAT = 1
+FORMAT = 2
 
 
-def save(captioner: Captioner, folder: Path, *, weights: str) -> None:
+def save(captioner: Captioner, folder: Path, *, weights: Weights) -> None:
     """Write `captioner` into `folder`; `weights` is what `load_pretrained` said of its backbone.
 
-    Frozen weights that came from elsewhere are left out, and loaded from there again.
+    Weights of a frozen backbone that are published are left out, and had from there again.
     """
-    stored = {
+    stored = captioner.backbone.trainable or not weights.published
+    tensors = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in captioner.state_dict().items()
-        if not (name.startswith("backbone.") and _elsewhere(captioner, weights))
+        if stored or not name.startswith("backbone.")
     }
     config = {
         "format": FORMAT,
         "parts": captioner.parts.as_dict(),
-        "backbone_weights": weights,
+        "backbone_weights": weights.source,
+        "backbone_stored": stored,
         "vocabulary": captioner.vocabulary.words,
     }
-    save_file(stored, folder / WEIGHTS)
+    save_file(tensors, folder / WEIGHTS)
     (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to the owner alone
     (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for name in (WEIGHTS, CONFIG):
@@ -54,7 +56,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise ValueError(f"{folder / CONFIG} is not of format {FORMAT}")
     captioner = Captioner.build(Parts.parse(**config["parts"]), Vocabulary(config["vocabulary"]))
-    if _elsewhere(captioner, config["backbone_weights"]):
+    if not config["backbone_stored"]:
         captioner.backbone.load_pretrained()
         tensors |= {f"backbone.{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
     try:
@@ -62,7 +64,3 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
     except RuntimeError as error:
         raise ValueError(f"the weights in {str(folder)!r} are not those of {captioner.parts}: {error}") from None
     return captioner.to(device).eval()
-
-
-def _elsewhere(captioner: Captioner, weights: str) -> bool:
-    return weights != RANDOM and not captioner.backbone.trainable

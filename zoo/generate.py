@@ -1,14 +1,11 @@
 """Greedy and beam search, for any decoder, on all images of a batch at once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
-from PIL import Image
 from torch import Tensor
 
-from zoo.captioner import Captioner
 from zoo.decoders import Decoder
 from zoo.types import Features, Memory, State, reorder
 from zoo.vocabulary import END, PAD, START, UNKNOWN
@@ -110,21 +107,3 @@ def _keep(
 ) -> tuple[_Beam, tuple[Memory, ...], State]:
     kept = _Beam(beam.captions[images], beam.totals[images], beam.images[images])
     return kept, tuple(part.of(images) for part in memory), tuple(tensor[images] for tensor in state)
-
-
-@torch.inference_mode()
-def caption(
-    captioner: Captioner,
-    images: Sequence[Image.Image],
-    *,
-    beams: int = 5,
-    max_length: int = 20,
-    length_power: float = 0.7,
-) -> list[str]:
-    """What `captioner` says of each picture, whatever its size."""
-    preparation, device = captioner.backbone.preparation, next(captioner.parameters()).device
-    pixels = torch.stack([preparation.resize(image) for image in images]).to(device)
-    features = captioner.encode(preparation.normalise(pixels))
-    decoder = captioner.decoder
-    numbers = generate(decoder, features, beams=beams, max_length=max_length, length_power=length_power)
-    return [" ".join(captioner.vocabulary.decode(row)) for row in numbers.tolist()]

@@ -1,46 +1,77 @@
 """Between a backbone and a decoder: every backbone's features at one width, with their places."""
 
 import math
+from typing import Literal
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from zoo.types import Features
+from zoo.types import Features, places
 
+Positions = Literal["sinusoidal", "learned", "none"]
 _WAVES = 4  # per axis: the finest tells neighbours on a 16 x 16 grid apart
+_SIDE = 16  # rows and columns of the learnt table, stretched to any grid
 
 
 class Projection(nn.Module):
     """LayerNorm, a linear layer and a ReLU, plus where each token lies on the grid.
 
-    The places are sines and cosines of row and column through a learnt matrix, so any
-    grid will do. Without them no score can tell left from right.
+    Without its place no score can tell left from right.
 
     Args:
         feature_dim: width of the backbone's features.
         dim: width of what comes out.
         dropout: share of its units dropped in training.
-        positions: whether to add the places; they need features with a grid.
+        positions: the places, added to features that lie on a grid: "sinusoidal" for sines
+            and cosines of row and column through a learnt matrix, "learned" for a learnt
+            vector per row and per column, or "none".
     """
 
-    def __init__(self, feature_dim: int, dim: int, *, dropout: float, positions: bool) -> None:
+    def __init__(self, feature_dim: int, dim: int, *, dropout: float, positions: Positions) -> None:
         super().__init__()
         self.scale = nn.Sequential(nn.LayerNorm(feature_dim), nn.Linear(feature_dim, dim), nn.ReLU())
-        self.place = nn.Linear(4 * _WAVES, dim, bias=False) if positions else None
+        self.place = {"sinusoidal": Waves, "learned": Table}[positions](dim) if positions != "none" else None
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Features) -> Features:
         """Features (B, N, dim) on the same grid, under the same mask."""
         tokens = self.scale(features.tokens)
         if self.place is not None and features.grid is not None:
-            tokens = tokens + self.place(_waves(features.grid, tokens.device))
+            tokens = tokens + self.place(features.grid)
         return Features(self.dropout(tokens), features.grid, features.mask)
 
 
-def _waves(grid: tuple[int, int], device: torch.device) -> Float[Tensor, "N F"]:
-    middles = [(torch.arange(side, device=device) + 0.5) / side for side in grid]
-    places = torch.stack(torch.meshgrid(*middles, indexing="ij"))  # (2, h, w), each in (0, 1)
-    angles = places[:, None] * math.pi * 2.0 ** torch.arange(_WAVES, device=device)[:, None, None]
-    return rearrange(torch.stack([angles.sin(), angles.cos()]), "trig side wave h w -> (h w) (trig side wave)")
+class Waves(nn.Module):
+    """Sines and cosines of row and column, at four frequencies each, through a matrix."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(4 * _WAVES, dim, bias=False)
+
+    def forward(self, grid: tuple[int, int]) -> Float[Tensor, "N E"]:
+        """One vector per cell."""
+        like = self.mix.weight
+        within = places(grid, like.device).to(like.dtype) / torch.tensor(grid, device=like.device)  # each in (0, 1)
+        angles = within[..., None] * math.pi * 2.0 ** torch.arange(_WAVES, device=like.device)
+        waves = rearrange([angles.sin(), angles.cos()], "trig n side wave -> n (trig side wave)")
+        return self.mix(waves)
+
+
+class Table(nn.Module):
+    """A vector per row plus one per column."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(0.02 * torch.randn(1, dim, _SIDE))
+        self.columns = nn.Parameter(0.02 * torch.randn(1, dim, _SIDE))
+
+    def forward(self, grid: tuple[int, int]) -> Float[Tensor, "N E"]:
+        """One vector per cell."""
+        rows, columns = (
+            F.interpolate(table, side, mode="linear", align_corners=True)[0].T
+            for table, side in zip((self.rows, self.columns), grid, strict=True)
+        )
+        return (rows[:, None] + columns).flatten(0, 1)

@@ -32,26 +32,31 @@ class Features(NamedTuple):
 class Memory(NamedTuple):
     """What an attention keeps of the features, computed once per image.
 
-    `keys` are compared with queries, `values` are read; `mask` as in `Features`.
+    `keys` are compared with queries, `values` are read; `mask` and `grid` as in `Features`.
     """
 
     keys: Tensor
     values: Tensor
     mask: Bool[Tensor, "B N"] | None = None
+    grid: tuple[int, int] | None = None
 
     def of(self, images: Tensor) -> "Memory":
         """The memory of some of the images, by index or by a mask over B."""
-        return Memory(self.keys[images], self.values[images], None if self.mask is None else self.mask[images])
+        mask = None if self.mask is None else self.mask[images]
+        return Memory(self.keys[images], self.values[images], mask, self.grid)
 
 
 class AttentionOutput(NamedTuple):
     """What each query read, and the share of it that came from each position.
 
-    `weights` are >= 0 and sum to 1 over N; None unless they were asked for.
+    `weights` are >= 0 and sum to 1 over N, or to less where something else was read too;
+    None unless they were asked for. `log_choice` is the log-probability of the position
+    that a sampling attention drew in training; None from all others.
     """
 
     context: Float[Tensor, "B M C"]
     weights: Float[Tensor, "B M N"] | None
+    log_choice: Float[Tensor, "B M"] | None = None
 
 
 State = tuple[Tensor, ...]  # each (B, K, ...), so that a search can re-order it without knowing what it is
@@ -60,15 +65,23 @@ State = tuple[Tensor, ...]  # each (B, K, ...), so that a search can re-order it
 class DecoderOutput(NamedTuple):
     """What stands for each next word, where the decoder looked for it, and how to go on.
 
-    `hidden` becomes scores over the vocabulary by `Decoder.logits`.
+    `hidden` becomes scores over the vocabulary by `Decoder.logits`; `weights` and
+    `log_choice` are those of the attention.
     """
 
     hidden: Float[Tensor, "B K T E"]
     weights: Float[Tensor, "B K T N"] | None
     state: State
+    log_choice: Float[Tensor, "B K T"] | None = None
 
 
 def reorder(state: State, parents: Tensor) -> State:
     """The state of hypothesis ``parents[b, k]`` of image b, for every (b, k); parents is (B, K)."""
     rows = torch.arange(len(parents), device=parents.device)[:, None]
     return tuple(tensor[rows, parents] for tensor in state)
+
+
+def places(grid: tuple[int, int], device: torch.device) -> Float[Tensor, "N 2"]:
+    """Row and column of the middle of every cell, row by row, in cells: (0.5, 0.5) is the first."""
+    rows, columns = (torch.arange(side, device=device) + 0.5 for side in grid)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).flatten(0, 1)

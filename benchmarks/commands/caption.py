@@ -35,7 +35,6 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.hardware import device
     from registry import load_plugin
     from zoo import checkpoint
-    from zoo.generate import caption
 
     for plugin in options.plugin:
         load_plugin(plugin)
@@ -51,7 +50,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
                 print(f"caption-zoo: cannot read image {file}: {error}", file=sys.stderr)
                 code = 2
         if readable:
-            said = caption(captioner, list(readable.values()), **vars(decoding))
+            said = captioner.caption(list(readable.values()), **vars(decoding))
             for file, text in zip(readable, said, strict=True):
                 print(json.dumps({"image": file, "caption": text}) if options.json else f"{file}\t{text}")
     return code

@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable
 
 from jsonargparse import ArgumentParser, Namespace
+
+from benchmarks.commands import kinds
+from registry import PluginWarning, RegistryError
 
 Finding = tuple[bool, str]
 
@@ -45,7 +49,21 @@ def _timm() -> Finding:
 def _weights() -> Finding:
     from zoo.registries import BACKBONES
 
-    return True, BACKBONES.build("efficientnet_lite").load_pretrained()
+    return True, BACKBONES.build("efficientnet_lite").load_pretrained().source
+
+
+def _plugins() -> Finding:
+    """A broken one is warned of and no more: runs without it need it not."""
+    count = broken = 0
+    for registry in kinds().values():
+        for name in registry.plugins:
+            count += 1
+            try:
+                registry[name]
+            except RegistryError as error:
+                broken += 1
+                warnings.warn(str(error), PluginWarning, stacklevel=2)
+    return True, f"{count} installed" + (f", {broken} of them broken" if broken else "")
 
 
 def _java() -> Finding:
@@ -81,6 +99,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "torch": _torch,
     "timm": _timm,
     "weights": _weights,
+    "plug-ins": _plugins,
     "java": _java,
     "scorer": _scorer,
     "memory": _memory,

@@ -1,7 +1,5 @@
 """Names and one-line summaries of what is registered, by kind."""
 
-from fnmatch import fnmatch
-
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.commands import kinds
@@ -11,13 +9,13 @@ from registry import Registry, UnknownName
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and filter."""
     parser.add_argument("kind", nargs="?", help="backbone, attention, decoder, dataset or metric; all without it")
-    parser.add_argument("--filter", type=str, metavar="GLOB", help="only names like this, timm's too: 'timm/*lite*'")
+    parser.add_argument("--filter", type=str, metavar="GLOB", help="only names like this, timm's too: '*lite*'")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
-    """Print them; only a filter that asks for variants imports what has them."""
+    """Print them; a filter asks for variants too, and imports what has them."""
     registries = kinds(options.plugin)
     if options.kind is not None and options.kind not in registries:
         raise UnknownName("kind", options.kind, registries)
@@ -32,15 +30,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 
 def _lines(registry: "Registry[object]", pattern: str | None) -> list[tuple[str, str]]:
-    lines = [
-        (item.name, item.summary + ("" if item.origin == "caption-zoo" else f" [{item.origin}]"))
+    summaries = {
+        item.name: item.summary + ("" if item.origin == "caption-zoo" else f" [{item.origin}]")
         for item in registry.components()
-    ]
+    }
     if pattern is None:
-        return lines
-    found = [(name, summary) for name, summary in lines if fnmatch(name, pattern)]
-    for name, _ in lines if "/" in pattern else []:
-        if fnmatch(name, pattern.partition("/")[0]):
-            variants = getattr(registry[name], "variants", tuple)
-            found += [(f"{name}/{one}", "") for one in variants() if fnmatch(f"{name}/{one}", pattern)]
-    return found
+        return list(summaries.items())
+    return [(name, summaries.get(name, "")) for name in registry.names(pattern)]

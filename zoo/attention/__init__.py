@@ -3,23 +3,40 @@
 from abc import ABC, abstractmethod
 
 import torch
+from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from registry import Spec
 from zoo.registries import ATTENTIONS
 from zoo.types import AttentionOutput, Features, Memory
 
-__all__ = ["ATTENTIONS", "Attention", "AttentionOutput", "Features", "Memory", "ScoreAttention", "masked_softmax"]
+__all__ = [
+    "ATTENTIONS",
+    "Attention",
+    "AttentionOutput",
+    "Features",
+    "Memory",
+    "ScoreAttention",
+    "masked_softmax",
+    "scorer",
+    "split_heads",
+]
 
 
 class Attention(nn.Module, ABC):
     """Reads features with queries: `remember` once per image, `forward` for every word.
 
     A component is built as ``(query_dim, feature_dim, *, options)`` and says in
-    `context_dim` how wide its answer is.
+    `context_dim` how wide its answer is. A class also says whether its weights sum to 1
+    (`sums_to_one`; else to 1 at most), whether it minds where on the grid a feature lies
+    (`reads_grid`), and whether it draws what it reads in training (`samples`).
     """
 
     context_dim: int
+    sums_to_one = True
+    reads_grid = False
+    samples = False
 
     @abstractmethod
     def remember(self, features: Features) -> Memory:
@@ -70,3 +87,20 @@ class ScoreAttention(Attention):
         """The weighted mean; the weights are a softmax of the scores."""
         share = masked_softmax(self.score(query, memory.keys), memory.mask)
         return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)
+
+
+def scorer(spec: str | Spec, query_dim: int, feature_dim: int) -> ScoreAttention:
+    """The attention `spec`, for a part that does something else with its scores.
+
+    Raises:
+        ValueError: it has no scores of its own.
+    """
+    built = ATTENTIONS.build(spec, query_dim, feature_dim)
+    if not isinstance(built, ScoreAttention):
+        raise ValueError(f"{spec} has no scores to use: take an attention that scores each feature, as bahdanau does")
+    return built
+
+
+def split_heads(x: Float[Tensor, "B L X"], num_heads: int) -> Float[Tensor, "B heads L C"]:
+    """The channels of each head side by side become an axis of their own."""
+    return rearrange(x, "b l (heads c) -> b heads l c", heads=num_heads)

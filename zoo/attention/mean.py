@@ -1,5 +1,6 @@
 """No attention: the floor that every table needs."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -26,5 +27,6 @@ class Mean(Attention):
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """The same answer for each of the M queries."""
         asked = query.shape[1]
-        share = memory.keys.float().expand(-1, asked, -1) if weights else None
+        exact = torch.promote_types(memory.keys.dtype, torch.float32)
+        share = memory.keys.to(exact).expand(-1, asked, -1) if weights else None
         return AttentionOutput(memory.values.expand(-1, asked, -1), share)

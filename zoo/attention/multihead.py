@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.attention import ATTENTIONS, Attention, masked_softmax
+from zoo.attention import ATTENTIONS, Attention, masked_softmax, split_heads
 from zoo.types import AttentionOutput, Features, Memory
 
 
@@ -31,11 +31,12 @@ class MultiHead(Attention):
 
     def remember(self, features: Features) -> Memory:
         """Keys and values of every head, (B, heads, N, Q / heads)."""
-        return Memory(self._split(self.key(features.tokens)), self._split(self.value(features.tokens)), features.mask)
+        keys, values = (split_heads(part(features.tokens), self.num_heads) for part in (self.key, self.value))
+        return Memory(keys, values, features.mask)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """softmax(q K / sqrt(d)) V of each head, side by side, through a last matrix."""
-        q = self._split(self.query(query))
+        q = split_heads(self.query(query), self.num_heads)
         share = None
         if weights:
             share = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N)
@@ -45,6 +46,3 @@ class MultiHead(Attention):
             read = F.scaled_dot_product_attention(q, memory.keys, memory.values, attn_mask=mask)
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
         return AttentionOutput(context, None if share is None else share.mean(dim=1))
-
-    def _split(self, x: Float[Tensor, "B L Q"]) -> Float[Tensor, "B heads L C"]:
-        return rearrange(x, "b l (heads c) -> b heads l c", heads=self.num_heads)

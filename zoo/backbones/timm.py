@@ -1,80 +1,134 @@
 """Any backbone of timm (https://github.com/huggingface/pytorch-image-models)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
-from math import isqrt
 from typing import Any
 
-import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones.layouts import from_map, from_tokens, side_by_side
+from zoo.backbones.probe import feature_width, image_shape, probing, reason, shadow
+from zoo.backbones.weights import load_local
 from zoo.types import Features
+
+_BEHIND = "?"  # stands for the parameters that belong to no stage, as those of a last norm
 
 
 @BACKBONES.register("timm")
 class Timm(Backbone):
-    """The last features of any timm model, as ``timm/<model name>`` or ``timm/<model name>.<weights>``.
+    """The features of any timm model, as ``timm/<model name>`` or ``timm/<model name>.<weights>``.
 
     Convolutional maps, channels-last maps and tokens (without class tokens) all become
     features; of a model with several outputs, the last.
 
     Options:
         pretrained: whether to load timm's weights, from the Hugging Face hub or its cache.
-        trainable: whether training changes them.
-        image_size: side of the image in pixels; None takes the model's own.
+        trainable: whether training changes them; a whole number says of how many of the
+            last stages, which are the blocks of a ViT.
+        image_size: side of the image in pixels, or (height, width); None takes the model's own.
+        stages: which stages to read, as timm counts them from 0, or from the end with -1.
+            Several are averaged down to the coarsest grid among them and put side by side
+            in channels, in the model's order. None reads what the model's head would.
+        weights: a local file of weights to load instead: .safetensors, or tensors alone in
+            .pth, .pt or .bin.
     """
 
     def __init__(
-        self, model_name: str, *, pretrained: bool = True, trainable: bool = False, image_size: int | None = None
+        self,
+        model_name: str,
+        *,
+        pretrained: bool = True,
+        trainable: bool | int = False,
+        image_size: int | Sequence[int] | None = None,
+        stages: int | Sequence[int] | None = None,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         from timm.data import resolve_model_data_config
 
-        self.model_name, self.image_size = model_name, image_size
-        self.pretrained, self.trainable = pretrained, trainable
-        self.model = _create(model_name, image_size)
+        self.model_name, self.name = model_name, f"timm/{model_name}"
+        self.pretrained, self.weights, self.trainable = pretrained, weights, bool(trainable)
+        self.image_size = None if image_size is None else image_shape(image_size)
+        self.stages = [stages] if isinstance(stages, int) else stages
+        self.model = self._create()
         settings = resolve_model_data_config(self.model)
         channels, *size = settings["input_size"]
         if channels != 3:
-            raise ValueError(f"timm/{model_name} reads {channels} channels, not the 3 of a picture")
-        size = size if image_size is None else [image_size, image_size]
-        self.preparation = Preparation((size[0], size[1]), settings["mean"], settings["std"], settings["interpolation"])
-        with torch.device("meta"):  # costs nothing, and tells what no attribute of timm tells for all models
-            shadow, images = _create(model_name, image_size).eval(), torch.empty(1, 3, *size)
-            try:
-                features = _features(shadow, images)
-            except (RuntimeError, AssertionError) as error:
-                raise ValueError(f"timm/{model_name} cannot read images of {size[0]} x {size[1]}: {error}") from None
-        self.feature_dim = features.tokens.shape[-1]
+            raise ValueError(f"{self.name} reads {channels} channels, not the 3 of a picture")
+        height, width = self.image_size or size
+        self.preparation = Preparation((height, width), settings["mean"], settings["std"], settings["interpolation"])
+        if not isinstance(trainable, bool):
+            _train_last(self.model, trainable, self.name)
+        twin = shadow(self.model, self._create).eval()
+        with probing(self.name, self.preparation.size) as images:
+            features = self._read(twin, images)
+        self.model.train()
+        self.feature_dim = feature_width(self.name, features)
 
     @staticmethod
     def variants() -> Collection[str]:
         """Every model name that this timm has, alone and with each of its weights."""
         return _names()
 
-    def load_pretrained(self) -> str:
-        """timm's weights of that name; its default ones where none are named."""
+    def load_pretrained(self) -> Weights:
+        """The local file's weights, or timm's of that name, or its default ones where none are named."""
         from timm import __version__
 
+        if self.weights is not None:
+            return load_local(self.model, self.weights)
         if not self.pretrained:
             return RANDOM
         try:  # timm's own way: it renames, converts and resizes what the published file holds
-            loaded = _create(self.model_name, self.image_size, pretrained=True)
+            loaded = self._create(pretrained=True)
         except Exception as error:  # the hub's client raises whatever its transport raises
             raise ValueError(
-                f"timm/{self.model_name} has no weights here ({str(error).splitlines()[0]}): "
+                f"{self.name} has no weights here ({reason(error)}): "
                 "connect to the Hugging Face hub once, or say pretrained=False"
             ) from error
         self.model.load_state_dict(loaded.state_dict())
         settings: Any = self.model.pretrained_cfg
-        return f"timm {__version__}, {settings.get('tag') or 'default'}"
+        return Weights(f"timm {__version__}, {settings.get('tag') or 'default'}", published=True)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
-        """What the model's head would read, place by place."""
-        return _features(self.model, images)
+        """What the model's head would read, or the stages that were asked for, place by place."""
+        return self._read(self.model, images)
+
+    def _read(self, model: Any, images: Float[Tensor, "B 3 H W"]) -> Features:
+        if self.stages is None:
+            return _features(model, images)
+        return from_map(
+            side_by_side(model.forward_intermediates(images, indices=self.indices, intermediates_only=True))
+        )
+
+    def _create(self, *, pretrained: bool = False) -> nn.Module:
+        """The model without its head and the stages that nobody reads."""
+        model: Any = _create(self.model_name, self.image_size, pretrained=pretrained)
+        if self.stages is not None:
+            try:
+                self.indices = model.prune_intermediate_layers(list(self.stages))  # counted from 0
+            except (AttributeError, AssertionError) as error:
+                raise ValueError(f"{self.name} has no stages={self.stages}: {reason(error)}") from None
+        return model
+
+
+def _features(model: Any, images: Float[Tensor, "B 3 H W"]) -> Features:
+    """What comes out of a timm model's ``forward_features``, whatever its layout."""
+    output = model.forward_features(images)
+    if isinstance(output, list | tuple):
+        output = output[-1]
+    if output.ndim == 4:
+        return from_map(output.permute(0, 3, 1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else output)
+    if output.shape[1] == model.feature_info[-1]["num_chs"] != output.shape[2]:
+        output = output.mT  # (B, D, N)
+    declared = getattr(getattr(model, "patch_embed", None), "grid_size", None)
+    return from_tokens(
+        output,
+        (images.shape[2], images.shape[3]),
+        prefix=getattr(model, "num_prefix_tokens", None),
+        declared=tuple(declared) if declared else None,
+    )
 
 
 @cache
@@ -84,7 +138,7 @@ def _names() -> Collection[str]:
     return dict.fromkeys([*list_models(), *list_models(pretrained=True)])  # ordered, and quick to search
 
 
-def _create(model_name: str, image_size: int | None, *, pretrained: bool = False) -> nn.Module:
+def _create(model_name: str, image_size: tuple[int, int] | None, *, pretrained: bool) -> nn.Module:
     """The model without its head; one that depends on the image size is told it, others do not care."""
     from timm import create_model
 
@@ -96,29 +150,18 @@ def _create(model_name: str, image_size: int | None, *, pretrained: bool = False
     return create_model(model_name, pretrained=pretrained, num_classes=0)
 
 
-def _features(model: Any, images: Float[Tensor, "B 3 H W"]) -> Features:
-    output = model.forward_features(images)
-    if isinstance(output, list | tuple):
-        output = output[-1]
-    if output.ndim == 4:
-        last = output.shape[3] == model.num_features and output.shape[1] != model.num_features
-        grid = tuple(output.shape[1:3] if last else output.shape[2:])
-        return Features(
-            rearrange(output, "b h w d -> b (h w) d" if last else "b d h w -> b (h w) d"), (grid[0], grid[1])
-        )
-    if output.shape[1] == model.feature_info[-1]["num_chs"] != output.shape[2]:
-        output = output.mT  # (B, D, N)
-    return _without_class_tokens(model, output)
+def _train_last(model: Any, count: int, name: str) -> None:
+    """Freeze all but the last `count` stages, as timm groups the parameters; what lies behind goes with the last."""
+    from timm.models._manipulate import group_with_matcher
 
-
-def _without_class_tokens(model: Any, tokens: Float[Tensor, "B L D"]) -> Features:
-    """Tokens that lie on a grid, which timm's models state, or which is the square that their number allows."""
-    length, declared = tokens.shape[1], getattr(getattr(model, "patch_embed", None), "grid_size", None)
-    extra = getattr(model, "num_prefix_tokens", None)
-    if extra is not None and declared is not None and declared[0] * declared[1] == length - extra:
-        return Features(tokens[:, extra:], tuple(declared))
-    for extra in range(min(3, length)):
-        side = isqrt(length - extra)
-        if side * side == length - extra:
-            return Features(tokens[:, extra:], (side, side))
-    return Features(tokens)
+    try:
+        matcher = model.group_matcher(coarse=True)
+    except (AttributeError, AssertionError):
+        raise ValueError(f"{name} tells no stages apart: trainable should be True or False, not {count}") from None
+    parameters = dict(model.named_parameters())
+    stage = group_with_matcher(iter({**parameters, _BEHIND: None}.items()), matcher, reverse=True)
+    stages = stage[_BEHIND]
+    if not 1 <= count <= stages:
+        raise ValueError(f"{name} has {stages} stages: trainable should be True, False or 1 to {stages}, not {count}")
+    for parameter_name, parameter in parameters.items():
+        parameter.requires_grad_(min(stage[parameter_name], stages - 1) >= stages - count)

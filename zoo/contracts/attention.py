@@ -5,7 +5,8 @@ from torch import Tensor
 
 from registry import Spec
 from zoo.attention import Attention
-from zoo.contracts.common import GRID, IMAGES, POSITIONS, QUERIES, WIDTH, loud, must, same, some_features
+from zoo.contracts import common
+from zoo.contracts.common import GRID, IMAGES, POSITIONS, QUERIES, WIDTH, loud, must, same, shares, some_features
 from zoo.registries import ATTENTIONS
 from zoo.types import AttentionOutput, Features
 
@@ -19,28 +20,30 @@ def _ask(attention: Attention, query: Tensor, features: Features) -> AttentionOu
     return output
 
 
-def reads_with_weights_that_sum_to_one(spec: Spec) -> None:
-    """The context is as wide as declared; weights are none, or >= 0 and sum to 1."""
+def _query() -> Tensor:
+    return torch.randn(IMAGES, QUERIES, WIDTH)
+
+
+def weighs_with_shares(spec: Spec) -> None:
+    """The context is as wide as declared; weights are >= 0 and sum to 1, or to at most 1 where it says so."""
     attention = _attention(spec)
-    context, weights = _ask(attention, torch.randn(IMAGES, QUERIES, WIDTH), some_features())
-    must(context.shape == (IMAGES, QUERIES, attention.context_dim), f"context is {tuple(context.shape)}")
-    must(weights is not None and weights.shape == (IMAGES, QUERIES, POSITIONS), "weights should be (B, M, N)")
-    assert weights is not None
-    must((weights >= 0).all(), "a weight is negative")
-    same(weights.sum(-1), torch.ones(IMAGES, QUERIES), "weights do not sum to 1")
+    for masked in (False, True):
+        context, weights, _ = _ask(attention, _query(), some_features(masked=masked))
+        must(context.shape == (IMAGES, QUERIES, attention.context_dim), f"context is {tuple(context.shape)}")
+        shares(weights, (IMAGES, QUERIES, POSITIONS), sum_to_one=attention.sums_to_one)
 
 
 def answers_alike_with_and_without_weights(spec: Spec) -> None:
     """Asking for the weights changes nothing but that they come."""
-    attention, query, features = _attention(spec), torch.randn(IMAGES, QUERIES, WIDTH), some_features(masked=True)
+    attention, query, features = _attention(spec), _query(), some_features(masked=True)
     plain = attention(query, attention.remember(features))
     must(plain.weights is None, "weights came unasked")
     same(plain.context, _ask(attention, query, features).context, "the context differs")
 
 
 def leaves_masked_positions_alone(spec: Spec) -> None:
-    """What is masked has weight 0, and changing it changes nothing."""
-    attention, query, features = _attention(spec), torch.randn(IMAGES, QUERIES, WIDTH), some_features(masked=True)
+    """What is masked has weight 0, changing it changes nothing, and no gradient reaches it."""
+    attention, query, features = _attention(spec), _query(), some_features(masked=True)
     assert features.mask is not None
     before = _ask(attention, query, features)
     noise = torch.randn_like(features.tokens) * ~features.mask[..., None]
@@ -48,31 +51,92 @@ def leaves_masked_positions_alone(spec: Spec) -> None:
     same(before.context, after.context, "a masked position is read")
     assert before.weights is not None
     must((before.weights[~features.mask[:, None].expand_as(before.weights)] == 0).all(), "a masked position is weighed")
+    tokens = features.tokens.requires_grad_()
+    _ask(attention, query, features._replace(tokens=tokens)).context.square().sum().backward()
+    must(tokens.grad is not None and (tokens.grad[~features.mask] == 0).all(), "a gradient reaches a masked position")
 
 
 def keeps_images_and_queries_apart(spec: Spec) -> None:
     """One image, or one query, alone gives what it gives among others."""
-    attention, query, features = _attention(spec), torch.randn(IMAGES, QUERIES, WIDTH), some_features()
+    attention, query, features = _attention(spec), _query(), some_features()
     whole = _ask(attention, query, features).context
     alone = _ask(attention, query[1:2, 2:3], Features(features.tokens[1:2], GRID)).context
     same(alone, whole[1:2, 2:3], "other images or queries change the answer")
 
 
+def minds_the_order_only_if_it_says_so(spec: Spec) -> None:
+    """Features in another order are weighed in that order and read alike, unless their place on the grid matters.
+
+    One that minds their place refuses features that have none.
+    """
+    attention, query, features = _attention(spec), _query(), some_features()
+    if attention.reads_grid:
+        try:
+            attention.remember(features._replace(grid=None))
+        except ValueError:
+            return
+        raise AssertionError("it reads the grid, and takes features that lie on none")
+    order = torch.randperm(POSITIONS)
+    straight, mixed = _ask(attention, query, features), _ask(attention, query, Features(features.tokens[:, order]))
+    same(mixed.context, straight.context, "the order of the features changes the answer")
+    assert straight.weights is not None
+    assert mixed.weights is not None
+    same(mixed.weights, straight.weights[..., order], "the weights do not follow the features")
+
+
+def reads_equal_features_as_one(spec: Spec) -> None:
+    """Where weights sum to 1, six times the same feature says what one says; one alone can be read, too."""
+    attention, query = _attention(spec), _query()
+    one = torch.randn(IMAGES, 1, WIDTH)
+    single = _ask(attention, query, Features(one, (1, 1)))
+    must(single.context.isfinite().all(), "a single feature cannot be read")
+    if attention.sums_to_one:
+        many = _ask(attention, query, Features(one.expand(-1, POSITIONS, -1), GRID))
+        same(many.context, single.context, "how often a feature is there changes what is read")
+
+
 def learns(spec: Spec) -> None:
-    """Every parameter gets a finite gradient."""
-    attention = _attention(spec)
-    context = _ask(attention, torch.randn(IMAGES, QUERIES, WIDTH), some_features()).context
-    if list(attention.parameters()):
-        context.square().sum().backward()
-    for name, parameter in attention.named_parameters():
-        must(parameter.grad is not None and parameter.grad.isfinite().all(), f"{name} gets no finite gradient")
+    """Every parameter gets a finite gradient, in training."""
+    attention = _attention(spec).train()
+    common.learns(attention, _ask(attention, _query(), some_features()).context)
+
+
+def has_the_gradients_of_its_answers(spec: Spec) -> None:
+    """In float64, gradients with respect to queries and features are those of finite differences."""
+    attention = ATTENTIONS.build(spec, WIDTH, WIDTH).double().eval()
+    query = torch.randn(1, 2, WIDTH, dtype=torch.float64, requires_grad=True)
+    tokens = torch.randn(1, POSITIONS, WIDTH, dtype=torch.float64, requires_grad=True)
+
+    def read(query: Tensor, tokens: Tensor) -> Tensor:
+        return _ask(attention, query, Features(tokens, GRID)).context
+
+    torch.autograd.gradcheck(read, (query, tokens), fast_mode=True)
+
+
+def tells_what_it_draws(spec: Spec) -> None:
+    """One that samples gives each choice's log-probability in training; no other gives any, and none outside of it."""
+    attention, query, features = _attention(spec), _query(), some_features()
+    must(_ask(attention, query, features).log_choice is None, "it draws outside of training")
+    drawn = _ask(attention.train(), query, features).log_choice
+    must((drawn is not None) == attention.samples, f"samples is {attention.samples}, log_choice {drawn}")
+    if drawn is not None:
+        must(drawn.shape == (IMAGES, QUERIES) and bool((drawn <= 0).all()), "log_choice should be (B, M), and <= 0")
 
 
 def stays_finite_in_bfloat16(spec: Spec) -> None:
     """Large queries and features give numbers, also in half the precision."""
     attention, features = _attention(spec), some_features()
     with torch.autocast("cpu", torch.bfloat16):
-        context = _ask(
-            attention, 50 * torch.randn(IMAGES, QUERIES, WIDTH), features._replace(tokens=50 * features.tokens)
-        )
-    must(context.context.isfinite().all(), "the context is not finite")
+        answer = _ask(attention, 50 * _query(), features._replace(tokens=50 * features.tokens))
+    must(answer.context.isfinite().all(), "the context is not finite")
+
+
+def can_be_stored(spec: Spec) -> None:
+    """One with the state of another answers alike."""
+    query, features = _query(), some_features()
+    common.can_be_stored(lambda: _attention(spec), lambda attention: _ask(attention, query, features).context)
+
+
+def is_what_it_is_called(spec: Spec) -> None:
+    """Its spelling is read as the same component with the same options."""
+    common.is_spelled(ATTENTIONS, spec)

@@ -1,10 +1,12 @@
 """What every backbone promises."""
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from registry import Spec
 from zoo.backbones import Backbone
+from zoo.contracts import common
 from zoo.contracts.common import must, same
 from zoo.registries import BACKBONES
 from zoo.types import Features
@@ -16,15 +18,58 @@ def returns_the_features_it_declares(spec: Spec) -> None:
     must(features.tokens.shape[::2] == (2, backbone.feature_dim), f"features are {tuple(features.tokens.shape)}")
     places = features.tokens.shape[1]
     must(features.grid is None or features.grid[0] * features.grid[1] == places, f"{places} tokens on {features.grid}")
+    must(features.mask is None or features.mask.shape == (2, places), "the mask is not (B, N)")
     must(features.tokens.isfinite().all(), "a feature is not finite")
 
 
 def sees_each_image_alone(spec: Spec) -> None:
     """An image's features do not depend on its batch, and different images differ."""
     backbone, features = _seen(spec)
-    images = _images(backbone)
-    same(backbone(images[:1]).tokens, features.tokens[:1], "the batch changes the features")
+    with torch.no_grad():
+        same(backbone(_images(backbone)[:1]).tokens, features.tokens[:1], "the batch changes the features")
     must(not torch.allclose(features.tokens[0], features.tokens[1]), "two images have the same features")
+
+
+def prepares_any_picture(spec: Spec) -> None:
+    """Pictures of any shape and mode become bytes (3, height, width) of the size it declares."""
+    preparation = BACKBONES.build(spec).preparation
+    for mode, size in (("RGB", (90, 40)), ("L", (17, 300)), ("RGBA", (1, 1)), ("P", (64, 64))):
+        pixels = preparation.resize(Image.new(mode, size))
+        must(pixels.shape == (3, *preparation.size), f"a picture of {size} becomes {tuple(pixels.shape)}")
+
+
+def learns_where_it_says_so(spec: Spec) -> None:
+    """A trainable one learns something from a gradient; what it froze itself gets none."""
+    backbone = BACKBONES.build(spec).eval()
+    if not backbone.trainable:
+        return
+    must(any(parameter.requires_grad for parameter in backbone.parameters()), "it is trainable, and nothing in it is")
+    backbone(_images(backbone)).tokens.square().mean().backward()
+    gradients = [parameter.grad for parameter in backbone.parameters() if parameter.grad is not None]
+    must(len(gradients) > 0, "no gradient reaches any weight")
+    must(all(gradient.isfinite().all() for gradient in gradients), "a gradient is not finite")
+
+
+def stays_finite_in_bfloat16(spec: Spec) -> None:
+    """Features are numbers, also in half the precision."""
+    backbone = BACKBONES.build(spec).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        must(backbone(_images(backbone)).tokens.isfinite().all(), "a feature is not finite")
+
+
+def can_be_stored(spec: Spec) -> None:
+    """One with the state of another sees the same."""
+
+    def see(backbone: Backbone) -> Tensor:
+        with torch.no_grad():
+            return backbone(_images(backbone)).tokens
+
+    common.can_be_stored(lambda: BACKBONES.build(spec).eval(), see)
+
+
+def is_what_it_is_called(spec: Spec) -> None:
+    """Its spelling is read as the same component with the same options."""
+    common.is_spelled(BACKBONES, spec)
 
 
 def _images(backbone: Backbone) -> Tensor:

@@ -1,10 +1,12 @@
 """What the contracts share: sizes, inputs, loud weights, and how they say what is wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from registry import Registry, Spec
 from zoo.types import Features
 
 IMAGES, POSITIONS, QUERIES, WIDTH, WORDS = 3, 6, 4, 32, 11
@@ -21,8 +23,43 @@ def loud(module: Any) -> Any:
 def some_features(*, masked: bool = False) -> Features:
     """Random features (IMAGES, POSITIONS, WIDTH); a masked image keeps at least its first position."""
     keep = torch.rand(IMAGES, POSITIONS) > 0.4
-    keep[:, 0] = True
+    keep[:, 0], keep[:, -1] = True, False
     return Features(torch.randn(IMAGES, POSITIONS, WIDTH), GRID, keep if masked else None)
+
+
+def shares(weights: Tensor | None, shape: tuple[int, ...], *, sum_to_one: bool) -> None:
+    """Weights of `shape` that are >= 0 and sum to 1, or to no more than that."""
+    must(weights is not None and weights.shape == shape, f"weights should be {shape}")
+    assert weights is not None
+    must((weights >= 0).all(), "a weight is negative")
+    if sum_to_one:
+        same(weights.sum(-1), torch.ones(shape[:-1]), "weights do not sum to 1")
+    must((weights.sum(-1) < 1 + 1e-4).all(), "weights sum to more than 1")
+
+
+def learns(module: nn.Module, said: Tensor) -> None:
+    """Every parameter that may change gets a finite gradient from what the module said."""
+    learnt = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    if learnt:
+        said.float().square().sum().backward()
+    for name, parameter in learnt.items():
+        must(parameter.grad is not None and parameter.grad.isfinite().all(), f"{name} gets no finite gradient")
+
+
+def can_be_stored(build: Callable[[], Any], say: Callable[[Any], Tensor]) -> None:
+    """One that is given another's state says the same."""
+    one, other = build(), build()
+    for tensor in one.state_dict().values():
+        if tensor.is_floating_point():
+            tensor += 0.01 * torch.rand_like(tensor)
+    other.load_state_dict(one.state_dict())
+    same(say(other), say(one), "after loading a stored state it says something else")
+
+
+def is_spelled(registry: "Registry[Any]", spec: Spec) -> None:
+    """The spelling names the same component with the same options."""
+    must(Spec.parse(str(spec)) == spec, f"{str(spec)!r} is read as another Spec")
+    must(registry.check(str(spec)).options == spec.options, "the options are read as others")
 
 
 def same(one: Tensor, other: Tensor, what: str) -> None:

@@ -1,4 +1,4 @@
-"""What every decoder promises, with any attention."""
+"""What every decoder promises."""
 
 from typing import Any
 
@@ -6,47 +6,79 @@ import torch
 from torch import Tensor
 
 from registry import Spec
-from zoo.contracts.common import GRID, IMAGES, WIDTH, WORDS, loud, must, same, some_features
+from zoo.contracts import common
+from zoo.contracts.common import GRID, IMAGES, POSITIONS, WIDTH, WORDS, loud, must, same, shares, some_features
 from zoo.decoders import Decoder
-from zoo.registries import DECODERS
-from zoo.types import Features, reorder
+from zoo.registries import ATTENTIONS, DECODERS
+from zoo.types import Features, State, reorder
 
 
-def _decoder(attention: str, spec: Spec) -> Decoder:
+def build(spec: Spec, *, attention: str = "bahdanau", words: int = WORDS) -> Decoder:
+    """A small one of `spec`, in evaluation."""
     options = {"dim": WIDTH, **spec.options} if "dim" in DECODERS.options(spec.name) else spec.options
-    return loud(DECODERS.build(Spec(spec.name, spec.variant, options), WORDS, WIDTH, attention))
+    return loud(DECODERS.build(Spec(spec.name, spec.variant, options), words, WIDTH, attention))
+
+
+def _tokens(captions: int = 2, length: int = 5) -> Tensor:
+    return torch.randint(WORDS, (IMAGES, captions, length))
 
 
 def _say(decoder: Decoder, features: Features, tokens: Tensor) -> Any:
     memory, state = decoder.begin(features)
-    return decoder(tokens, memory, tuple(x.expand(-1, tokens.shape[1], *x.shape[2:]) for x in state))
+    return decoder(tokens, memory, _spread(state, tokens.shape[1]), weights=True)
 
 
-def says_the_same_step_by_step(spec: Spec, attention: str) -> None:
-    """Feeding tokens one by one gives what feeding them at once gives."""
-    decoder, features, tokens = _decoder(attention, spec), some_features(), torch.randint(WORDS, (IMAGES, 2, 5))
+def _spread(state: State, captions: int) -> State:
+    return tuple(part.expand(-1, captions, *part.shape[2:]) for part in state)
+
+
+def _stepwise(decoder: Decoder, features: Features, tokens: Tensor) -> tuple[Tensor, Tensor]:
     memory, state = decoder.begin(features)
-    state = tuple(x.expand(-1, 2, *x.shape[2:]) for x in state)
-    steps = []
-    for t in range(5):
-        hidden, _, state = decoder(tokens[:, :, t : t + 1], memory, state)
-        steps.append(hidden)
-    whole = _say(decoder, features, tokens).hidden
-    same(torch.cat(steps, dim=2), whole, "one by one differs from all at once")
-    must(decoder.logits(whole).shape == (IMAGES, 2, 5, WORDS), "logits are not (B, K, T, V)")
+    state = _spread(state, tokens.shape[1])
+    hidden, weights = [], []
+    for t in range(tokens.shape[2]):
+        output = decoder(tokens[:, :, t : t + 1], memory, state, weights=True)
+        state = output.state
+        hidden.append(output.hidden)
+        weights.append(output.weights)
+    return torch.cat(hidden, dim=2), torch.cat(weights, dim=2)
 
 
-def keeps_captions_apart(spec: Spec, attention: str) -> None:
+def says_the_same_step_by_step(spec: Spec) -> None:
+    """Feeding tokens one by one gives what feeding them at once gives, and so do the weights."""
+    decoder, features, tokens = build(spec), some_features(), _tokens()
+    whole = _say(decoder, features, tokens)
+    hidden, weights = _stepwise(decoder, features, tokens)
+    same(hidden, whole.hidden, "one by one differs from all at once")
+    same(weights, whole.weights, "the weights of one by one differ from those of all at once")
+    must(decoder.logits(hidden).shape == (*tokens.shape, WORDS), "logits are not (B, K, T, V)")
+
+
+def weighs_with_shares(spec: Spec) -> None:
+    """Weights are (B, K, T, N), >= 0 and sum to 1 at most; none come unasked."""
+    decoder, features, tokens = build(spec), some_features(), _tokens()
+    shares(_say(decoder, features, tokens).weights, (*tokens.shape, POSITIONS), sum_to_one=False)
+    memory, state = decoder.begin(features)
+    must(decoder(tokens, memory, _spread(state, 2)).weights is None, "weights came unasked")
+
+
+def begins_with_one_hypothesis(spec: Spec) -> None:
+    """The first state is (B, 1, ...): captions and beams all begin with it."""
+    _, state = build(spec).begin(some_features())
+    must(all(part.shape[:2] == (IMAGES, 1) for part in state), "the first state is not (B, 1, ...)")
+
+
+def keeps_captions_apart(spec: Spec) -> None:
     """A caption alone, of one image alone, gives what it gives among others; later words do not reach back."""
-    decoder, features, tokens = _decoder(attention, spec), some_features(), torch.randint(WORDS, (IMAGES, 3, 5))
+    decoder, features, tokens = build(spec), some_features(), _tokens(captions=3)
     whole = _say(decoder, features, tokens).hidden
     alone = _say(decoder, Features(features.tokens[1:2], GRID), tokens[1:2, 2:3, :3]).hidden
     same(alone, whole[1:2, 2:3, :3], "other captions, images or later words change the answer")
 
 
-def state_can_be_reordered(spec: Spec, attention: str) -> None:
+def state_can_be_reordered(spec: Spec) -> None:
     """Swapping hypotheses swaps what they say next: beam search relies on it."""
-    decoder, features, tokens = _decoder(attention, spec), some_features(), torch.randint(WORDS, (IMAGES, 2, 3))
+    decoder, features, tokens = build(spec), some_features(), _tokens(length=3)
     memory, _ = decoder.begin(features)
     state = _say(decoder, features, tokens[:, :, :2]).state
     straight = decoder(tokens[:, :, 2:], memory, state).hidden
@@ -54,11 +86,57 @@ def state_can_be_reordered(spec: Spec, attention: str) -> None:
     same(swapped[:, [1, 0]], straight, "a hypothesis does not keep its state")
 
 
-def looks_at_the_image(spec: Spec, attention: str) -> None:
-    """Another image, another answer; and every parameter learns."""
-    decoder, tokens = _decoder(attention, spec), torch.randint(WORDS, (IMAGES, 2, 5))
+def looks_at_the_image(spec: Spec) -> None:
+    """Another image, another answer."""
+    decoder, tokens = build(spec), _tokens()
     one, other = (_say(decoder, some_features(), tokens).hidden for _ in range(2))
     must(not torch.allclose(one, other), "the image does not matter")
-    decoder.logits(one).square().sum().backward()
-    lost = [name for name, parameter in decoder.named_parameters() if parameter.grad is None]
-    must(not lost, f"no gradient reaches {', '.join(lost)}")
+
+
+def leaves_masked_positions_alone(spec: Spec) -> None:
+    """What the mask of the features leaves out changes nothing."""
+    decoder, features, tokens = build(spec), some_features(masked=True), _tokens()
+    assert features.mask is not None
+    noise = torch.randn_like(features.tokens) * ~features.mask[..., None]
+    loudly = features._replace(tokens=features.tokens + noise)
+    same(_say(decoder, loudly, tokens).hidden, _say(decoder, features, tokens).hidden, "a masked position matters")
+
+
+def learns(spec: Spec) -> None:
+    """Every parameter gets a finite gradient."""
+    decoder = build(spec)
+    common.learns(decoder, decoder.logits(_say(decoder, some_features(), _tokens()).hidden))
+
+
+def stays_finite_in_bfloat16(spec: Spec) -> None:
+    """Large features give numbers, also in half the precision."""
+    decoder, features = build(spec), some_features()
+    with torch.autocast("cpu", torch.bfloat16):
+        said = decoder.logits(_say(decoder, features._replace(tokens=50 * features.tokens), _tokens()).hidden)
+    must(said.isfinite().all(), "a score is not finite")
+
+
+def can_be_stored(spec: Spec) -> None:
+    """One with the state of another says the same."""
+    features, tokens = some_features(), _tokens()
+    common.can_be_stored(lambda: build(spec), lambda one: one.logits(_say(one, features, tokens).hidden))
+
+
+def is_what_it_is_called(spec: Spec) -> None:
+    """Its spelling is read as the same component with the same options."""
+    common.is_spelled(DECODERS, spec)
+
+
+def takes_every_attention_or_refuses_it(spec: Spec) -> None:
+    """Whatever attention it is built with says the same step by step; one that makes no sense is a ValueError."""
+    features, tokens, taken = some_features(), _tokens(), 0
+    features = features._replace(tokens=features.tokens.double())  # some multiply what rounding leaves
+    for name in ATTENTIONS:
+        try:
+            decoder = build(spec, attention=name).double()
+        except ValueError:
+            continue
+        taken += 1
+        hidden, _ = _stepwise(decoder, features, tokens)
+        same(hidden, _say(decoder, features, tokens).hidden, f"with {name}, one by one differs from all at once")
+    must(taken > 0, "it takes no attention at all")

@@ -1,0 +1,49 @@
+"""Components that installed distributions advertise: known by name, imported on first use."""
+
+from importlib import metadata
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from typing import Any
+
+from registry.errors import RegistryError
+
+
+def advertised(group: str) -> dict[str, list[EntryPoint]]:
+    """Every entry point of `group`, by name; of one name there may be several."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in metadata.entry_points(group=group):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def load(kind: str, point: EntryPoint) -> Any:
+    """What `point` stands for.
+
+    Raises:
+        RegistryError: it cannot be imported; the message says why, and whose it is.
+    """
+    try:
+        return point.load()
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        remedy = f"; update or uninstall {origin(point)}" if point.dist else ""
+        raise RegistryError(
+            f"{kind} {point.name!r} of plug-in {point.value} could not be loaded: {why}{remedy}"
+        ) from error
+
+
+def summary(point: EntryPoint) -> str:
+    """All that can be told of it without an import, and whether there is anything to import at all."""
+    package = module(point).partition(".")[0]
+    found = package and find_spec(package)
+    return f"plug-in {point.value}" + ("" if found else f", broken: there is no module {package!r}")
+
+
+def module(point: EntryPoint) -> str:
+    """Where it is said to lie; `EntryPoint.module` raises where that is no name of a module."""
+    return point.value.partition(":")[0].strip()
+
+
+def origin(point: EntryPoint) -> str:
+    """Name and version of the distribution, as far as they are known."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value

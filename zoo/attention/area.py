@@ -1,0 +1,69 @@
+"""Area attention (Li et al., 2019, https://arxiv.org/abs/1810.10126)."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from zoo.attention import ATTENTIONS, Attention, masked_softmax, scorer
+from zoo.types import AttentionOutput, Features, Memory, places
+
+
+@ATTENTIONS.register("area")
+class Area(Attention):
+    """Looks at rectangles of cells, of every size up to a largest, and not only at single cells.
+
+    A rectangle's key is the mean of its cells' keys. So is its value here, where the paper
+    takes the sum: what is read is then a mean of the features, and the weight of a cell
+    its share of all the rectangles it lies in. Needs features on a grid.
+
+    Options:
+        score: the attention whose scores are used.
+        largest: longest side of a rectangle, in cells.
+    """
+
+    reads_grid = True
+
+    def __init__(self, query_dim: int, feature_dim: int, *, score: str = "luong", largest: int = 3) -> None:
+        super().__init__()
+        if largest < 1:
+            raise ValueError(f"area(largest={largest}) has no rectangles: largest is at least 1")
+        self.scorer, self.largest, self.context_dim = scorer(score, query_dim, feature_dim), largest, feature_dim
+
+    def remember(self, features: Features) -> Memory:
+        """Of each of R rectangles its key, (B, R, A), and as its value its mean and its cells' shares, (B, R, D + N).
+
+        Raises:
+            ValueError: the features lie on no grid.
+        """
+        if features.grid is None:
+            raise ValueError("area looks at rectangles, and these features lie on no grid")
+        cells = _rectangles(features.grid, self.largest, features.tokens.device).to(features.tokens.dtype)
+        cells = cells.expand(len(features.tokens), -1, -1)
+        if features.mask is not None:
+            cells = cells * features.mask[:, None]
+        count = cells.sum(dim=-1, keepdim=True)
+        share = cells / count.clamp_min(1)
+        values = torch.cat([share @ features.tokens, share], dim=-1)
+        return Memory(share @ self.scorer.keys(features.tokens), values, count.squeeze(-1) > 0)
+
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+        """The mean over the rectangles by the softmax of their scores."""
+        share = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
+        read = share.to(memory.values.dtype) @ memory.values
+        context, seen = read[..., : self.context_dim], read[..., self.context_dim :]
+        return AttentionOutput(context, seen.to(share.dtype) if weights else None)
+
+
+def _rectangles(grid: tuple[int, int], largest: int, device: torch.device) -> Bool[Tensor, "R N"]:
+    """Which cells each rectangle holds."""
+    height, width = (range(1, min(largest, side) + 1) for side in grid)
+    corners = [
+        (top, left, top + down, left + right)
+        for down in height
+        for right in width
+        for top in range(grid[0] - down + 1)
+        for left in range(grid[1] - right + 1)
+    ]
+    low, high = torch.tensor(corners, device=device)[:, None].split(2, dim=-1)  # each (R, 1, 2)
+    cells = places(grid, device)
+    return ((low <= cells) & (cells < high)).all(dim=-1)

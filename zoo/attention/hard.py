@@ -1,0 +1,83 @@
+"""Stochastic "hard" attention (Xu et al., 2015, https://arxiv.org/abs/1502.03044, 4.1)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.attention import ATTENTIONS, Attention, masked_softmax, scorer
+from zoo.losses import ExtraLoss, Taught
+from zoo.types import AttentionOutput, Features, Memory
+
+
+@ATTENTIONS.register("hard")
+class Hard(Attention, ExtraLoss):
+    """Reads one place, drawn by the scores' softmax, and learns by REINFORCE which to draw.
+
+    To the words' loss it adds -reinforce x (log p(words) - baseline) log p(places) -
+    entropy x H(places), where the baseline is a moving average of log p(words). In
+    training some queries read the expected feature instead, which the paper found to
+    lessen the variance.
+
+    Options:
+        score: the attention whose scores are used.
+        evaluate: what is read outside of training, "expectation" the mean by the weights or
+            "argmax" the likeliest place.
+        soft: share of the queries that read the expectation in training.
+        reinforce: weight of the REINFORCE term.
+        entropy: weight of the entropy.
+    """
+
+    samples = True
+
+    def __init__(
+        self,
+        query_dim: int,
+        feature_dim: int,
+        *,
+        score: str = "bahdanau",
+        evaluate: Literal["expectation", "argmax"] = "expectation",
+        soft: float = 0.5,
+        reinforce: float = 0.1,
+        entropy: float = 0.002,
+    ) -> None:
+        super().__init__()
+        self.scorer, self.context_dim = scorer(score, query_dim, feature_dim), feature_dim
+        self.evaluate, self.soft, self.reinforce, self.entropy = evaluate, soft, reinforce, entropy
+        self.baseline: Tensor
+        self.register_buffer("baseline", torch.zeros(()))
+
+    def remember(self, features: Features) -> Memory:
+        """The scorer's memory."""
+        return self.scorer.remember(features)
+
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+        """One feature per query, or a mean of them; in training the weights are those that places are drawn by."""
+        share = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
+        read, log_choice = share, None
+        if self.training:
+            place = self.draw(share)
+            soft = torch.rand(place.shape, device=place.device) < self.soft
+            read = torch.where(soft[..., None], share, F.one_hot(place, share.shape[-1]).to(share.dtype))
+            log_choice = share.gather(-1, place[..., None]).squeeze(-1).log().masked_fill(soft, 0.0)
+        elif self.evaluate == "argmax":
+            share = read = F.one_hot(share.argmax(dim=-1), share.shape[-1]).to(share.dtype)
+        context = read.to(memory.values.dtype) @ memory.values
+        return AttentionOutput(context, share if weights else None, log_choice)
+
+    def draw(self, share: Float[Tensor, "B M N"]) -> Int[Tensor, "B M"]:
+        """One position per query, by its share."""
+        return torch.multinomial(share.flatten(0, 1), 1).view(share.shape[:2])
+
+    def extra_loss(self, taught: Taught) -> Float[Tensor, ""]:
+        """The two terms of all captions; moves the baseline."""
+        output, said, log_likelihood = taught
+        assert output.log_choice is not None
+        assert output.weights is not None
+        chosen = (output.log_choice * said).sum(dim=-1)
+        reward = log_likelihood - self.baseline
+        self.baseline.lerp_(log_likelihood.mean(), 0.1)
+        doubt = -(output.weights * output.weights.clamp_min(torch.finfo(output.weights.dtype).tiny).log()).sum(dim=-1)
+        return -self.reinforce * (reward * chosen).sum() - self.entropy * (doubt * said).sum()

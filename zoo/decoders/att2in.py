@@ -1,0 +1,68 @@
+"""Attention into the cell alone: Att2in (Rennie et al., 2017, https://arxiv.org/abs/1612.00563, 2.2)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from registry import Spec
+from zoo.decoders import DECODERS
+from zoo.decoders.recurrent import Recurrent, Step, remember_at_first
+from zoo.projection import Positions
+from zoo.registries import ATTENTIONS
+from zoo.types import Features, Memory, State
+
+
+@DECODERS.register("att2in")
+class Att2in(Recurrent):
+    """An LSTM whose gates do not see the image: only the candidate does, and it is a maxout.
+
+    The state begins at 0, so that all it knows of the image it has read.
+
+    Options:
+        dim: width of the state, the words and the projected features.
+        dropout: share of words, features and outputs dropped in training.
+        positions: how features know their place on the grid: by sines and cosines of row and
+            column, by a learnt vector for each, or not at all.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        feature_dim: int,
+        attention: str | Spec,
+        *,
+        dim: int = 512,
+        dropout: float = 0.3,
+        positions: Positions = "sinusoidal",
+    ) -> None:
+        built = ATTENTIONS.build(attention, dim, dim)
+        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        self.dim = dim
+        self.word_gates = remember_at_first(nn.Linear(dim, 5 * dim), dim)  # input, forget, output, two candidates
+        self.state_gates = nn.Linear(dim, 5 * dim, bias=False)
+        self.candidates = nn.Linear(built.context_dim, 2 * dim, bias=False)
+
+    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+        """The attention's memory, and (h, c) = 0."""
+        features = self.project(features)
+        zero = features.tokens.new_zeros(len(features.tokens), 1, self.dim)
+        return (self.attention.remember(features),), (zero, zero)
+
+    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+        """The words' share of gates and candidates."""
+        return self.word_gates(words)
+
+    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
+        """Look by the last state, then step."""
+        h, c = state
+        seen = self.attention(h, memory[0], weights=weights)
+        gates, candidates = (driven + self.state_gates(h)).split([3 * self.dim, 2 * self.dim], dim=-1)
+        i, f, o = gates.sigmoid().chunk(3, dim=-1)
+        one, other = (candidates + self.candidates(seen.context)).chunk(2, dim=-1)
+        c = f * c + i * torch.maximum(one, other)
+        h = o * c.tanh()
+        return Step(h, seen, (h, c))
+
+    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """The states as they are."""
+        return told

@@ -1,0 +1,71 @@
+"""The decoder that attention was made for (Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473, A.1.2 and A.2.2)."""
+
+import torch
+from einops import reduce
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from registry import Spec
+from zoo.decoders import DECODERS
+from zoo.decoders.recurrent import Recurrent, Step
+from zoo.projection import Positions
+from zoo.registries import ATTENTIONS
+from zoo.types import Features, Memory, State
+
+
+@DECODERS.register("gru")
+class GRU(Recurrent):
+    """A GRU that looks at the image before each step, with a maxout output.
+
+    s~ = tanh(W word + U (r * s) + C context) and s' = (1 - z) s + z s~: the reset r comes
+    before U, as in the paper, and not behind it, as in torch. The output is the larger of
+    each pair of channels of a linear layer on s', context and word.
+
+    Options:
+        dim: width of the state, the words and the projected features.
+        dropout: share of words, features and outputs dropped in training.
+        positions: how features know their place on the grid: by sines and cosines of row and
+            column, by a learnt vector for each, or not at all.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        feature_dim: int,
+        attention: str | Spec,
+        *,
+        dim: int = 512,
+        dropout: float = 0.3,
+        positions: Positions = "sinusoidal",
+    ) -> None:
+        built = ATTENTIONS.build(attention, dim, dim)
+        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        self.start = nn.Linear(dim, dim)
+        self.word_gates = nn.Linear(dim, 3 * dim)  # update z, reset r, candidate s~
+        self.context_gates = nn.Linear(built.context_dim, 3 * dim, bias=False)
+        self.state_gates = nn.Linear(dim, 2 * dim, bias=False)
+        self.candidate = nn.Linear(dim, dim, bias=False)
+        self.join = nn.Linear(2 * dim + built.context_dim, 2 * dim)
+
+    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+        """The attention's memory, and s from the mean feature."""
+        features, mean = self.see(features)
+        return (self.attention.remember(features),), (self.start(mean).tanh(),)
+
+    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+        """The words' share of gates and candidate."""
+        return self.word_gates(words)
+
+    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
+        """Look by the last state, then step."""
+        (s,) = state
+        seen = self.attention(s, memory[0], weights=weights)
+        given = driven + self.context_gates(seen.context)
+        gates, candidate = given.split([2 * s.shape[-1], s.shape[-1]], dim=-1)
+        z, r = (gates + self.state_gates(s)).sigmoid().chunk(2, dim=-1)
+        s = (1 - z) * s + z * (candidate + self.candidate(r * s)).tanh()
+        return Step(torch.cat([s, seen.context], dim=-1), seen, (s,))
+
+    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """Maxout."""
+        return reduce(self.join(torch.cat([told, words], dim=-1)), "b k t (e pair) -> b k t e", "max", pair=2)

@@ -1,0 +1,114 @@
+"""What recurrent decoders share: words in and out, and the loop over time."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.attention import Attention
+from zoo.decoders import Decoder
+from zoo.projection import Positions, Projection
+from zoo.types import AttentionOutput, DecoderOutput, Features, Memory, State
+
+
+class Step(NamedTuple):
+    """What one step gives: what the output layer is told, what the attention saw, the new state."""
+
+    told: Float[Tensor, "B K X"]
+    seen: AttentionOutput
+    state: State
+
+
+class Recurrent(Decoder):
+    """A decoder that takes one step per word.
+
+    To define one: `begin` (with `see`), what the words alone give to the cell (`drive`, for
+    all steps at once), the `step`, and what becomes of it (`output`, for all at once).
+
+    Args:
+        vocab_size: V.
+        feature_dim: width of the backbone's features.
+        attention: reads features of width `dim`.
+        dim: width of the state, the words and the projected features.
+        dropout: share of words, features and outputs dropped in training.
+        positions: how features know their place on the grid, see `Projection`.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        feature_dim: int,
+        attention: Attention,
+        *,
+        dim: int,
+        dropout: float,
+        positions: Positions,
+    ) -> None:
+        super().__init__()
+        self.project = Projection(feature_dim, dim, dropout=dropout, positions=positions)
+        self.attention = attention
+        self.embed = nn.Embedding(vocab_size, dim)
+        nn.init.normal_(self.embed.weight, std=dim**-0.5)  # it is the output layer too
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+        self.dropout = nn.Dropout(dropout)
+
+    @abstractmethod
+    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+        """What the words alone give to the cell."""
+
+    @abstractmethod
+    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
+        """One word further."""
+
+    @abstractmethod
+    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """What stands for the next words."""
+
+    def see(self, features: Features) -> tuple[Features, Float[Tensor, "B 1 E"]]:
+        """The projected features, and their mean."""
+        features = self.project(features)
+        if features.mask is None:
+            return features, features.tokens.mean(dim=1, keepdim=True)
+        keep = features.mask[..., None]
+        return features, (features.tokens * keep).sum(dim=1, keepdim=True) / keep.sum(dim=1, keepdim=True)
+
+    def forward(
+        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
+    ) -> DecoderOutput:
+        """One step per token; all that does not wait for the state is done before and after."""
+        words = self.dropout(self.embed(tokens))
+        driven = self.drive(words)
+        told, seen = [], []
+        for t in range(tokens.shape[2]):
+            step = self.step(driven[:, :, t], memory, state, weights=weights)
+            told.append(step.told)
+            seen.append(step.seen)
+            state = step.state
+        hidden = self.dropout(self.output(torch.stack(told, dim=2), words))
+        looked = _over_time([look.weights for look in seen])
+        return DecoderOutput(hidden, looked, state, _over_time([look.log_choice for look in seen]))
+
+    def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
+        """The words' own vectors are the output layer (Press and Wolf, 2017)."""
+        return F.linear(hidden, self.embed.weight, self.bias)
+
+
+def lstm_cell(gates: Float[Tensor, "B K G"], cell: Float[Tensor, "B K E"]) -> tuple[Tensor, Tensor]:
+    """State and cell of an LSTM, from its gates (input, forget, candidate, output) before their nonlinearities."""
+    i, f, g, o = gates.chunk(4, dim=-1)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def remember_at_first(gates: nn.Linear, dim: int) -> nn.Linear:
+    """The layer, its second `dim` outputs biased so that an LSTM keeps its cell at first (Jozefowicz et al., 2015)."""
+    nn.init.ones_(gates.bias[dim : 2 * dim])
+    return gates
+
+
+def _over_time(each: list[Tensor | None]) -> Tensor | None:
+    kept = [tensor for tensor in each if tensor is not None]
+    return torch.stack(kept, dim=2) if kept else None

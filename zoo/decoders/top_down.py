@@ -1,0 +1,67 @@
+"""Top-down attention (Anderson et al., 2018, https://arxiv.org/abs/1707.07998, 3.2)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from registry import Spec
+from zoo.decoders import DECODERS
+from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
+from zoo.projection import Positions
+from zoo.registries import ATTENTIONS
+from zoo.types import Features, Memory, State
+
+
+@DECODERS.register("top_down")
+class TopDown(Recurrent):
+    """Two LSTMs: the first asks, the second speaks.
+
+    h1 = LSTM([h2; mean feature; word]) asks the attention, h2 = LSTM([context; h1]) is the
+    output.
+
+    Options:
+        dim: width of both states, the words and the projected features.
+        dropout: share of words, features and outputs dropped in training.
+        positions: how features know their place on the grid: by sines and cosines of row and
+            column, by a learnt vector for each, or not at all.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        feature_dim: int,
+        attention: str | Spec,
+        *,
+        dim: int = 512,
+        dropout: float = 0.3,
+        positions: Positions = "sinusoidal",
+    ) -> None:
+        built = ATTENTIONS.build(attention, dim, dim)
+        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        self.word_gates = remember_at_first(nn.Linear(dim, 4 * dim), dim)
+        self.mean_gates = nn.Linear(dim, 4 * dim, bias=False)
+        self.asking_gates = nn.Linear(2 * dim, 4 * dim, bias=False)
+        self.speaking_gates = remember_at_first(nn.Linear(built.context_dim + 2 * dim, 4 * dim), dim)
+
+    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+        """The attention's memory, and what the mean gives to the first LSTM; h1, c1, h2 and c2 are 0."""
+        features, mean = self.see(features)
+        overview = self.mean_gates(mean)
+        return (self.attention.remember(features), Memory(overview, overview)), (torch.zeros_like(mean),) * 4
+
+    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+        """The words' share of the first LSTM's gates."""
+        return self.word_gates(words)
+
+    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
+        """Ask, look, speak."""
+        h1, c1, h2, c2 = state
+        asking = self.asking_gates(torch.cat([h2, h1], dim=-1))
+        h1, c1 = lstm_cell(driven + memory[1].values + asking, c1)
+        seen = self.attention(h1, memory[0], weights=weights)
+        h2, c2 = lstm_cell(self.speaking_gates(torch.cat([seen.context, h1, h2], dim=-1)), c2)
+        return Step(h2, seen, (h1, c1, h2, c2))
+
+    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """The second LSTM's states as they are."""
+        return told

@@ -1,0 +1,148 @@
+"""The Transformer decoder (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762), looking through any attention."""
+
+import math
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from registry import Spec
+from zoo.decoders import DECODERS, Decoder
+from zoo.projection import Positions, Projection
+from zoo.registries import ATTENTIONS
+from zoo.types import AttentionOutput, DecoderOutput, Features, Memory, State
+
+
+@DECODERS.register("transformer")
+class Transformer(Decoder):
+    """Layers of self-attention over the words, attention to the image, and a feed-forward network.
+
+    Each layer has an attention of its own, of any kind, and normalises what it reads first
+    (pre-norm, Xiong et al., 2020, https://arxiv.org/abs/2002.04745). The weights are the
+    mean over the layers. The state holds keys and values of the words so far.
+
+    Options:
+        dim: width of the words and the projected features.
+        num_layers: how many layers.
+        num_heads: of the self-attention; each is dim / num_heads channels wide.
+        hidden_dim: width inside the feed-forward network; None is 4 x dim.
+        dropout: share of features, words and each sub-layer's output dropped in training.
+        positions: how features know their place on the grid: by sines and cosines of row and
+            column, by a learnt vector for each, or not at all.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        feature_dim: int,
+        attention: str | Spec,
+        *,
+        dim: int = 512,
+        num_layers: int = 3,
+        num_heads: int = 8,
+        hidden_dim: int | None = None,
+        dropout: float = 0.1,
+        positions: Positions = "sinusoidal",
+    ) -> None:
+        super().__init__()
+        if num_heads < 1 or dim % num_heads or dim % 2 or num_layers < 1:
+            raise ValueError(
+                "transformer needs an even dim that num_heads divides, and a layer: "
+                f"not dim={dim}, num_heads={num_heads}, num_layers={num_layers}"
+            )
+        self.project = Projection(feature_dim, dim, dropout=dropout, positions=positions)
+        self.embed = nn.Embedding(vocab_size, dim)
+        nn.init.normal_(self.embed.weight, std=dim**-0.5)  # it is the output layer too
+        self.layers = nn.ModuleList(
+            Layer(dim, num_heads, hidden_dim or 4 * dim, attention, dropout) for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+        self.dropout = nn.Dropout(dropout)
+
+    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+        """Each layer's memory of the image; of words each one's keys and values, (B, 1, 0, E) yet."""
+        features = self.project(features)
+        nothing = features.tokens.new_zeros(len(features.tokens), 1, 0, self.embed.embedding_dim)
+        layers = cast(Iterable[Layer], self.layers)
+        return tuple(layer.attention.remember(features) for layer in layers), (nothing,) * 2 * len(self.layers)
+
+    def forward(
+        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
+    ) -> DecoderOutput:
+        """All tokens at once; each sees those before it, also those that the state has kept."""
+        dim = self.embed.embedding_dim
+        x = self.dropout(
+            self.embed(tokens) * math.sqrt(dim) + _waves(state[0].shape[2], tokens.shape[2], self.embed.weight)
+        )
+        kept: list[Tensor] = []
+        looked: list[Tensor] = []
+        for layer, part, keys, values in zip(self.layers, memory, state[::2], state[1::2], strict=True):
+            x, seen, words = layer(x, part, (keys, values), weights=weights)
+            kept += words
+            looked += [] if seen is None else [seen]
+        share = torch.stack(looked).mean(dim=0) if looked else None
+        return DecoderOutput(self.norm(x), share, tuple(kept))
+
+    def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
+        """The words' own vectors are the output layer (Press and Wolf, 2017)."""
+        return F.linear(hidden, self.embed.weight, self.bias)
+
+
+class Layer(nn.Module):
+    """Self-attention, attention to the image, feed-forward network: each added to what it read."""
+
+    def __init__(self, dim: int, num_heads: int, hidden_dim: int, attention: str | Spec, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.attention = ATTENTIONS.build(attention, dim, dim)
+        if self.attention.samples:
+            raise ValueError(
+                f"a transformer looks in every layer, and {attention} learns from one look per word: "
+                "take a recurrent decoder"
+            )
+        self.before_words, self.before_image, self.before_network = (nn.LayerNorm(dim) for _ in range(3))
+        self.query_key_value = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        width = self.attention.context_dim
+        self.fit = nn.Identity() if width == dim else nn.Linear(width, dim)
+        self.network = nn.Sequential(
+            nn.Linear(dim, hidden_dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden_dim, dim)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Float[Tensor, "B K T E"], memory: Memory, words: tuple[Tensor, Tensor], *, weights: bool
+    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
+        """x, the weights (B, K, T, N) where asked for, and keys and values of all words so far."""
+        read, words = self._read_words(self.before_words(x), words)
+        x = x + self.dropout(read)
+        query = rearrange(self.before_image(x), "b k t e -> b (k t) e")
+        seen: AttentionOutput = self.attention(query, memory, weights=weights)
+        x = x + self.dropout(self.fit(seen.context).view_as(x))
+        x = x + self.dropout(self.network(self.before_network(x)))
+        return x, None if seen.weights is None else seen.weights.view(*x.shape[:3], -1), words
+
+    def _read_words(
+        self, x: Float[Tensor, "B K T E"], words: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        query, key, value = self.query_key_value(x).chunk(3, dim=-1)
+        words = (torch.cat([words[0], key], dim=2), torch.cat([words[1], value], dim=2))
+        now, all_words = x.shape[2], words[0].shape[2]
+        past = torch.ones(now, all_words, dtype=torch.bool, device=x.device).tril(all_words - now)
+        heads = "b k t (heads c) -> (b k) heads t c"
+        q, k, v = (rearrange(part, heads, heads=self.num_heads) for part in (query, *words))
+        read = F.scaled_dot_product_attention(q, k, v, attn_mask=None if now == 1 else past)
+        return self.out(rearrange(read, "(b k) heads t c -> b k t (heads c)", b=len(x))), words
+
+
+def _waves(past: int, now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:
+    """Sines and cosines of each token's place in its caption (3.5), all sines first; as exact as `like`."""
+    dim = like.shape[1]
+    place = torch.arange(past, past + now, device=like.device)[:, None]
+    angles = place / 10000 ** (torch.arange(0, dim, 2, device=like.device, dtype=like.dtype) / dim)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)

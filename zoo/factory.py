@@ -1,0 +1,63 @@
+"""Names and models from Python. What needs torch is imported when it is asked for."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.vocabulary import SPECIAL, Vocabulary
+
+if TYPE_CHECKING:
+    import zoo.captioner
+
+
+def list_backbones(pattern: str = "*") -> list[str]:
+    """Every backbone, timm's as ``timm/NAME``; with a shell's glob those like it: ``"*lite*"``."""
+    return BACKBONES.names(pattern)
+
+
+def list_attentions(pattern: str = "*") -> list[str]:
+    """Every attention, or those like `pattern`."""
+    return ATTENTIONS.names(pattern)
+
+
+def list_decoders(pattern: str = "*") -> list[str]:
+    """Every decoder, or those like `pattern`."""
+    return DECODERS.names(pattern)
+
+
+def create_model(
+    backbone: str, attention: str = "bahdanau", decoder: str = "lstm", *, vocabulary: Vocabulary | Iterable[str]
+) -> "zoo.captioner.Captioner":
+    """A captioner of these parts, in evaluation mode; only its backbone has been trained, if its Spec says so.
+
+    Args:
+        backbone: a Spec, as the other two: ``"timm/resnet50(trainable=True)"``.
+        attention: how the decoder looks at the image.
+        decoder: what says the words.
+        vocabulary: what it can say; of mere words, the marks for start and end are added.
+
+    Raises:
+        ValueError: there is no such part or option, the parts do not fit, the backbone's
+            weights cannot be had here, or a word comes twice.
+    """
+    from zoo.captioner import Captioner, Parts
+
+    if isinstance(vocabulary, str):
+        raise ValueError(f"a vocabulary is many words, not the one string {vocabulary!r}")
+    if not isinstance(vocabulary, Vocabulary):
+        vocabulary = Vocabulary([*SPECIAL, *vocabulary])
+    captioner = Captioner.build(Parts.parse(backbone, attention, decoder), vocabulary)
+    captioner.backbone.load_pretrained()
+    return captioner.eval()
+
+
+def from_pretrained(folder: str | Path, device: str = "cpu") -> "zoo.captioner.Captioner":
+    """The trained captioner that lies in `folder`, a run's for example, in evaluation mode.
+
+    Raises:
+        ValueError: there is none, or its parts are not known here.
+    """
+    from zoo import checkpoint
+
+    return checkpoint.load(folder, device=device)

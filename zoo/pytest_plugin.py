@@ -1,0 +1,92 @@
+"""Our contracts as tests of other people's packages: pytest loads this wherever caption-zoo is installed.
+
+Which parts to check, a project says in its pytest settings, or a command line for itself::
+
+    caption_zoo_contracts = ["attention gaussian", "attention gaussian(dim=8)"]
+    pytest --caption-zoo-contract "attention gaussian(dim=8)"
+
+Each contract of each part is then a test of its own. A project that asks for none pays for none.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from registry import Spec
+
+_NAME = "caption-zoo"  # before the first "::" of every test's name, where others have their file
+_PARTS = pytest.StashKey[list[tuple[str, "Spec"]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The setting, and the option that adds to it."""
+    what = "a part that has to keep the contracts of its kind: 'attention gaussian(dim=8)'"
+    parser.addini("caption_zoo_contracts", f"each line {what}", type="linelist", default=[])
+    parser.getgroup(_NAME).addoption(
+        "--caption-zoo-contract", action="append", default=[], metavar="KIND SPEC", help=f"{what}; repeatable"
+    )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Find what is asked for, before any worker starts and fails in its own way.
+
+    Raises:
+        pytest.UsageError: there is no such kind, part or option.
+    """
+    config = session.config
+    lines = [*config.getini("caption_zoo_contracts"), *config.getoption("caption_zoo_contract")]
+    if any("::" in argument for argument in config.args):  # single tests, picked by name
+        lines = []
+    try:
+        config.stash[_PARTS] = [_part(line) for line in dict.fromkeys(lines)]
+    except ValueError as error:
+        raise pytest.UsageError(f"{_NAME}: {error}") from None
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k, -m and --lf choose among the tests
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the contracts."""
+    if session.config.stash[_PARTS]:
+        items += _Contracts.from_parent(session, name=_NAME, nodeid=_NAME).collect()
+
+
+class _Contracts(pytest.Collector):
+    def collect(self) -> Iterator[pytest.Item]:
+        from zoo.contracts import CONTRACTS
+
+        for kind, spec in self.config.stash[_PARTS]:
+            for name, contract in CONTRACTS[kind].items():
+                yield _Contract.from_parent(self, name=f"{kind} {spec}::{name}", contract=contract, spec=spec)
+
+
+class _Contract(pytest.Item):
+    """One contract, put to one part; what is wrong is told in one line."""
+
+    def __init__(self, *, contract: "Callable[[Spec], None]", spec: "Spec", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.contract, self.spec = contract, spec
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Where it comes from, and the heading over its failure."""
+        return self.path, None, self.name.replace("::", ": ")
+
+    def runtest(self) -> None:
+        from zoo.contracts import problem
+
+        found = problem(self.contract, self.spec)
+        if found:
+            pytest.fail(found, pytrace=False)
+
+
+def _part(line: str) -> "tuple[str, Spec]":
+    from registry import UnknownName
+    from zoo import ATTENTIONS, BACKBONES, DECODERS
+
+    kind, _, spec = line.partition(" ")
+    registries = {registry.kind: registry for registry in (BACKBONES, ATTENTIONS, DECODERS)}
+    if kind not in registries:
+        raise UnknownName("kind with contracts", kind, registries)
+    return kind, registries[kind].check(spec)
