@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
+from pathlib import PurePath
 from typing import Any, Literal
 
 from registry import Spec
@@ -157,8 +158,8 @@ class Cell:
 
     @property
     def parts(self) -> dict[str, str]:
-        """The spelling of each part, by kind."""
-        return {kind: str(getattr(self, kind)) for kind in ("backbone", "attention", "decoder")}
+        """The spelling of each part, by kind; of a file of weights its name, since `sources` has its hash."""
+        return {kind: str(_placeless(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
 
     @property
     def request(self) -> dict[str, Any]:
@@ -188,3 +189,9 @@ def _positive(settings: Any, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 1:
             raise ValueError(f"{name}={getattr(settings, name)} should be at least 1")
+
+
+def _placeless(part: Spec) -> Spec:
+    if not isinstance(part.options.get("weights"), str):
+        return part
+    return Spec(part.name, part.variant, {**part.options, "weights": PurePath(part.options["weights"]).name})

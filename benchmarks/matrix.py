@@ -21,7 +21,7 @@ from registry import Spec
 from zoo.backbones.weights import digest
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.types import Features
-from zoo.vocabulary import SPECIAL, START
+from zoo.vocabulary import SPECIAL
 
 _KINDS: dict[str, Any] = {"backbone": BACKBONES, "attention": ATTENTIONS, "decoder": DECODERS}
 
@@ -68,15 +68,14 @@ def plan(experiment: Experiment) -> list[Cell]:
 def misfit(cell: Cell) -> str | None:
     """Why the parts of `cell` cannot be put together, or None where they can.
 
-    They are: a small decoder of that Spec reads two words over features as the backbone
-    would give them. The backbone costs no memory, the decoder a moment.
+    They are: a decoder for one word remembers features as the backbone would give them.
+    The backbone costs no memory, the decoder a moment.
     """
     try:
         features = _features(cell.backbone)
         decoder = DECODERS.build(cell.decoder, len(SPECIAL) + 1, features.tokens.shape[-1], cell.attention).eval()
         with torch.inference_mode():
-            memory, state = decoder.begin(features)
-            decoder(torch.tensor([[[START, START]]]), memory, state)
+            decoder.begin(features)
     except Exception as error:  # whatever a component raises is the answer
         return " ".join(str(error).split()) or type(error).__name__
     return None

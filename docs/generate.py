@@ -94,7 +94,7 @@ def _fact(label: str, said: str) -> str:
     if label == "Source":  # without its line: an edit further up should leave this page as it is
         file = said.partition(":")[0]
         said = f"[{file}](../{file})"
-    return f"{label}: <{said}>" if label == "Paper" else f"{label}: {said}"
+    return f"{label}: <{said}>" if label in ("Paper", "Link") else f"{label}: {said}"
 
 
 def _options(section: str) -> str:

@@ -37,13 +37,21 @@ DECODER_SPECS = [
     "lstm(positions='learned', doubly_stochastic=1.0)",
     "transformer(num_layers=1, num_heads=1)",
 ]
-TIMM = ("test_resnet", "test_vit", "test_convnext", "test_efficientnet", "swin_tiny_patch4_window7_224(image_size=64)")
-MORE = ("coat_lite_tiny", "crossvit_9_240", "efficientvim_m1", "hrnet_w18_small(image_size=64)")
-BACKBONE_SPECS = ["patches", "efficientnet_lite(pretrained=False)"] + [
-    str(Spec.parse(f"timm/{name}")).replace("(", "(pretrained=False, ")
-    if "(" in name
-    else f"timm/{name}(pretrained=False)"
-    for name in TIMM + MORE
+BACKBONE_SPECS = [
+    "patches",
+    "efficientnet_lite(pretrained=False)",
+    "timm/test_resnet(pretrained=False, stages=(2, 3), trainable=1)",
+    "timm/test_vit(pretrained=False, image_size=(96, 160), stages=-2)",
+    "timm/test_vit(pretrained=False)",
+    "timm/test_convnext(pretrained=False, trainable=True)",
+    "timm/test_efficientnet(pretrained=False)",
+    "timm/test_mambaout(pretrained=False)",
+    "timm/swin_tiny_patch4_window7_224(pretrained=False, image_size=64)",
+    "timm/crossvit_9_240(pretrained=False)",
+    "timm/hrnet_w18_small(pretrained=False, image_size=64)",
+    "torchvision/squeezenet1_1(pretrained=False, image_size=64)",
+    "torchvision/vit_b_32(pretrained=False, image_size=64)",
+    "torchvision/resnet18(pretrained=False, image_size=(64, 96), layer='layer3')",
 ]
 
 

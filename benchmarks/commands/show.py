@@ -53,8 +53,7 @@ def describe(registry: "Registry[Any]", spec: Spec) -> str:
 def spelling(registry: "Registry[Any]", spec: Spec) -> str:
     """The name with all its options, their types and defaults."""
     listed = [
-        f"{key}: {inspect.formatannotation(option.annotation).replace('typing.', '')} = {option.default!r}"
-        for key, option in registry.options(spec.name).items()
+        f"{key}: {_type(option.annotation)} = {option.default!r}" for key, option in registry.options(spec.name).items()
     ]
     variant = f"/{spec.variant or 'NAME'}" if hasattr(registry[spec.name], "variants") else ""
     return f"{spec.name}{variant}({', '.join(listed)})" if listed else f"{spec.name}{variant}"
@@ -68,7 +67,7 @@ def facts(registry: "Registry[Any]", spec: Spec) -> list[tuple[str, str]]:
     papers = re.findall(r"https://[^\s),;]+", f"{module.__doc__ or ''}\n{prose}" if module else prose)
     return [
         *_sizes(registry, spec),
-        *(("Paper", link) for link in dict.fromkeys(papers)),
+        *(("Paper" if "arxiv.org" in link else "Link", link) for link in dict.fromkeys(papers)),
         ("Source", _source(factory, home=registry.origin(spec.name) == "caption-zoo")),
         ("Origin", registry.origin(spec.name)),
     ]
@@ -91,3 +90,7 @@ def _source(factory: Any, *, home: bool) -> str:
     except (TypeError, OSError):  # not written in Python, or its file is gone
         return str(factory.__module__)
     return f"{file.relative_to(_HOME) if home else file}:{line}"
+
+
+def _type(annotation: Any) -> str:
+    return re.sub(r"(typing|collections\.abc)\.", "", inspect.formatannotation(annotation))
