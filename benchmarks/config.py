@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from pathlib import PurePath
 from typing import Any, Literal
 
 from registry import Spec
+from zoo.registries import placeless
 
 PROTOCOL = 1  # what a number means; raise it when the same request would give another one
 
@@ -137,7 +137,8 @@ class Cell:
 
     `dataset` says where the data lie too; `named` does not, and is what records repeat.
     `origins` says for each part where it came from; `sources` holds the hash of the file
-    of each part that a plug-in brought, so that an edited plug-in is another run.
+    of each part that a plug-in brought, and of a backbone's weights, so that an edited file
+    is another run.
     """
 
     experiment: str
@@ -159,7 +160,7 @@ class Cell:
     @property
     def parts(self) -> dict[str, str]:
         """The spelling of each part, by kind; of a file of weights its name, since `sources` has its hash."""
-        return {kind: str(_placeless(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
+        return {kind: str(placeless(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
 
     @property
     def request(self) -> dict[str, Any]:
@@ -189,9 +190,3 @@ def _positive(settings: Any, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 1:
             raise ValueError(f"{name}={getattr(settings, name)} should be at least 1")
-
-
-def _placeless(part: Spec) -> Spec:
-    if not isinstance(part.options.get("weights"), str):
-        return part
-    return Spec(part.name, part.variant, {**part.options, "weights": PurePath(part.options["weights"]).name})

@@ -69,13 +69,18 @@ def misfit(cell: Cell) -> str | None:
     """Why the parts of `cell` cannot be put together, or None where they can.
 
     They are: a decoder for one word remembers features as the backbone would give them.
-    The backbone costs no memory, the decoder a moment.
+    A backbone that runs on the meta device costs no memory, the decoder a moment.
     """
+    return _misfit(cell.backbone, cell.attention, cell.decoder)
+
+
+@lru_cache
+def _misfit(backbone: Spec, attention: Spec, decoder: Spec) -> str | None:
     try:
-        features = _features(cell.backbone)
-        decoder = DECODERS.build(cell.decoder, len(SPECIAL) + 1, features.tokens.shape[-1], cell.attention).eval()
+        features = _features(backbone)
+        built = DECODERS.build(decoder, len(SPECIAL) + 1, features.tokens.shape[-1], attention).eval()
         with torch.inference_mode():
-            decoder.begin(features)
+            built.begin(features)
     except Exception as error:  # whatever a component raises is the answer
         return " ".join(str(error).split()) or type(error).__name__
     return None
@@ -128,7 +133,8 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
 
 def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dict[str, str]]:
     """Where each part comes from, and the hash of the file of everything that is not ours."""
-    used = [(kind, _KINDS[kind], spec.name) for kind, spec in parts.items()]
+    inside = {kind: list(_inside(kind, spec)) for kind, spec in parts.items()}
+    used = [item for items in inside.values() for item in items]
     used += [("dataset", DATASETS, experiment.dataset.name)]
     used += [(f"metric {metric.name}", METRICS, metric.name) for metric in experiment.metrics]
     sources = {}
@@ -138,4 +144,20 @@ def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dic
             sources[label] = digest(file)
     if file := parts["backbone"].options.get("weights"):
         sources["backbone weights"] = digest(file)
-    return {"origins": {kind: _KINDS[kind].origin(spec.name) for kind, spec in parts.items()}, "sources": sources}
+    origins = {
+        kind: ", ".join(dict.fromkeys(registry.origin(name) for _, registry, name in items))
+        for kind, items in inside.items()
+    }
+    return {"origins": origins, "sources": sources}
+
+
+def _inside(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
+    """A label, the registry and the name, of `spec` and of every attention that its options name."""
+    yield kind, _KINDS[kind], spec.name
+    for value in spec.options.values():
+        try:
+            inner = Spec.parse(value)
+        except ValueError:
+            continue
+        if inner.name in ATTENTIONS:
+            yield from ((f"{kind} {label}", *rest) for label, *rest in _inside("attention", inner))

@@ -23,7 +23,10 @@ def load(kind: str, point: EntryPoint) -> Any:
         RegistryError: it cannot be imported; the message says why, and whose it is.
     """
     try:
-        return point.load()
+        found = point.load()
+        if not callable(found):
+            raise TypeError("it is no class and no function")
+        return found
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         remedy = f"; update or uninstall {origin(point)}" if point.dist else ""

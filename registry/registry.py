@@ -112,8 +112,15 @@ class Registry(Mapping[str, Callable[..., T]]):
         return self[spec.name](*variant, *sizes, **spec.options)
 
     def options(self, name: str) -> Mapping[str, inspect.Parameter]:
-        """The keyword-only parameters of `name`: its options, their types and defaults."""
-        parameters = inspect.signature(self[name], eval_str=True).parameters
+        """The keyword-only parameters of `name`: its options, their types and defaults.
+
+        Raises:
+            RegistryError: they cannot be read off its signature.
+        """
+        try:
+            parameters = inspect.signature(self[name], eval_str=True).parameters
+        except (NameError, TypeError) as error:  # types that are there for type checkers only, for example
+            raise RegistryError(f"{self.kind} {name!r}: its options cannot be read: {error}") from error
         return {key: value for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
 
     def names(self, pattern: str = "*") -> list[str]:

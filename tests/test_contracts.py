@@ -285,6 +285,17 @@ class Choosy(LSTM):
         self.watched = self.attention.v
 
 
+class Deaf(LSTM):
+    def forward(self, tokens, memory, state, *, weights=False):
+        return super().forward(tokens, memory, state, weights=weights)._replace(log_choice=None)
+
+
+class Muddled(LSTM):
+    def forward(self, tokens, memory, state, *, weights=False):
+        output = super().forward(tokens, memory, state, weights=weights)
+        return output._replace(state=tuple(part.flip(1) for part in output.state))
+
+
 class Noisy(LSTM):
     def logits(self, hidden):
         logits = super().logits(hidden)
@@ -331,7 +342,8 @@ PLANTED = [
     ("decoder", UnstoredLSTM, "can be stored"),
     ("decoder", PricedLSTM, "is what it is called"),
     ("decoder", Choosy, "takes every attention or refuses it"),
-    ("decoder", Forgetful, "a wide beam finds the best of all captions"),
+    ("decoder", Deaf, "takes every attention or refuses it"),
+    ("decoder", Muddled, "a wide beam finds the best of all captions"),
     ("decoder", Noisy, "one beam is greedy"),
     ("decoder", Crowded, "an image alone gets the caption it gets in a batch"),
 ]

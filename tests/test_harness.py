@@ -223,10 +223,11 @@ def test_an_edited_plugin_is_another_run(place):
             "@ATTENTIONS.register('mine')\nclass Mine(Bahdanau):\n    'Mine.'\n"
             f"    def __init__(self, query_dim, feature_dim):\n        super().__init__(query_dim, feature_dim, hidden_dim={width})\n"
         )
-        code, said, errors = run(place, "--plugin", str(file), "--attention", "mine", "--dry-run")
+        attentions = ("--attention", "mine", "--attention", "aoa(attention='mine')", "--attention", "luong")
+        code, said, errors = run(place, "--plugin", str(file), *attentions, "--dry-run")
         assert code == 0, said + errors
-        ids.append(said.split()[0])
-    assert ids[0] != ids[1]
+        ids.append([line.split()[0] for line in said.splitlines()[:3]])
+    assert [one == other for one, other in zip(*ids, strict=True)] == [False, False, True]
 
 
 def test_the_matrix_encodes_each_image_once_and_counts_what_it_skips(place):

@@ -396,17 +396,16 @@ def test_the_table_in_numpy(agree, dtype, grid):
     torch.nn.init.normal_(table.rows)
     torch.nn.init.normal_(table.columns)
 
-    def stretched(vectors, side):  # (channels, 16), its ends at the grid's ends
+    def stretched(vectors, side):  # (16, channels), its ends at the grid's ends
         at = np.linspace(0, 15, side) if side > 1 else np.zeros(1)
         low = np.minimum(at.astype(int), 14)
-        return [vectors[:, j] * (1 - (x - j)) + vectors[:, j + 1] * (x - j) for x, j in zip(at, low, strict=True)]
+        return [vectors[j] * (1 - (x - j)) + vectors[j + 1] * (x - j) for x, j in zip(at, low, strict=True)]
 
     def loop(p):
-        rows, columns = stretched(p["rows"][0], grid[0]), stretched(p["columns"][0], grid[1])
+        rows, columns = stretched(p["rows"], grid[0]), stretched(p["columns"], grid[1])
         return np.array([row + column for row in rows for column in columns])
 
     ours = table(grid)
     agree("projection(learned)", "numpy loop", ours, loop, named(table))
     if grid == (16, 16):
-        expected = table.rows[0].T[:, None] + table.columns[0].T[None]
-        assert torch.equal(ours, expected.flatten(0, 1))
+        assert torch.equal(ours, (table.rows[:, None] + table.columns).flatten(0, 1))

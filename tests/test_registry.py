@@ -226,3 +226,20 @@ def test_a_plugin_file_is_run_once_and_its_mistakes_named(tmp_path, parts):
         load_plugin(tmp_path / "none.py")
     with pytest.raises(UnknownName):
         parts["mine"]
+
+
+def test_what_is_advertised_and_is_no_component_is_refused_in_one_line(advertised):
+    registry = advertised(number="math:pi", whole="statistics")
+    for name in registry:
+        with pytest.raises(RegistryError, match="it is no class and no function"):
+            registry.check(name)
+    assert len(registry.components()) == 2
+
+
+def test_options_that_only_a_type_checker_can_read_are_refused_in_one_line(parts):
+    def careless(size: int, *, kind: "OnlyThere" = None):
+        pass
+
+    parts.register("careless")(careless)
+    with pytest.raises(RegistryError, match="'careless': its options cannot be read: name 'OnlyThere' is not defined"):
+        parts.check("careless(kind=1)")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from registry import Spec
 from zoo import checkpoint
 from zoo.backbones import RANDOM, Preparation
 from zoo.backbones.timm import _features
@@ -106,6 +107,60 @@ def test_a_broken_checkpoint_is_refused_in_one_line(tmp_path):
     (tmp_path / checkpoint.WEIGHTS).write_bytes(b"truncated")
     with pytest.raises(ValueError, match="no captioner in"):
         checkpoint.load(tmp_path)
+
+
+def test_a_checkpoint_tells_no_place(tmp_path):
+    model = build()
+    model.parts = Parts(
+        Spec("timm", "test_vit", {"weights": "/somewhere/mine.pth"}), *list(vars(model.parts).values())[1:]
+    )
+    checkpoint.save(model, tmp_path, weights=RANDOM)
+    assert (
+        json.loads((tmp_path / checkpoint.CONFIG).read_text())["parts"]["backbone"]
+        == "timm/test_vit(weights='mine.pth')"
+    )
+
+
+@pytest.mark.parametrize("change", [{"parts": {}}, {"vocabulary": None}, {"format": 1}, {"parts": {"backbone": "x"}}])
+def test_a_config_that_lacks_something_is_refused_in_one_line(tmp_path, change):
+    checkpoint.save(build(), tmp_path, weights=RANDOM)
+    config = json.loads((tmp_path / checkpoint.CONFIG).read_text()) | change
+    (tmp_path / checkpoint.CONFIG).write_text(
+        json.dumps({key: value for key, value in config.items() if value is not None})
+    )
+    with pytest.raises(ValueError, match=r"no captioner in|train it again"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("attention", "decoder", "said"),
+    [
+        ("bahdanau", "lstm(dim=0)", "cannot be built"),
+        ("bahdanau(hidden_dim=-3)", "lstm(dim=8)", "cannot be built"),
+        ("hard(soft=3.0)", "lstm(dim=8)", "soft between 0 and 1"),
+        ("mean", "lstm(dim=8, doubly_stochastic=-1.0)", "should not be negative"),
+        ("mean", "transformer(dim=9)", "an even dim"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_sizes_that_make_no_sense_are_refused_in_one_line(attention, decoder, said):
+    with pytest.raises(ValueError, match=said):
+        build(attention=attention, decoder=decoder)
+
+
+def test_captioning_leaves_no_trace_and_takes_files_or_pictures(tmp_path):
+    model = build(decoder="lstm(dim=16, dropout=0.9)").train()
+    photo = Image.effect_noise((50, 40), 80)
+    photo.save(tmp_path / "photo.png")
+    assert (
+        model.caption([photo])
+        == model.caption([tmp_path / "photo.png"])
+        == model.caption([str(tmp_path / "photo.png")])
+    )
+    assert model.training
+    assert model.caption([]) == []
+    with pytest.raises(ValueError, match="should be a list"):
+        model.caption("photo.png")
 
 
 class Fake:

@@ -13,7 +13,7 @@ from registry import Spec
 from zoo.backbones import Backbone
 from zoo.decoders import Decoder
 from zoo.generate import generate
-from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
 from zoo.types import DecoderOutput, Features
 from zoo.vocabulary import Vocabulary
 
@@ -39,8 +39,8 @@ class Parts:
         return f"{self.backbone} + {self.attention} + {self.decoder}"
 
     def as_dict(self) -> dict[str, str]:
-        """Their spellings, by kind."""
-        return {kind: str(spec) for kind, spec in vars(self).items()}
+        """Their spellings, by kind; of a file of weights its name."""
+        return {kind: str(placeless(spec)) for kind, spec in vars(self).items()}
 
 
 class Captioner(nn.Module):
@@ -60,15 +60,18 @@ class Captioner(nn.Module):
         Raises:
             ValueError: the parts do not fit together, or an option makes no sense.
         """
-        backbone = BACKBONES.build(parts.backbone)
-        decoder = DECODERS.build(parts.decoder, len(vocabulary), backbone.feature_dim, parts.attention)
+        try:
+            backbone = BACKBONES.build(parts.backbone)
+            decoder = DECODERS.build(parts.decoder, len(vocabulary), backbone.feature_dim, parts.attention)
+        except (RuntimeError, ArithmeticError) as error:  # torch's answers to sizes that make no sense
+            raise ValueError(f"{parts} cannot be built: {' '.join(str(error).split())}") from error
         return cls(parts, backbone, decoder, vocabulary)
 
     def train(self, mode: bool = True) -> "Captioner":
         """As in torch, but what is frozen of the backbone stays in evaluation: its statistics are frozen too."""
         super().train(mode)
         self.backbone.train(mode and self.backbone.trainable)
-        for module in self.backbone.modules():
+        for module in self.backbone.modules() if self.backbone.trainable else ():
             inside = list(module.parameters())
             if inside and not any(parameter.requires_grad for parameter in inside):
                 module.eval()
@@ -102,16 +105,24 @@ class Captioner(nn.Module):
     ) -> list[str]:
         """What the model says of each picture, whatever its size; a picture, or the file it lies in.
 
-        `beams` is the width of the search, `max_length` the most words, and a caption's
-        log-likelihood is divided by its length to the `length_power`.
+        All are one batch. `beams` is the width of the search, `max_length` the most words,
+        and a caption's log-likelihood is divided by its length to the `length_power`.
 
         Raises:
             OSError: a file is not there or is no image.
+            ValueError: `images` is no list of them.
         """
+        if isinstance(images, str | Path | Image.Image):
+            raise ValueError(f"images should be a list, [{str(images)!r}] for one of them")
+        if not images:
+            return []
+        training = self.training
+        self.eval()
         preparation, device = self.backbone.preparation, next(self.parameters()).device
         pixels = torch.stack([preparation.resize(_picture(image)) for image in images]).to(device)
         features = self.encode(preparation.normalise(pixels))
         numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
+        self.train(training)
         return [" ".join(self.vocabulary.decode(row)) for row in numbers.tolist()]
 
 

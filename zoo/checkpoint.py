@@ -51,12 +51,14 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
+        found, parts = config["format"], [config["parts"][kind] for kind in ("backbone", "attention", "decoder")]
+        words, stored = config["vocabulary"], config["backbone_stored"] if found == FORMAT else None
     except Exception as error:  # safetensors raises its own kind for a damaged file
-        raise ValueError(f"no captioner in {str(folder)!r}: {error}") from None
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise ValueError(f"{folder / CONFIG} is not of format {FORMAT}")
-    captioner = Captioner.build(Parts.parse(**config["parts"]), Vocabulary(config["vocabulary"]))
-    if not config["backbone_stored"]:
+        raise ValueError(f"no captioner in {str(folder)!r}: {type(error).__name__}: {error}") from None
+    if found != FORMAT:
+        raise ValueError(f"{folder / CONFIG} is of format {found}, this version reads {FORMAT}: train it again")
+    captioner = Captioner.build(Parts.parse(*parts), Vocabulary(words))
+    if not stored:
         captioner.backbone.load_pretrained()
         tensors |= {f"backbone.{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
     try:

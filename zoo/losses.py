@@ -48,6 +48,8 @@ class DoublyStochastic(nn.Module, ExtraLoss):
 
     def __init__(self, weight: float) -> None:
         super().__init__()
+        if weight < 0:
+            raise ValueError(f"doubly_stochastic={weight} should not be negative")
         self.weight = weight
 
     def extra_loss(self, taught: Taught) -> Float[Tensor, ""]:

@@ -7,7 +7,6 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from zoo.types import Features, places
 
@@ -55,7 +54,7 @@ class Waves(nn.Module):
         """One vector per cell."""
         like = self.mix.weight
         within = places(grid, like.device).to(like.dtype) / torch.tensor(grid, device=like.device)  # each in (0, 1)
-        angles = within[..., None] * math.pi * 2.0 ** torch.arange(_WAVES, device=like.device)
+        angles = within[..., None] * math.pi * 2.0 ** torch.arange(_WAVES, device=like.device, dtype=like.dtype)
         waves = rearrange([angles.sin(), angles.cos()], "trig n side wave -> n (trig side wave)")
         return self.mix(waves)
 
@@ -65,13 +64,18 @@ class Table(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.rows = nn.Parameter(0.02 * torch.randn(1, dim, _SIDE))
-        self.columns = nn.Parameter(0.02 * torch.randn(1, dim, _SIDE))
+        self.rows = nn.Parameter(0.02 * torch.randn(_SIDE, dim))
+        self.columns = nn.Parameter(0.02 * torch.randn(_SIDE, dim))
 
     def forward(self, grid: tuple[int, int]) -> Float[Tensor, "N E"]:
         """One vector per cell."""
-        rows, columns = (
-            F.interpolate(table, side, mode="linear", align_corners=True)[0].T
-            for table, side in zip((self.rows, self.columns), grid, strict=True)
-        )
+        rows, columns = (_stretched(table, side) for table, side in zip((self.rows, self.columns), grid, strict=True))
         return (rows[:, None] + columns).flatten(0, 1)
+
+
+def _stretched(table: Float[Tensor, "S E"], side: int) -> Float[Tensor, "side E"]:
+    """Linear between the table's entries; a product, since its gradients repeat themselves on any device."""
+    ends = len(table) - 1
+    places = torch.linspace(0, ends, side, device=table.device, dtype=table.dtype)
+    entries = torch.arange(ends + 1, device=table.device)
+    return (1 - (places[:, None] - entries).abs()).clamp_min(0) @ table

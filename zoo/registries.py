@@ -1,8 +1,9 @@
 """The three kinds of parts. Importing this, or listing what is known, imports no torch."""
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from registry import Registry
+from registry import Registry, Spec
 
 if TYPE_CHECKING:
     from zoo.attention import Attention
@@ -12,3 +13,10 @@ if TYPE_CHECKING:
 BACKBONES: "Registry[Backbone]" = Registry("backbone", home="zoo.backbones", group="caption_zoo.backbone")
 ATTENTIONS: "Registry[Attention]" = Registry("attention", home="zoo.attention", group="caption_zoo.attention")
 DECODERS: "Registry[Decoder]" = Registry("decoder", home="zoo.decoders", group="caption_zoo.decoder")
+
+
+def placeless(part: Spec) -> Spec:
+    """As records and checkpoints spell it: of a file of `weights` its name, and not where it lies."""
+    if not isinstance(part.options.get("weights"), str):
+        return part
+    return Spec(part.name, part.variant, {**part.options, "weights": PurePath(part.options["weights"]).name})

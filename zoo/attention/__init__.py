@@ -21,6 +21,7 @@ __all__ = [
     "masked_softmax",
     "scorer",
     "split_heads",
+    "with_scores",
 ]
 
 
@@ -95,10 +96,18 @@ def scorer(spec: str | Spec, query_dim: int, feature_dim: int) -> ScoreAttention
     Raises:
         ValueError: it has no scores of its own.
     """
-    built = ATTENTIONS.build(spec, query_dim, feature_dim)
-    if not isinstance(built, ScoreAttention):
+    return with_scores(ATTENTIONS.build(spec, query_dim, feature_dim), spec)
+
+
+def with_scores(attention: Attention, spec: str | Spec) -> ScoreAttention:
+    """`attention`, which `spec` spells.
+
+    Raises:
+        ValueError: it has no scores of its own.
+    """
+    if not isinstance(attention, ScoreAttention):
         raise ValueError(f"{spec} has no scores to use: take an attention that scores each feature, as bahdanau does")
-    return built
+    return attention
 
 
 def split_heads(x: Float[Tensor, "B L X"], num_heads: int) -> Float[Tensor, "B heads L C"]:

@@ -1,5 +1,7 @@
 """Area attention (Li et al., 2019, https://arxiv.org/abs/1810.10126)."""
 
+from functools import lru_cache
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -37,33 +39,38 @@ class Area(Attention):
         """
         if features.grid is None:
             raise ValueError("area looks at rectangles, and these features lie on no grid")
-        cells = _rectangles(features.grid, self.largest, features.tokens.device).to(features.tokens.dtype)
-        cells = cells.expand(len(features.tokens), -1, -1)
+        tokens = features.tokens
+        cells = _rectangles(features.grid, self.largest, tokens.device).to(tokens.dtype)[None]
         if features.mask is not None:
             cells = cells * features.mask[:, None]
         count = cells.sum(dim=-1, keepdim=True)
-        share = cells / count.clamp_min(1)
-        values = torch.cat([share @ features.tokens, share], dim=-1)
-        return Memory(share @ self.scorer.keys(features.tokens), values, count.squeeze(-1) > 0)
+        share = cells / count.clamp_min(1)  # (B, R, N); (1, R, N) where nothing is masked
+        values = torch.cat([share @ tokens, share.expand(len(tokens), -1, -1)], dim=-1)
+        mask = None if features.mask is None else count.squeeze(-1) > 0
+        return Memory(share @ self.scorer.keys(tokens), values, mask)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """The mean over the rectangles by the softmax of their scores."""
         share = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
-        read = share.to(memory.values.dtype) @ memory.values
-        context, seen = read[..., : self.context_dim], read[..., self.context_dim :]
-        return AttentionOutput(context, seen.to(share.dtype) if weights else None)
+        means, cells = memory.values.split([self.context_dim, memory.values.shape[-1] - self.context_dim], dim=-1)
+        return AttentionOutput(share.to(means.dtype) @ means, share @ cells.to(share.dtype) if weights else None)
 
 
 def _rectangles(grid: tuple[int, int], largest: int, device: torch.device) -> Bool[Tensor, "R N"]:
     """Which cells each rectangle holds."""
+    low, high = torch.tensor(_corners(grid, largest), device=device)[:, None].split(2, dim=-1)  # each (R, 1, 2)
+    cells = places(grid, device)
+    return ((low <= cells) & (cells < high)).all(dim=-1)
+
+
+@lru_cache
+def _corners(grid: tuple[int, int], largest: int) -> list[tuple[int, int, int, int]]:
+    """Top, left, bottom and right of each rectangle; no tensors: one made in inference cannot be trained with."""
     height, width = (range(1, min(largest, side) + 1) for side in grid)
-    corners = [
+    return [
         (top, left, top + down, left + right)
         for down in height
         for right in width
         for top in range(grid[0] - down + 1)
         for left in range(grid[1] - right + 1)
     ]
-    low, high = torch.tensor(corners, device=device)[:, None].split(2, dim=-1)  # each (R, 1, 2)
-    cells = places(grid, device)
-    return ((low <= cells) & (cells < high)).all(dim=-1)

@@ -17,9 +17,9 @@ class Hard(Attention, ExtraLoss):
     """Reads one place, drawn by the scores' softmax, and learns by REINFORCE which to draw.
 
     To the words' loss it adds -reinforce x (log p(words) - baseline) log p(places) -
-    entropy x H(places), where the baseline is a moving average of log p(words). In
-    training some queries read the expected feature instead, which the paper found to
-    lessen the variance.
+    entropy x H(places), where the baseline is a moving average of log p(words). To lessen
+    the variance some queries read the expected feature in training; the paper decides
+    that per image, this per query.
 
     Options:
         score: the attention whose scores are used.
@@ -44,6 +44,11 @@ class Hard(Attention, ExtraLoss):
         entropy: float = 0.002,
     ) -> None:
         super().__init__()
+        if not 0 <= soft <= 1 or reinforce < 0 or entropy < 0:
+            raise ValueError(
+                "hard needs soft between 0 and 1, and no negative weights, "
+                f"not soft={soft}, reinforce={reinforce}, entropy={entropy}"
+            )
         self.scorer, self.context_dim = scorer(score, query_dim, feature_dim), feature_dim
         self.evaluate, self.soft, self.reinforce, self.entropy = evaluate, soft, reinforce, entropy
         self.baseline: Tensor

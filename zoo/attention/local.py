@@ -47,9 +47,10 @@ class Local(Attention):
         """The mean over the window, each weight damped by its distance from p."""
         assert memory.grid is not None
         exact = torch.promote_types(query.dtype, torch.float32)
-        size = torch.tensor(memory.grid, device=query.device)
+        cells = places(memory.grid, query.device)
+        size = cells[-1] + 0.5
         middle = size * self.V(self.W(query).tanh()).to(exact).sigmoid()  # (B, M, 2)
-        away = places(memory.grid, query.device) - middle[:, :, None]  # (B, M, N, 2)
+        away = cells - middle[:, :, None]  # (B, M, N, 2)
         near = (away.abs() <= self.window).all(dim=-1)
         if memory.mask is not None:
             near = near & memory.mask[:, None]

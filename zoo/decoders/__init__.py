@@ -21,7 +21,10 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
-        """What depends on the image alone, one memory per attention, and the state before any word.
+        """What depends on the image alone, and the state before any word.
+
+        A memory is that of an attention, or whatever else the decoder keeps of an image as
+        tensors (B, ...).
 
         The state has one hypothesis per image, (B, 1, ...).
         """

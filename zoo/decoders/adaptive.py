@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from registry import Spec
-from zoo.attention import ScoreAttention, masked_softmax, scorer
+from zoo.attention import ScoreAttention, masked_softmax, with_scores
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
 from zoo.projection import Positions
@@ -42,8 +42,8 @@ class Adaptive(Recurrent):
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:
-        built = scorer(attention, dim, dim)
-        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
+        self.attention = with_scores(self.attention, attention)
         self.overview = nn.Linear(dim, dim)
         self.word_gates = remember_at_first(nn.Linear(dim, 5 * dim), dim)  # an LSTM's four, the sentinel's
         self.view_gates = nn.Linear(dim, 5 * dim, bias=False)
@@ -55,7 +55,7 @@ class Adaptive(Recurrent):
         features, mean = self.see(features)
         view = self.view_gates(self.overview(mean).relu())
         zero = torch.zeros_like(mean)
-        return (self.attention.remember(features), Memory(view, view)), (zero, zero)
+        return (self.attention.remember(features), Memory(view, view)), (zero, zero)  # nobody compares with its keys
 
     def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of the gates."""

@@ -8,7 +8,6 @@ from registry import Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, remember_at_first
 from zoo.projection import Positions
-from zoo.registries import ATTENTIONS
 from zoo.types import Features, Memory, State
 
 
@@ -35,12 +34,11 @@ class Att2in(Recurrent):
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:
-        built = ATTENTIONS.build(attention, dim, dim)
-        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
         self.dim = dim
         self.word_gates = remember_at_first(nn.Linear(dim, 5 * dim), dim)  # input, forget, output, two candidates
         self.state_gates = nn.Linear(dim, 5 * dim, bias=False)
-        self.candidates = nn.Linear(built.context_dim, 2 * dim, bias=False)
+        self.candidates = nn.Linear(self.attention.context_dim, 2 * dim, bias=False)
 
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and (h, c) = 0."""

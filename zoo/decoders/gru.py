@@ -9,7 +9,6 @@ from registry import Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step
 from zoo.projection import Positions
-from zoo.registries import ATTENTIONS
 from zoo.types import Features, Memory, State
 
 
@@ -19,7 +18,8 @@ class GRU(Recurrent):
 
     s~ = tanh(W word + U (r * s) + C context) and s' = (1 - z) s + z s~: the reset r comes
     before U, as in the paper, and not behind it, as in torch. The output is the larger of
-    each pair of channels of a linear layer on s', context and word.
+    each pair of channels of a linear layer on s', context and word; A.2.2 prints s there, the
+    paper's section 3.1 s'.
 
     Options:
         dim: width of the state, the words and the projected features.
@@ -38,14 +38,13 @@ class GRU(Recurrent):
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:
-        built = ATTENTIONS.build(attention, dim, dim)
-        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
         self.start = nn.Linear(dim, dim)
         self.word_gates = nn.Linear(dim, 3 * dim)  # update z, reset r, candidate s~
-        self.context_gates = nn.Linear(built.context_dim, 3 * dim, bias=False)
+        self.context_gates = nn.Linear(self.attention.context_dim, 3 * dim, bias=False)
         self.state_gates = nn.Linear(dim, 2 * dim, bias=False)
         self.candidate = nn.Linear(dim, dim, bias=False)
-        self.join = nn.Linear(2 * dim + built.context_dim, 2 * dim)
+        self.join = nn.Linear(2 * dim + self.attention.context_dim, 2 * dim)
 
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and s from the mean feature."""

@@ -12,7 +12,6 @@ from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
 from zoo.losses import DoublyStochastic
 from zoo.projection import Positions
-from zoo.registries import ATTENTIONS
 from zoo.types import AttentionOutput, Features, Memory, State
 
 
@@ -53,18 +52,18 @@ class LSTM(Recurrent):
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:
-        built = ATTENTIONS.build(attention, dim, dim)
-        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
+        context_dim = self.attention.context_dim
         if attend == "after" and not deep_output:
             raise ValueError("lstm(attend='after') always joins context and state in its output: leave deep_output out")
         self.looks_first, self.deep_output = attend == "before", deep_output
         self.start = nn.Linear(dim, 2 * dim)
         self.word_gates = remember_at_first(nn.Linear(dim, 4 * dim), dim)
-        fed_dim = built.context_dim if self.looks_first else dim
+        fed_dim = context_dim if self.looks_first else dim
         self.state_gates = nn.Linear(dim + fed_dim, 4 * dim, bias=False)
         beta = beta or ("scalar" if self.looks_first else "none")
-        self.beta = None if beta == "none" else nn.Linear(dim, 1 if beta == "scalar" else built.context_dim)
-        joined = dim + built.context_dim + (dim if self.looks_first else 0)
+        self.beta = None if beta == "none" else nn.Linear(dim, 1 if beta == "scalar" else context_dim)
+        joined = dim + context_dim + (dim if self.looks_first else 0)
         self.join = nn.Linear(joined, dim) if deep_output else nn.Identity()
         self.penalty = DoublyStochastic(doubly_stochastic) if doubly_stochastic else None
 

@@ -8,9 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from registry import Spec
 from zoo.attention import Attention
 from zoo.decoders import Decoder
 from zoo.projection import Positions, Projection
+from zoo.registries import ATTENTIONS
 from zoo.types import AttentionOutput, DecoderOutput, Features, Memory, State
 
 
@@ -31,7 +33,7 @@ class Recurrent(Decoder):
     Args:
         vocab_size: V.
         feature_dim: width of the backbone's features.
-        attention: reads features of width `dim`.
+        attention: Spec of what reads features of width `dim`.
         dim: width of the state, the words and the projected features.
         dropout: share of words, features and outputs dropped in training.
         positions: how features know their place on the grid, see `Projection`.
@@ -41,7 +43,7 @@ class Recurrent(Decoder):
         self,
         vocab_size: int,
         feature_dim: int,
-        attention: Attention,
+        attention: str | Spec,
         *,
         dim: int,
         dropout: float,
@@ -49,7 +51,7 @@ class Recurrent(Decoder):
     ) -> None:
         super().__init__()
         self.project = Projection(feature_dim, dim, dropout=dropout, positions=positions)
-        self.attention = attention
+        self.attention: Attention = ATTENTIONS.build(attention, dim, dim)
         self.embed = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.embed.weight, std=dim**-0.5)  # it is the output layer too
         self.bias = nn.Parameter(torch.zeros(vocab_size))

@@ -8,7 +8,6 @@ from registry import Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
 from zoo.projection import Positions
-from zoo.registries import ATTENTIONS
 from zoo.types import Features, Memory, State
 
 
@@ -36,18 +35,18 @@ class TopDown(Recurrent):
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:
-        built = ATTENTIONS.build(attention, dim, dim)
-        super().__init__(vocab_size, feature_dim, built, dim=dim, dropout=dropout, positions=positions)
+        super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
         self.word_gates = remember_at_first(nn.Linear(dim, 4 * dim), dim)
         self.mean_gates = nn.Linear(dim, 4 * dim, bias=False)
         self.asking_gates = nn.Linear(2 * dim, 4 * dim, bias=False)
-        self.speaking_gates = remember_at_first(nn.Linear(built.context_dim + 2 * dim, 4 * dim), dim)
+        self.speaking_gates = remember_at_first(nn.Linear(self.attention.context_dim + 2 * dim, 4 * dim), dim)
 
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and what the mean gives to the first LSTM; h1, c1, h2 and c2 are 0."""
         features, mean = self.see(features)
         overview = self.mean_gates(mean)
-        return (self.attention.remember(features), Memory(overview, overview)), (torch.zeros_like(mean),) * 4
+        zero = torch.zeros_like(mean)
+        return (self.attention.remember(features), Memory(overview, overview)), (zero, zero, zero, zero)
 
     def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of the first LSTM's gates."""
