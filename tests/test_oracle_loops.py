@@ -325,9 +325,12 @@ def test_sparse_in_numpy(agree, dtype, normaliser):
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_sparse_weights_in_numpy(agree, dtype, normaliser):
     ours, power = NORMALISERS[normaliser]
+
+    def theirs(p):
+        return np.array([thresholded(row, power) for row in p["scores"]])
+
     for spread in (0.1, 1.0, 5.0):  # all of them, some, few
         scores = (spread * torch.randn(4, 9, dtype=dtype)).requires_grad_()
-        theirs = lambda p: np.array([thresholded(row, power) for row in p["scores"]])  # noqa: E731
         agree(f"sparse({normaliser})", "numpy bisection", ours(scores), theirs, {"scores": scores})
 
 
