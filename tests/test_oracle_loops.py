@@ -184,14 +184,14 @@ def test_local_in_numpy(agree, dtype, grid, window):
             shares[i] = shares[i] * np.exp(-(y * y + x * x) / (2 * deviation**2))
         return weighed(shares, f), shares
 
-    attention = Local(Q, D, window=window)
+    attention = Local(Q, D, score="luong", window=window)
     torch.nn.init.normal_(attention.V.weight)  # looks far afield
     held(agree, "local", attention, attend, dtype, grid, (B, cells, 4, D, Q))
 
 
 def test_local_sees_nothing_outside_of_its_window(dtype):
     grid, window = (6, 7), 2
-    attention = shaken(Local(Q, D, window=window), dtype, 2.0)
+    attention = shaken(Local(Q, D, score="luong", window=window), dtype, 2.0)
     query, features = inputs(dtype, grid, sizes=(B, 42, 8, D, Q), masked=False)
     weights = read(attention, query, features)[..., D:].detach().numpy()
     p = {name: value.detach().numpy() for name, value in attention.named_parameters()}
@@ -204,7 +204,7 @@ def test_local_sees_nothing_outside_of_its_window(dtype):
 
 
 def test_local_with_a_window_over_the_grid_is_global_times_the_gaussian(agree, dtype):
-    attention, window = shaken(Local(Q, D, window=3), dtype), 3
+    attention, window = shaken(Local(Q, D, score="luong", window=3), dtype), 3
     query, features = inputs(dtype, GRID, sizes=SIZES)
     plain = attention.scorer(query, attention.scorer.remember(features), weights=True).weights
     middle = torch.tensor(GRID) * torch.sigmoid(attention.V(attention.W(query).tanh()))
@@ -319,7 +319,7 @@ def test_sparse_in_numpy(agree, dtype, normaliser):
         shares[kept] = thresholded([q @ p["scorer.W.weight"] @ f[i] for i in kept], NORMALISERS[normaliser][1])
         return weighed(shares, f), shares
 
-    held(agree, f"sparse({normaliser})", Sparse(Q, D, normaliser=normaliser), attend, dtype)
+    held(agree, f"sparse({normaliser})", Sparse(Q, D, score="luong", normaliser=normaliser), attend, dtype)
 
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)

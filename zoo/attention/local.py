@@ -25,7 +25,7 @@ class Local(Attention):
     sums_to_one = False
     reads_grid = True
 
-    def __init__(self, query_dim: int, feature_dim: int, *, score: str = "luong", window: int = 2) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, score: str = "bahdanau", window: int = 2) -> None:
         super().__init__()
         if window < 1:
             raise ValueError(f"local(window={window}) would see nothing: window is at least 1")

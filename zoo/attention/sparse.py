@@ -31,7 +31,7 @@ class Sparse(Attention):
         query_dim: int,
         feature_dim: int,
         *,
-        score: str = "luong",
+        score: str = "bahdanau",
         normaliser: Literal["entmax15", "sparsemax"] = "entmax15",
     ) -> None:
         super().__init__()
