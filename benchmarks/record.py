@@ -32,8 +32,13 @@ class RunRecord:
     scores: raw, not x 100; signature says how they were made.
     diagnostics: what only this data set can tell (see `Dataset.assess`).
     per_image: metric -> image id -> score, over the judged split.
+    captions: image id -> what the model said, over the judged split.
+    samples: a few judged images with what a card shows of them (see `benchmarks.samples`).
     throughput: medians; `timing` holds batch sizes, repeats and spread.
     params: of the whole model; trained: of those, how many learn.
+    flops: floating-point operations for one image: "encode" by the backbone, "beam" by the
+        search over every step.
+    files: name -> sha256 of what lies beside the record.
     curve: one entry per epoch; best_epoch: the one whose weights were kept.
     """
 
@@ -55,10 +60,14 @@ class RunRecord:
     scores: Mapping[str, float] = field(default_factory=dict)
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     per_image: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    captions: Mapping[str, str] = field(default_factory=dict)
+    samples: tuple[Mapping[str, Any], ...] = ()
     throughput: Mapping[str, float] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
     params: int = 0
     trained: int = 0
+    flops: Mapping[str, float] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     curve: tuple[Mapping[str, float], ...] = ()
     best_epoch: int = 0

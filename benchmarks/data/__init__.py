@@ -5,7 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,10 +22,11 @@ class UnreadableImage(Exception):
 
 @dataclass(frozen=True)
 class Example:
-    """One image, by its id, and what was said of it."""
+    """One image, by its id, and what was said of it; `source` tells people which one it is: a link, or a file's name."""
 
     image_id: int
     captions: tuple[str, ...]
+    source: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,12 @@ class Dataset(ABC):
     `split` names what is judged, as published ("val2017"); `synthetic` marks drawn
     images; `mirrorable` says whether a mirrored image keeps its captions; `fingerprint`
     changes when an image id or a caption does; `location` names the options that say where
-    the data lie and not what they are, which no record repeats.
+    the data lie and not what they are, which no record repeats; `shareable` says whether
+    pictures and references may stand in a record, which is passed on.
     """
 
     location: tuple[str, ...] = ()
+    shareable: bool = False
 
     name: str
     split: str

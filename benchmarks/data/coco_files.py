@@ -1,6 +1,7 @@
 """COCO's and Karpathy's caption files, read into photographs by split."""
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +41,12 @@ def _read_official(folder: Path, split: str) -> list[Photo]:
         for annotation in content["annotations"]:
             captions[int(annotation["image_id"])].append(_text(annotation["caption"]))
         photos = [
-            Photo(int(image["id"]), tuple(captions[int(image["id"])]), _image(folder, split, image["file_name"]))
+            Photo(
+                int(image["id"]),
+                tuple(captions[int(image["id"])]),
+                _image(folder, split, image["file_name"]),
+                source=_source(split, image["file_name"]),
+            )
             for image in content["images"]
         ]
     except (KeyError, TypeError, ValueError) as error:
@@ -54,7 +60,9 @@ def _read_karpathy(folder: Path) -> dict[str, list[Photo]]:
     try:
         for image in _json(file, folder)["images"]:
             captions = tuple(_text(sentence["raw"]) for sentence in image["sentences"])
-            photo = Photo(int(image["cocoid"]), captions, _image(folder, image["filepath"], image["filename"]))
+            file = _image(folder, image["filepath"], image["filename"])
+            source = _source(image["filepath"], image["filename"])
+            photo = Photo(int(image["cocoid"]), captions, file, source=source)
             splits[str(image["split"])].append(photo)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is not in Karpathy's format ({_why(error)})") from None
@@ -97,6 +105,12 @@ def _image(folder: Path, split: str, name: Any) -> Path:
         raise ValueError(f"file name {str(path)!r} leads out of the folder")
     beside = folder / path
     return beside if beside.parent.is_dir() else folder / "images" / path
+
+
+def _source(split: str, name: str) -> str:
+    """Where COCO shows this picture; a file that is not named as COCO's are, by its name."""
+    official = re.fullmatch(r"(train|val)20(14|17)", split) and re.fullmatch(r"(COCO_\w+_)?\d{12}\.jpg", name)
+    return f"http://images.cocodataset.org/{split}/{name}" if official else f"{split}/{name}"
 
 
 def _text(value: Any) -> str:

@@ -39,6 +39,7 @@ class Scenes(Dataset):
     split = "test"
     synthetic = True
     mirrorable = False  # left would be right
+    shareable = True
 
     def __init__(
         self, *, train: int = 3000, validation: int = 300, test: int = 500, seed: int = 0, size: int = 64

@@ -1,0 +1,92 @@
+"""What a card shows of a run: the best, the middling and the worst captions, and where the model looked.
+
+A sample of a record holds what may be passed on: the image's id and where it can be seen, the
+words, their score and the maps. Picture and references stand in it only where the data set may
+be shared; of others they lie in `gallery.json` beside the record, which stays at home.
+"""
+
+import io
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ImageOps
+
+from benchmarks.data import Dataset, Described, Example
+
+GALLERY = "gallery.json"
+PICKS = ("best", "median", "worst")
+_EACH = 2  # samples of each pick
+_SIDE = 320  # pixels of a picture's longer side
+
+
+def picked(scores: Mapping[int, float]) -> dict[int, str]:
+    """Image id -> "best", "median" or "worst", by `scores`; of few images each is picked once."""
+    order = sorted(scores, key=lambda image: (-scores[image], image))
+    middle = max(0, (len(order) - _EACH) // 2)
+    picks = {image: "best" for image in order[:_EACH]}
+    for pick, images in (("worst", order[-_EACH:]), ("median", order[middle : middle + _EACH])):
+        picks |= {image: pick for image in images if image not in picks}
+    return dict(sorted(picks.items(), key=lambda item: (PICKS.index(item[1]), order.index(item[0]))))
+
+
+def samples(
+    dataset: Dataset, described: Mapping[int, Described], scores: Mapping[int, float], picks: Mapping[int, str]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What a record says of the picked images, and what its gallery holds of them."""
+    examples = {example.image_id: example for example in dataset.test}
+    told, gallery = [], {}
+    for image, pick in picks.items():
+        shown = {"picture": _picture(dataset, examples[image]), "references": list(examples[image].captions)}
+        said = {"image": image, "pick": pick, "score": round(scores[image], 6), **_looked(described[image])}
+        if examples[image].source:
+            said["source"] = examples[image].source
+        told.append(said | shown if dataset.shareable else said)
+        if not dataset.shareable:
+            gallery[str(image)] = shown
+    return told, gallery
+
+
+def write_gallery(gallery: Mapping[str, Any], folder: Path) -> None:
+    """Put it beside the record; nothing where there is nothing to hold back."""
+    if gallery:
+        (folder / GALLERY).write_text(json.dumps(gallery, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def maps(sample: Mapping[str, Any]) -> Iterator[np.ndarray]:
+    """One map (h, w) for each word of a sample, in shares of the look; none where the model does not look."""
+    from base64 import b64decode
+
+    if sample.get("maps"):
+        height, width = sample["grid"]
+        shares = np.frombuffer(b64decode(sample["maps"]), dtype=np.uint8).reshape(-1, height, width)
+        yield from shares * (sample["peak"] / 255)
+
+
+def _looked(described: Described) -> dict[str, Any]:
+    """Words and their maps, in bytes: 255 is the highest share, `peak`."""
+    said: dict[str, Any] = {"words": list(described.words)}
+    if described.maps is None or not described.maps.size:
+        return said
+    peak = float(described.maps.max()) or 1.0
+    shares = np.rint(described.maps * (255 / peak)).astype(np.uint8)
+    elsewhere = 1 - described.maps.sum(axis=(1, 2))
+    if elsewhere.max() > 1e-3:  # a sentinel, or memory slots
+        said["elsewhere"] = [round(float(share), 3) for share in elsewhere]
+    return said | {
+        "grid": list(described.maps.shape[1:]),
+        "peak": round(peak, 6),
+        "maps": b64encode(shares.tobytes()).decode(),
+    }
+
+
+def _picture(dataset: Dataset, example: Example) -> str:
+    """As a data URL: a photograph as JPEG, a drawing as PNG."""
+    picture = ImageOps.exif_transpose(dataset.load(example)).convert("RGB")
+    picture.thumbnail((_SIDE, _SIDE))
+    kind, data = ("PNG" if dataset.synthetic else "JPEG"), io.BytesIO()
+    picture.save(data, kind, optimize=True, **({} if kind == "PNG" else {"quality": 80}))
+    return f"data:image/{kind.lower()};base64,{b64encode(data.getvalue()).decode()}"
