@@ -7,7 +7,7 @@ be shared; of others they lie in `gallery.json` beside the record, which stays a
 
 import io
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,6 @@ def write_gallery(gallery: Mapping[str, Any], folder: Path) -> None:
 
 def maps(sample: Mapping[str, Any]) -> Iterator[np.ndarray]:
     """One map (h, w) for each word of a sample, in shares of the look; none where the model does not look."""
-    from base64 import b64decode
-
     if sample.get("maps"):
         height, width = sample["grid"]
         shares = np.frombuffer(b64decode(sample["maps"]), dtype=np.uint8).reshape(-1, height, width)
