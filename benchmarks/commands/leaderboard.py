@@ -1,6 +1,5 @@
-"""Make the leaderboard, index.html, leaderboard.md and leaderboard.csv, from run records and nothing else."""
+"""Make the leaderboard, index.html with a card per run, leaderboard.md and leaderboard.csv, from run records."""
 
-import tempfile
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -16,7 +15,8 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Write the files and print where the page lies."""
-    from benchmarks.leaderboard import write
+    from benchmarks.leaderboard import stale, write
+    from benchmarks.leaderboard.card.galleries import galleries
     from benchmarks.record import records
 
     runs = Path(options.runs)
@@ -25,16 +25,12 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     found = list(records(runs))
     out = Path(options.out) if options.out else runs / "leaderboard"
     if not options.check:
-        for file in write(found, out):
+        for file in write(found, out, galleries(runs)):
             print(file)
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        stale = [file.name for file in write(found, Path(folder)) if _differs(file, out / file.name)]
-    if stale:
-        raise ValueError(f"{', '.join(stale)} in {out} is not what the records give: run caption-zoo leaderboard again")
+    if differing := stale(found, out, galleries(runs)):
+        raise ValueError(
+            f"{', '.join(differing)} in {out} is not what the records give: run caption-zoo leaderboard again"
+        )
     print(f"{out} is what its {len(found)} records give")
     return 0
-
-
-def _differs(made: Path, kept: Path) -> bool:
-    return not kept.is_file() or made.read_bytes() != kept.read_bytes()
