@@ -8,7 +8,7 @@ be shared; of others they lie in `gallery.json` beside the record, which stays a
 import io
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def picked(scores: Mapping[int, float]) -> dict[int, str]:
     """Image id -> "best", "median" or "worst", by `scores`; of few images each is picked once."""
     order = sorted(scores, key=lambda image: (-scores[image], image))
     middle = max(0, (len(order) - _EACH) // 2)
-    picks = {image: "best" for image in order[:_EACH]}
+    picks = dict.fromkeys(order[:_EACH], "best")
     for pick, images in (("worst", order[-_EACH:]), ("median", order[middle : middle + _EACH])):
         picks |= {image: pick for image in images if image not in picks}
     return dict(sorted(picks.items(), key=lambda item: (PICKS.index(item[1]), order.index(item[0]))))

@@ -22,7 +22,7 @@ class UnreadableImage(Exception):
 
 @dataclass(frozen=True)
 class Example:
-    """One image, by its id, and what was said of it; `source` tells people which one it is: a link, or a file's name."""
+    """One image, by its id, and what was said of it; `source` tells people which it is: a link, or a file's name."""
 
     image_id: int
     captions: tuple[str, ...]

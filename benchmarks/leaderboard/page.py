@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.board import board
-from benchmarks.leaderboard.columns import COSTS, SCORES
-from benchmarks.leaderboard.rows import PARTS
+from benchmarks.leaderboard.columns import RATES, SCORES, SIZES, columns
+from benchmarks.leaderboard.rows import PARTS, Place
 from benchmarks.leaderboard.summary import Summary
 from benchmarks.leaderboard.text import breakable, counted, html
 from benchmarks.record import RunRecord
@@ -34,7 +34,12 @@ _READING = (
         "95 %. Thin: where the score would fall on other images of the kind. Thick: what the entries share, such as "
         "hard images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
     ),
-    ("Speed", "Medians on one machine: comparable within a table, never between tables."),
+    (
+        "Swaps",
+        "Every pair of entries that differ in one part alone says what that part changes. The mean over all pairs, "
+        "with an interval that holds for all swaps of the table at once.",
+    ),
+    ("Machines", "Speeds are medians on one machine. Where there are several, each has columns and a plot of its own."),
     ("Mean attention", "Averages all places of the image alike: what the other attentions add, they add to this."),
     ("Random weights", "The backbone never learnt anything: the row says nothing of how good it is."),
 )
@@ -42,7 +47,8 @@ _READING = (
 
 def page(summary: Summary) -> str:
     """`summary` as a whole HTML document."""
-    style, script = _file("page.css") + _file("table.css"), _file("page.js")
+    style = files("style") + _columns(summary)
+    script = files("script")
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     )
@@ -58,8 +64,20 @@ def page(summary: Summary) -> str:
     )
 
 
-def _file(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+def files(folder: str) -> str:
+    """The text of all files of a folder beside this one, by name."""
+    found = sorted(path for path in Path(__file__).with_name(folder).iterdir() if path.suffix in (".css", ".js"))
+    return "".join(path.read_text(encoding="utf-8") for path in found)
+
+
+def _columns(summary: Summary) -> str:
+    """A column goes when its box is not ticked, with and without scripts; rank and entry come before the first."""
+    most = max((len(columns(table)) for table in summary.tables), default=0)
+    return "".join(
+        f'.board:has(.columns [value="{place}"]:not(:checked)) :is(.rows tr > :nth-child({place + 2}), '
+        f".versus tbody tr:nth-child({place})) {{ display: none; }}\n"
+        for place in range(1, most + 1)
+    )
 
 
 def _hash(text: str) -> str:
@@ -92,14 +110,13 @@ _EMPTY = (
 
 
 def _boards(summary: Summary) -> str:
-    names = {table: f"t{place}" for place, table in enumerate(summary.tables, start=1)}
     links = "".join(
-        f'<li><a href="#{name}"><bdi>{breakable(wording.headline(table))}</bdi></a> '
-        f"<span>{html(wording.environment(table.place))}</span></li>"
-        for table, name in names.items()
+        f'<li><a href="#{table.key}"><bdi>{breakable(wording.headline(table))}</bdi></a> '
+        f"<span>{html(wording.extent(table))}</span></li>"
+        for table in summary.tables
     )
-    tables = f'<nav aria-label="Tables"><ul>{links}</ul></nav>\n' if len(names) > 1 else ""
-    return tables + "\n".join(board(table, name) for table, name in names.items())
+    tables = f'<nav aria-label="Tables"><ul>{links}</ul></nav>\n' if len(summary.tables) > 1 else ""
+    return tables + "\n".join(board(table) for table in summary.tables)
 
 
 def _failed(failed: Sequence[RunRecord]) -> str:
@@ -111,7 +128,7 @@ def _failed(failed: Sequence[RunRecord]) -> str:
 
 def _failure(record: RunRecord) -> str:
     parts = " + ".join(f"<bdi>{breakable(record.parts.get(part, ''))}</bdi>" for part in PARTS)
-    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(record.environment))}"
+    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(Place.of(record)))}"
     return (
         f"<li><b>{parts}</b>, seed {html(record.seed)} <span>on {where}</span>"
         f"<code>{html(wording.reason(record))}</code></li>"
@@ -119,7 +136,7 @@ def _failure(record: RunRecord) -> str:
 
 
 def _reading() -> str:
-    measured = [(column.label, f"{column.meaning}.") for column in (*SCORES, *COSTS) if column.meaning]
+    measured = [(each.title, f"{each.meaning}.") for each in (*SCORES, *RATES, *SIZES) if each.meaning]
     return (
         f'<section id="reading"><h2>How to read this</h2><dl>{"".join(_defined(_READING))}'
         f"{''.join(_defined(measured))}</dl></section>"

@@ -39,7 +39,7 @@ def _found(table: Table, row: Row) -> Iterator[Neighbour]:
         differ = [axis for axis in range(len(PARTS)) if other.parts[axis] != row.parts[axis]]
         if own is None or theirs is None or len(differ) != 1 or not _same_but(differ[0], row, other):
             continue
-        margin = table.ranking.margin(table.rows.index(row), table.rows.index(other))
+        margin = table.ranking.margin(table.index[row], table.index[other])
         yield Neighbour(PARTS[differ[0]], other.parts[differ[0]], other, theirs - own, margin)
 
 

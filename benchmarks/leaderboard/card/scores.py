@@ -3,21 +3,35 @@
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.card.facts import figure
 from benchmarks.leaderboard.columns import CIDER, SCORES
-from benchmarks.leaderboard.glyph import glyph, scale
+from benchmarks.leaderboard.glyph import WIDTH, axis, glyph, scale
 from benchmarks.leaderboard.rows import Row, Table
 from benchmarks.leaderboard.text import BLANK, clean, html, hundred, span
 from benchmarks.record import RunRecord
 
 
 def scores(record: RunRecord, table: Table, row: Row) -> str:
-    """A section: CIDEr large with its interval and rank, all scores and checks as a table."""
-    own = figure(record.scores.get("CIDEr"))
-    across = scale(table)
-    drawn = glyph(table, row, across) if across and len(table.rows) > 1 else ""
+    """A section: CIDEr large with its interval and rank, all scores and checks as tables."""
     said = "".join(f"<p>{html(text)}</p>" for text in _standing(table, row))
+    judged = [(column.title, column.key) for column in SCORES if column.key in record.scores]
+    checks = [(clean(name).replace("_", " "), name) for name in sorted(record.diagnostics)]
     return (
-        f'<section class="scores"><div><h2>How good it is</h2><p class="figure"><b>{_text(own)}</b> CIDEr × 100</p>'
-        f"{drawn}{said}</div>{_table(record, row)}</section>"
+        '<section class="scores"><div><h2>How good it is</h2><p class="figure">'
+        f"<b>{_text(figure(record.scores.get('CIDEr')))}</b> CIDEr × 100</p>{_drawn(table, row)}{said}</div>"
+        f"{_table('Scores × 100', 'scores', judged, record, row)}"
+        f"{_table('Checks on drawn scenes, %', 'diagnostics', checks, record, row)}</section>"
+    )
+
+
+def _drawn(table: Table, row: Row) -> str:
+    """The row on the scale of its table, the means of the others as rings."""
+    across = scale(table)
+    if across is None or len(table.rows) < 2:
+        return ""
+    others = [score for other in table.rows if other is not row and (score := CIDER.read(other)) is not None]
+    rings = "".join(f'<circle cx="{across.place(score):.1f}" cy="9" r="2.4"/>' for score in others)
+    return (
+        f'<div class="drawn">{axis(across)}<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{rings}</svg>'
+        f"{glyph(table, row, across)}</div>"
     )
 
 
@@ -33,29 +47,20 @@ def _standing(table: Table, row: Row) -> list[str]:
     return [mean + interval, *([ranked] if len(table.rows) > 1 else []), wording.noise(table)]
 
 
-def _table(record: RunRecord, row: Row) -> str:
-    lines = [
-        _line(column.title, figure(record.scores.get(column.key)), row.mean("scores", column.key), row)
-        for column in SCORES
-        if figure(record.scores.get(column.key)) is not None
-    ]
-    lines += [
-        _line(
-            f"{clean(name).replace('_', ' ')}, %", figure(record.diagnostics[name]), row.mean("diagnostics", name), row
-        )
-        for name in sorted(record.diagnostics)
-    ]
-    mean = f'<th scope="col">Mean of {len(row.runs)} seeds</th>' if len(row.runs) > 1 else ""
-    checks = "; below, checks on drawn scenes" if record.diagnostics else ""
+def _table(title: str, field: str, names: list[tuple[str, str]], record: RunRecord, row: Row) -> str:
+    if not names:
+        return ""
+    seeds = len(row.runs)
+    mean = f'<th scope="col">Mean of {seeds} seeds</th>' if seeds > 1 else ""
+    lines = ""
+    for label, name in names:
+        own = _text(figure(getattr(record, field).get(name)))
+        other = f"<td>{_text(row.mean(field, name))}</td>" if seeds > 1 else ""
+        lines += f'<tr><th scope="row">{html(label)}</th><td>{own}</td>{other}</tr>'
     return (
-        f'<table class="all"><caption>Scores × 100{checks}</caption><thead><tr><td></td>'
-        f'<th scope="col">This run</th>{mean}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+        f'<table class="all"><thead><tr><th scope="col">{title}</th><th scope="col">This run</th>{mean}</tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
     )
-
-
-def _line(name: str, own: float | None, mean: float | None, row: Row) -> str:
-    other = f"<td>{_text(mean)}</td>" if len(row.runs) > 1 else ""
-    return f'<tr><th scope="row">{html(name)}</th><td>{_text(own)}</td>{other}</tr>'
 
 
 def _text(value: float | None) -> str:

@@ -14,7 +14,7 @@ from benchmarks.leaderboard.card.shown import shown
 from benchmarks.leaderboard.card.strips import samples
 from benchmarks.leaderboard.document import LOGO, document, text_of
 from benchmarks.leaderboard.rows import PARTS, Row, Table
-from benchmarks.leaderboard.text import breakable, clean, html, hundred
+from benchmarks.leaderboard.text import breakable, clean, html, hundred, signed
 from benchmarks.record import RunRecord
 
 _HEAD = (
@@ -46,7 +46,7 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
         )
     )
     title = f"{html(' + '.join(row.parts))}, seed {html(record.seed)} - caption-zoo"
-    style = text_of("page.css", "table.css", "card/card.css")
+    style = text_of("style/page.css", "style/table.css", "card/card.css")
     return document(title, f'{_HEAD}\n<main id="main">\n{main}\n</main>', style=style, script=text_of("card/card.js"))
 
 
@@ -58,7 +58,7 @@ def _headline(record: RunRecord, table: Table, row: Row) -> str:
     seeds = ", ".join(_other(run) for run in others)
     seen = f" · other seeds: {seeds}" if seeds else ""
     return (
-        f'<p class="source"><a href="../index.html">Leaderboard</a> · run <code>{html(record.id)}</code> · '
+        f'<p class="source"><a href="../index.html#{table.anchor(row)}">Leaderboard</a> · run <code>{html(record.id)}</code> · '
         f"seed {html(record.seed)}{seen}</p>"
         f'<section class="title"><h1>{parts}</h1><p class="on">on <bdi>{breakable(table.dataset)}</bdi>{split}</p>'
         f"{notices}</section>"
@@ -123,20 +123,15 @@ def _neighbours(record: RunRecord, table: Table, row: Row) -> str:
         margin = "" if one.margin is None else f" ± {hundred(one.margin)}"
         rows += (
             f'<tr><td>{one.part}</td><th scope="row">{_linked(run, f"<bdi>{breakable(one.value)}</bdi>")}</th>'
-            f"<td>{_signed(one.gap)}{margin}</td><td>{one.verdict}</td></tr>"
+            f"<td>{signed(one.gap)}{margin}</td><td>{one.verdict}</td></tr>"
         )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Part", "In its place", "CIDEr", "That is"))
     return (
         '<section><h2>With one part swapped</h2><p class="note">Mean CIDEr of the entry that differs in this part '
         "alone, less that of this one, on the same images. Clear: beyond what is told apart when all pairs of the "
-        f"table are looked at.</p>{_scroll('Entries with one part swapped')}<table><thead><tr>{heads}</tr></thead>"
+        f"table are looked at.</p>{_scroll('Entries with one part swapped')}<table class=\"swaps\"><thead><tr>{heads}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div></section>"
     )
-
-
-def _signed(gap: float) -> str:
-    text = f"{100 * gap:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\u2212")
 
 
 def _words(record: RunRecord) -> str:
@@ -150,8 +145,8 @@ def _again(record: RunRecord) -> str:
         f'<section><h2>Use it, run it again</h2><p class="note">{limits}</p><div class="two"><div>'
         f"{_copied('Caption pictures of your own, in the folder that holds its run', settings.caption(record))}"
         f"{_copied('Train it again and compare', settings.reproduce(record))}"
-        f'<p class="note">{needed}</p></div><div>'
-        f"{_copied('As a config, every setting written out', settings.config(record))}</div></div></section>"
+        f'<p class="note">{needed}</p></div><details><summary>As a config, every setting written out</summary>'
+        f"{_copied('Config', settings.config(record))}</details></div></section>"
     )
 
 

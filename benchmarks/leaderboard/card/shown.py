@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.leaderboard.text import clean, number
+from benchmarks.leaderboard.text import clean, link, number
 from benchmarks.record import RunRecord
 from benchmarks.samples import PICKS, maps
 
 _PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/]+={0,2})", re.ASCII)
-_ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?/[\w./%?=&+~,:;@-]*", re.ASCII)
 _SIDE = 64  # most places of a map along one side
 _PIXELS = 2048  # most of a picture along one side
 
@@ -73,8 +72,8 @@ def _shown(sample: Mapping[str, Any], gallery: Mapping[str, Any]) -> Shown:
         pick=str(sample.get("pick")),
         score=number(sample.get("score")),
         words=words,
-        link=source if _ADDRESS.fullmatch(source) else "",
-        place="" if _ADDRESS.fullmatch(source) else clean(source),
+        link=link(source),
+        place="" if link(source) else clean(source),
         picture=_picture(known.get("picture")),
         references=_texts(known.get("references")),
         maps=seen if len(seen) == len(words) else (),
