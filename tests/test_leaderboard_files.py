@@ -61,7 +61,7 @@ def test_the_same_records_give_the_same_bytes_in_any_order(tmp_path):
     twice = [record("luong", level=level, data={}) for level in (0.2, 0.3)]  # one seed, finished at once
     records = [*FEW, *twice, record(**COCO), failure(attention="luong"), record("luong", seed=1)]
     once, again = write(records, tmp_path / "a"), write(records[::-1], tmp_path / "b")
-    assert [path.name for path in once] == ["index.html", "leaderboard.md", "leaderboard.csv"]
+    assert [path.name for path in once[:3]] == ["index.html", "leaderboard.md", "leaderboard.csv"]
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
 
 

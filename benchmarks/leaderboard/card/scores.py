@@ -18,7 +18,7 @@ def scores(record: RunRecord, table: Table, row: Row) -> str:
         '<section class="scores"><div><h2>How good it is</h2><p class="figure">'
         f"<b>{_text(figure(record.scores.get('CIDEr')))}</b> CIDEr × 100</p>{_drawn(table, row)}{said}</div>"
         f"{_table('Scores × 100', 'scores', judged, record, row)}"
-        f"{_table('Checks on drawn scenes, %', 'diagnostics', checks, record, row)}</section>"
+        f"{_table('Checks of the data set, %', 'diagnostics', checks, record, row)}</section>"
     )
 
 
@@ -31,7 +31,7 @@ def _drawn(table: Table, row: Row) -> str:
     rings = "".join(f'<circle cx="{across.place(score):.1f}" cy="9" r="2.4"/>' for score in others)
     return (
         f'<div class="drawn">{axis(across)}<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{rings}</svg>'
-        f"{glyph(table, row, across)}</div>"
+        f"{glyph(table, row, across)}<small>Rings: the other entries</small></div>"
     )
 
 

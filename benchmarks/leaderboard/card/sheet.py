@@ -46,7 +46,7 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
         )
     )
     title = f"{html(' + '.join(row.parts))}, seed {html(record.seed)} - caption-zoo"
-    style = text_of("style/page.css", "style/table.css", "card/card.css")
+    style = text_of("style/page.css", "card/card.css")
     return document(title, f'{_HEAD}\n<main id="main">\n{main}\n</main>', style=style, script=text_of("card/card.js"))
 
 
@@ -58,8 +58,8 @@ def _headline(record: RunRecord, table: Table, row: Row) -> str:
     seeds = ", ".join(_other(run) for run in others)
     seen = f" · other seeds: {seeds}" if seeds else ""
     return (
-        f'<p class="source"><a href="../index.html#{table.anchor(row)}">Leaderboard</a> · run <code>{html(record.id)}</code> · '
-        f"seed {html(record.seed)}{seen}</p>"
+        f'<p class="source"><a href="../index.html#{table.anchor(row)}">Leaderboard</a> · '
+        f"run <code>{html(record.id)}</code> · seed {html(record.seed)}{seen}</p>"
         f'<section class="title"><h1>{parts}</h1><p class="on">on <bdi>{breakable(table.dataset)}</bdi>{split}</p>'
         f"{notices}</section>"
     )
@@ -108,7 +108,9 @@ def _speed(record: RunRecord) -> str:
         for rate in facts.rates(record)
     )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Stage", "Median", "Slowest to quickest", "Batch"))
-    table = f"{_scroll('Speeds')}<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    table = (
+        f'{_scroll("Speeds")}<table class="speeds"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
     costs = _definitions(facts.costs(record))
     return f"<section><h2>Speed and size</h2>{table if rows else ''}{costs}</section>" if rows or costs else ""
 
@@ -129,7 +131,8 @@ def _neighbours(record: RunRecord, table: Table, row: Row) -> str:
     return (
         '<section><h2>With one part swapped</h2><p class="note">Mean CIDEr of the entry that differs in this part '
         "alone, less that of this one, on the same images. Clear: beyond what is told apart when all pairs of the "
-        f"table are looked at.</p>{_scroll('Entries with one part swapped')}<table class=\"swaps\"><thead><tr>{heads}</tr></thead>"
+        f"table are looked at.</p>{_scroll('Entries with one part swapped')}"
+        f'<table class="swaps"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>"
     )
 

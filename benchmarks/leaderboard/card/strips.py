@@ -7,10 +7,10 @@ from benchmarks.leaderboard.card.shown import Shown
 from benchmarks.leaderboard.card.veil import veil
 from benchmarks.leaderboard.text import breakable, html, hundred
 
-_PLAIN = 320  # side of the ground that a map lies on where there is no picture
+_PLAIN = 8  # side of the ground that a map lies on where there is no picture
 _TITLES = {"best": "Best by CIDEr", "median": "In the middle", "worst": "Worst by CIDEr"}
 NOT_WHY = (
-    "Under each word: the image as it was weighted when that word was chosen, bright where the weight is highest. "
+    "Above each word: where the model looked when it chose it; the veil is the thicker the less weight a place had. "
     "Weights are not an explanation: a model may look at a place and say something for another reason."
 )
 ELSEWHERE = "The bar under a word is the weight that fell on no place of the image."
@@ -82,7 +82,7 @@ def _tiles(one: Shown, name: str) -> Iterable[str]:
             f'href="{veil(shares)}"/>'
         )
         yield (
-            f'<li><button type="button" disabled><svg viewBox="0 0 {width} {height}" aria-hidden="true">{ground}{over}'
+            f'<li><button disabled><svg viewBox="0 0 {width} {height}" aria-hidden="true">{ground}{over}'
             f"</svg><bdi>{html(word)}</bdi>{_elsewhere(one, place)}</button></li>"
         )
 
@@ -91,8 +91,5 @@ def _elsewhere(one: Shown, place: int) -> str:
     if not one.elsewhere:
         return ""
     share = one.elsewhere[place]
-    return (
-        f'<span class="share"><svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="rail" width="100" height="6"/><rect width="{100 * share:.0f}" height="6"/></svg>'
-        f"{100 * share:.0f} %</span>"
-    )
+    drawn = f'<svg viewBox="0 0 100 6" aria-hidden="true"><path d="M0 3H{100 * share:.0f}"/></svg>'
+    return f'<span class="share">{drawn}{100 * share:.0f} %</span>'

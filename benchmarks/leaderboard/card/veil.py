@@ -1,4 +1,4 @@
-"""A map of weights as a veil over the picture: clear where the model looked most, dark where it did not look.
+"""A map of weights as a veil over the picture: none where the model looked most, thick where it did not look.
 
 The PNG is written here and not compressed, since compressors differ between machines, and a
 card has the same bytes everywhere. Sixteen levels in half a byte each keep it small.
@@ -10,7 +10,8 @@ from zlib import adler32, crc32
 
 import numpy as np
 
-_DARK = 205  # of 255: how much the veil hides where the model did not look
+_THICK = 220  # of 255: how much the veil hides where the model did not look
+_COLOUR = bytes((46, 52, 64))  # seen on black and on white
 _LEVELS = 16
 
 
@@ -21,12 +22,12 @@ def veil(shares: np.ndarray) -> str:
     padded = np.pad(levels, ((0, 0), (0, width % 2)))
     packed = (padded[:, ::2] << 4) | padded[:, 1::2]
     rows = b"".join(b"\0" + row.tobytes() for row in packed)
-    darkness = bytes(round(level * _DARK / (_LEVELS - 1)) for level in range(_LEVELS))
+    thickness = bytes(round(level * _THICK / (_LEVELS - 1)) for level in range(_LEVELS))
     png = b"\x89PNG\r\n\x1a\n" + b"".join(
         [
             _chunk(b"IHDR", struct.pack(">2I5B", width, height, 4, 3, 0, 0, 0)),
-            _chunk(b"PLTE", bytes(3 * _LEVELS)),
-            _chunk(b"tRNS", darkness),
+            _chunk(b"PLTE", _LEVELS * _COLOUR),
+            _chunk(b"tRNS", thickness),
             _chunk(b"IDAT", _stored(rows)),
             _chunk(b"IEND", b""),
         ]
