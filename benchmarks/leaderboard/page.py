@@ -1,23 +1,17 @@
 """The page: one HTML file that asks nobody for anything."""
 
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.board import board
 from benchmarks.leaderboard.columns import RATES, SCORES, SIZES, columns
+from benchmarks.leaderboard.document import LOGO, document
 from benchmarks.leaderboard.rows import PARTS, Place
 from benchmarks.leaderboard.summary import Summary
 from benchmarks.leaderboard.text import breakable, counted, html
 from benchmarks.record import RunRecord
 
-_LOGO = (
-    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">'
-    '<path d="M6 3h20a4 4 0 0 1 4 4v13a4 4 0 0 1-4 4H16l-8 6v-6H6a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z"/>'
-    '<path class="words" d="M8 10h16v2.6H8zM8 15.4h10V18H8z"/></svg>'
-)
 _READING = (
     (
         "Entry",
@@ -49,19 +43,10 @@ def page(summary: Summary) -> str:
     """`summary` as a whole HTML document."""
     style = files("style") + _columns(summary)
     script = files("script")
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
-    )
     boards = _boards(summary) if summary.tables else _EMPTY
     main = "\n".join([_source(summary), boards, _failed(summary.failed), _reading()])
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>caption-zoo leaderboard</title>\n<style>{style}</style>\n</head>\n<body>\n{_HEADER}\n"
-        f'<main id="main">\n{main}\n</main>\n<script>{script}</script>\n</body>\n</html>\n'
-    )
+    body = f'{_HEADER}\n<main id="main">\n{main}\n</main>'
+    return document("caption-zoo leaderboard", body, style=style, script=script)
 
 
 def files(folder: str) -> str:
@@ -80,12 +65,8 @@ def _columns(summary: Summary) -> str:
     )
 
 
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
 _HEADER = (
-    f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{_LOGO}<div><h1>caption-zoo</h1>'
+    f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{LOGO}<div><h1>caption-zoo</h1>'
     "<p>Image captioning, part by part: backbone + attention + decoder in one template</p></div>"
     '<button type="button" class="js" id="theme">Theme: auto</button></header>'
 )
