@@ -169,7 +169,7 @@ def test_the_run_is_told_in_figures():
         "Epoch 4 was kept",
         "40.0 images/s 32.0 to 45.7 32 images",
         "backbone 0.39 G, beam search 0.12 G",
-        "Different captions 5",
+        "Different captions 5 of 60",
         "model.safetensors, sha256 " + "ab" * 32,
         "caption-zoo caption runs/",
     ):
@@ -181,10 +181,14 @@ def test_captions_in_numbers_are_counted_as_defined():
     for text in (told(made(record(captions=captions))), model_card(record(captions=captions), {})):
         plain = text.replace("`", "").replace(": ", " ")
         assert "Mean length 3.3 words" in plain
-        assert "Different captions 2" in plain
+        assert "Different captions 2 of 3" in plain
         assert "Distinct-1 0.600" in plain  # 6 words of 10
         assert "Distinct-2 0.714" in plain  # 5 pairs of 7
         assert "Most frequent “a cat sits”, 2 times" in plain
+
+
+def test_no_caption_is_most_frequent_where_all_differ():
+    assert "Most frequent" not in told(made(record(captions={"1": "a cat", "2": "a dog"})))
 
 
 def test_old_records_make_cards_too():

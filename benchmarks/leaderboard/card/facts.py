@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.leaderboard.rows import RANDOM, leaves
-from benchmarks.leaderboard.text import BLANK, clean, counted, number, speed
+from benchmarks.leaderboard.text import BLANK, clean, number, speed
 from benchmarks.record import RunRecord
 
 _STAGES = (
@@ -89,16 +89,16 @@ def spoken(record: RunRecord) -> list[tuple[str, str]]:
     words = [word for caption in captions for word in caption]
     if not words:
         return []
-    most, times = min(Counter(map(" ".join, captions)).items(), key=lambda item: (-item[1], item[0]))
-    return [
-        ("Captions", counted(len(captions), "image")),
+    counts = Counter(map(" ".join, captions))
+    most, times = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    found = [
         ("Mean length", f"{fmean(map(len, captions)):.1f} words"),
-        ("Different captions", f"{len(set(map(tuple, captions)))}"),
+        ("Different captions", f"{len(counts)} of {len(captions)}"),
         ("Different words", f"{len(set(words))}"),
         ("Distinct-1", _distinct(captions, 1)),
         ("Distinct-2", _distinct(captions, 2)),
-        ("Most frequent", f"“{most}”, {counted(times, 'time')}"),
     ]
+    return found + [("Most frequent", f"“{most}”, {times} times")] * (times > 1)
 
 
 def _distinct(captions: Iterable[Sequence[str]], size: int) -> str:
