@@ -55,7 +55,7 @@ def costs(record: RunRecord) -> list[tuple[str, str]]:
     precision = asked.get("precision") if isinstance(asked, Mapping) else None
     found = [
         ("Parameters", _millions(record.params)),
-        ("Of those learning", _millions(record.trained)),
+        ("Of those, learning", _millions(record.trained)),
         ("FLOPs per image", ", ".join(f"{stage} {speed(value / 1e9)} G" for stage, value in flops if value)),
         ("Time taken", ", ".join(_durations(record))),
         ("Precision", f"training {clean(precision)}, captions and rates float32" if precision else ""),

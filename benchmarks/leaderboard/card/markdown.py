@@ -55,23 +55,36 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
 
 
 def _front(record: RunRecord, table: Table) -> str:
-    """YAML; its scores are raw times 100, and each says so in its name."""
+    """YAML; its scores are times 100, and each says so in its name."""
     tags = ["image-captioning", "image-to-text", "caption-zoo", *(_tag(record.parts.get(part, "")) for part in PARTS)]
     metrics = [
-        {"type": column.key.lower(), "name": f"{column.title}, times 100", "value": round(100 * value, 4)}
+        {
+            "type": _tag(column.key).partition("_")[0],
+            "name": f"{column.title}, times 100",
+            "value": round(100 * value, 4),
+        }
         for column in SCORES
         if (value := number(record.scores.get(column.key))) is not None
     ]
-    result = {
-        "task": {"type": "image-to-text", "name": "Image captioning"},
-        "dataset": {"type": _tag(record.dataset), "name": record.dataset, "split": table.split},
-        "metrics": metrics,
-    }
-    lines = ["---", "library_name: caption-zoo", "pipeline_tag: image-to-text", f"tags: {yaml([*dict.fromkeys(tags)])}"]
-    lines += ["datasets: [coco]"] if _is_coco(record) else []
-    lines.append(f"metrics: {yaml([metric['type'] for metric in metrics])}")
-    lines.append(f"model-index: {yaml([{'name': _name(record), 'results': [result]}])}")
-    return "\n".join([*lines, "---"])
+    dataset = {"type": _tag(record.dataset), "name": record.dataset, "split": table.split}
+    return "\n".join(
+        [
+            "---",
+            "library_name: caption-zoo",
+            "pipeline_tag: image-to-text",
+            f"tags: {yaml([*dict.fromkeys(tags)])}",
+            *(["datasets: [coco]"] if _is_coco(record) else []),
+            f"metrics: {yaml([*dict.fromkeys(metric['type'] for metric in metrics)])}",
+            "model-index:",
+            f"- name: {yaml(_name(record))}",
+            "  results:",
+            "  - task: {type: image-to-text, name: Image captioning}",
+            f"    dataset: {yaml(dataset)}",
+            "    metrics:" + ("" if metrics else " []"),
+            *(f"    - {yaml(metric)}" for metric in metrics),
+            "---",
+        ]
+    )
 
 
 def _is_coco(record: RunRecord) -> bool:
@@ -89,21 +102,19 @@ def _name(record: RunRecord) -> str:
 
 
 def _use(record: RunRecord) -> Iterable[str]:
+    loaded = [f"registry.load_plugin({name!r})" for name in settings.plugins(record) if name.endswith(".py")]
+    lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
+    lines += [f"model = zoo.from_pretrained({f'runs/{clean(record.id)}'!r})", 'print(model.caption(["photo.jpg"])[0])']
     yield "## Use it"
-    yield f"From Python, with the folder that holds the weights:\n\n{_fence('python', _PYTHON)}"
+    yield f"From Python, with the run's folder, which holds the weights:\n\n{_fence('python', chr(10).join(lines))}"
     yield f"Or as a command:\n\n{_fence('console', settings.caption(record))}"
-    if needed := " ".join(map(_plain, settings.needed(record))):
-        yield needed
-
-
-_PYTHON = 'import zoo\n\nmodel = zoo.from_pretrained("FOLDER")\nprint(model.caption(["photo.jpg"])[0])'
 
 
 def _scores(record: RunRecord, table: Table) -> Iterable[str]:
     standing = table.standing(table.rows[0])
     yield "## How good it is"
     yield f"Scores × 100 on {_code(wording.headline(table))}, scorer {_code(record.signature)}." + (
-        f" On other images of the kind CIDEr would fall between {span(standing.low, standing.high)} (95 %)."
+        f" On other images of the kind CIDEr would lie at {span(standing.low, standing.high)} (95 %)."
         if standing
         else ""
     )
@@ -130,7 +141,7 @@ def _sample(one: Shown) -> Iterable[str]:
     where = f"[image {_code(one.image)}](<{one.link}>)" if one.link else f"image {_code(one.image)}"
     place = f", {_code(one.place)}" if one.place else ""
     yield f"- {_code(' '.join(one.words))}: {one.pick}, CIDEr {_score(one.score)}, {where}{place}"
-    yield from (f"  - a person: {_code(text)}" for text in one.references)
+    yield from (f"  - reference: {_code(text)}" for text in one.references)
 
 
 def _learning(record: RunRecord) -> Iterable[str]:
@@ -151,6 +162,8 @@ def _speed(record: RunRecord) -> Iterable[str]:
 def _again(record: RunRecord) -> Iterable[str]:
     yield "## Run it again"
     yield f"With its record, and compared with it:\n\n{_fence('console', settings.reproduce(record))}"
+    if needed := " ".join(map(_plain, settings.needed(record))):
+        yield needed
     yield f"As a config, every setting written out:\n\n{_fence('yaml', settings.config(record).rstrip())}"
 
 

@@ -36,7 +36,7 @@ def samples(found: Sequence[Shown]) -> str:
 def _sample(one: Shown, name: str) -> str:
     score = "" if one.score is None else f"<b>{hundred(one.score)}</b> CIDEr · "
     references = "".join(f"<li><bdi>{html(text)}</bdi></li>" for text in one.references)
-    told = f'<ul class="people" aria-label="What people said">{references}</ul>' if references else ""
+    told = f'<ul class="references" aria-label="References">{references}</ul>' if references else ""
     return (
         f'<article class="sample">{_view(one, name)}<div class="told"><h4><bdi>{html(" ".join(one.words))}</bdi></h4>'
         f'<p class="facts">{score}{_where(one)}</p>{told}</div>{_strip(one, name)}</article>'
