@@ -31,7 +31,8 @@ def _drawn(table: Table, row: Row) -> str:
     rings = "".join(f'<circle cx="{across.place(score):.1f}" cy="9" r="2.4"/>' for score in others)
     return (
         f'<div class="drawn">{axis(across)}<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{rings}</svg>'
-        f"{glyph(table, row, across)}<small>Rings: the other entries</small></div>"
+        f"{glyph(table, row, across)}<small>Line: the mean{', ticks: its seeds' if len(row.runs) > 1 else ''}; "
+        "rings: other entries</small></div>"
     )
 
 
