@@ -80,8 +80,8 @@ def _images(table: Table, one: Row, other: Row) -> str:
     known = links(table)
     items = "".join(_image(each, known.get(each.image, ""), ours, theirs) for each in ahead + behind)
     return (
-        f"<div><h4>Where they differ most</h4><p>Among the {len(images)} images on which the entries of this table differ "
-        "most: first where A is ahead, then where B is. One run of each; CIDEr × 100 in brackets.</p>"
+        f"<div><h4>Where they differ most</h4><p>Among the {len(images)} images on which the entries of this table "
+        "differ most: first where A is ahead, then where B is. One run of each; CIDEr × 100 in brackets.</p>"
         f'<ul class="images">{items}</ul></div>'
     )
 
