@@ -14,7 +14,7 @@ from records import COCO, FEW, PLACE, record
 
 from benchmarks.leaderboard import statistics
 from benchmarks.leaderboard.columns import rate
-from benchmarks.leaderboard.data import COMPARED, data, panel
+from benchmarks.leaderboard.data import COMPARED, Panel, data
 from benchmarks.leaderboard.effects import effects
 from benchmarks.leaderboard.findings import findings
 from benchmarks.leaderboard.heat import heat, step
@@ -214,18 +214,19 @@ def test_the_images_that_differ_most_are_those_of_a_plain_sort():
 
 def test_the_panel_holds_the_images_on_which_entries_differ_most():
     (table,) = summarise(FEW).tables
-    rows, images = panel(table)
+    panel = Panel.of(table)
+    rows, images = panel.rows, panel.images
     assert rows == list(table.rows)
     spread = {image: np.var([row.per_image[image] for row in rows]) for image in rows[0].per_image}
     assert [each.image for each in images] == sorted(spread, key=spread.get, reverse=True)[: len(images)]
     old = summarise([replace(each, captions={}) for each in FEW]).tables[0]
-    assert panel(old) == ([], [])
+    assert Panel.of(old) == Panel([], [])
 
 
 def test_of_many_entries_the_best_hundred_can_be_compared():
     many = [record(level=0.5 + i / 1000, images=6, parts={"backbone": f"b{i}"}) for i in range(COMPARED + 20)]
     (table,) = summarise(many).tables
-    content = json.loads(re.search("<script[^>]*>(.*)</script>", data(table, [])).group(1))
+    content = json.loads(re.search("<script[^>]*>(.*)</script>", data(table, [], Panel([], []))).group(1))
     assert len(content["pairs"]) == COMPARED
     assert [len(each) for each in content["pairs"]] == list(range(COMPARED))
     assert len(content["rows"]) == COMPARED + 20
