@@ -23,7 +23,8 @@ COMMANDS = {
     "run": "train, caption and score every cell of a config",
     "caption": "caption images with a trained run",
     "score": "score captions against references",
-    "leaderboard": "make the page from records",
+    "leaderboard": "make the page from records, or check them",
+    "compare": "two entries: what may be said of their difference",
     "doctor": "what this machine has and lacks",
 }
 

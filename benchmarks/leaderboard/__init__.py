@@ -34,13 +34,12 @@ def write(records: Iterable[RunRecord], out: Path, galleries: Mapping[str, Mappi
     return [*(out / name for name in files), *_cards(summary, out, galleries)]
 
 
-def stale(records: Iterable[RunRecord], out: Path, galleries: Mapping[str, Mapping[str, Any]] = _NONE) -> list[str]:
-    """The files in `out` that `write` would make otherwise, make anew or remove, by their name in there."""
+def stale(records: Iterable[RunRecord], out: Path, galleries: Mapping[str, Mapping[str, Any]] = _NONE) -> list[Path]:
+    """The files in `out` that `write` would make otherwise, make anew or remove."""
     with tempfile.TemporaryDirectory() as folder:
-        made = {file.relative_to(folder): file.read_bytes() for file in write(records, Path(folder), galleries)}
-    kept = {file.relative_to(out) for file in cards_in(out)}
-    differing = [name for name, text in made.items() if not (out / name).is_file() or (out / name).read_bytes() != text]
-    return [str(name) for name in [*differing, *sorted(kept - set(made))]]
+        made = {out / file.relative_to(folder): file.read_bytes() for file in write(records, Path(folder), galleries)}
+    differing = [file for file, text in made.items() if not file.is_file() or file.read_bytes() != text]
+    return differing + sorted(set(cards_in(out)) - set(made))
 
 
 def _cards(summary: Summary, out: Path, galleries: Mapping[str, Mapping[str, Any]]) -> list[Path]:
@@ -51,8 +50,8 @@ def _cards(summary: Summary, out: Path, galleries: Mapping[str, Mapping[str, Any
         for run in row.runs
         if (name := name_of(run))
     }
-    for stale in set(cards_in(out)) - set(texts):
-        stale.unlink()
+    for left_over in set(cards_in(out)) - set(texts):
+        left_over.unlink()
     if texts:
         (out / FOLDER).mkdir(exist_ok=True)
     for file, text in texts.items():

@@ -6,7 +6,7 @@ from html import escape
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.columns import Column, columns
 from benchmarks.leaderboard.comparison import comparison
-from benchmarks.leaderboard.data import data
+from benchmarks.leaderboard.data import Panel, data
 from benchmarks.leaderboard.findings import findings
 from benchmarks.leaderboard.forest import forest
 from benchmarks.leaderboard.grid import grid
@@ -21,7 +21,7 @@ _PRESETS = (("first", "tied for first"), ("front", "on the front"), ("backbone",
 
 def board(table: Table) -> str:
     """The section of `table`; the ids in it start with its key."""
-    key, shown = table.key, columns(table)
+    key, shown, panel = table.key, columns(table), Panel.of(table)
     split = f" <small><bdi>{html(table.split)}</bdi></small>" if table.split else ""
     notice = "".join(f'<p class="notice">{text}</p>' for text in wording.notices(table))
     return (
@@ -30,8 +30,8 @@ def board(table: Table) -> str:
         f'<p class="facts" id="{key}-facts">{wording.extent(table)}</p>'
         f'{notice}<div class="top"><div class="findings">{"".join(_findings(table))}</div>{plots(table)}</div>'
         f"{_terms(table)}{_bar(table, shown)}{grid(table, shown)}"
-        f'<div class="parts">{heat(table)}{forest(table)}</div>{comparison(table, shown)}'
-        f"{_made(table)}{data(table, shown)}</section>"
+        f'<div class="parts">{heat(table)}{forest(table)}</div>{comparison(table, shown, panel)}'
+        f"{_made(table)}{data(table, shown, panel)}</section>"
     )
 
 

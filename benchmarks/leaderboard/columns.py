@@ -52,7 +52,7 @@ def _check(name: str, place: int) -> Column:
     title, main = clean(name).replace("_", " "), place < len(_TELLING)
     meaning = "Share that pass this check of the data set: see its documentation"
     return Column(
-        f"check.{name}", title, "%", f"{title}, %", "score",
+        f"check.{clean(name)}", title, "%", f"{title}, %", "score",
         lambda row: row.mean("diagnostics", name), hundred, meaning, main,
     )  # fmt: skip
 

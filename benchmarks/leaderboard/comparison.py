@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.leaderboard.columns import CIDER, Column
-from benchmarks.leaderboard.data import links, panel
+from benchmarks.leaderboard.data import Panel, links
 from benchmarks.leaderboard.rows import Row, Table
 from benchmarks.leaderboard.statistics import PLANNED
 from benchmarks.leaderboard.text import BLANK, breakable, html, hundred, signed
@@ -12,7 +12,7 @@ from benchmarks.leaderboard.versus import VERDICTS, Judged, Versus, versus
 _SHOWN = 3  # images on which either is ahead
 
 
-def comparison(table: Table, shown: Sequence[Column]) -> str:
+def comparison(table: Table, shown: Sequence[Column], panel: Panel) -> str:
     """The two best rows against each other; nothing where there are no two with a score."""
     rows = [row for row in table.rows if CIDER.read(row) is not None]
     if len(rows) < 2:
@@ -28,7 +28,7 @@ def comparison(table: Table, shown: Sequence[Column]) -> str:
         '<div class="sides"><div class="scroll" role="region" tabindex="0" aria-label="A and B, figure by figure">'
         "<table><caption>The columns chosen above</caption><thead>"
         '<tr><td></td><th scope="col">A</th><th scope="col">B</th><th scope="col">A to B</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>{_images(table, one, other)}</div></section>"
+        f"<tbody>{lines}</tbody></table></div>{_images(table, one, other, panel)}</div></section>"
     )
 
 
@@ -64,24 +64,23 @@ def _line(column: Column, one: Row, other: Row, found: Versus) -> str:
     )
 
 
-def _images(table: Table, one: Row, other: Row) -> str:
+def _images(table: Table, one: Row, other: Row, panel: Panel) -> str:
     """Of the images on which all rows differ most, those on which A or B is furthest ahead."""
-    rows, images = panel(table)
-    if one not in rows or other not in rows or not images:
+    if one not in panel.rows or other not in panel.rows or not panel.images:
         return ""
-    ours, theirs = rows.index(one), rows.index(other)
+    ours, theirs = panel.rows.index(one), panel.rows.index(other)
 
     def lead(each: Judged) -> float:
         return each.scores[ours] - each.scores[theirs]
 
-    ordered = sorted(images, key=lead)
+    ordered = sorted(panel.images, key=lead)
     ahead = [each for each in ordered[::-1][:_SHOWN] if lead(each) > 0]
     behind = [each for each in ordered[:_SHOWN] if lead(each) < 0]
     known = links(table)
     items = "".join(_image(each, known.get(each.image, ""), ours, theirs) for each in ahead + behind)
     return (
-        f"<div><h4>Where they differ most</h4><p>Among the {len(images)} images on which the entries of this table differ "
-        "most: first where A is ahead, then where B is. One run of each; CIDEr × 100 in brackets.</p>"
+        f"<div><h4>Where they differ most</h4><p>Among the {len(panel.images)} images on which the entries of this "
+        "table differ most: first where A is ahead, then where B is. One run of each; CIDEr × 100 in brackets.</p>"
         f'<ul class="images">{items}</ul></div>'
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.leaderboard.columns import Column
@@ -15,7 +16,32 @@ _CAPTIONS = 30_000  # about so many characters of captions; of many entries, few
 _IMAGES = 24
 
 
-def data(table: Table, shown: Sequence[Column]) -> str:
+@dataclass(frozen=True)
+class Panel:
+    """The rows that can be compared, and the images on which they differ most, with their captions."""
+
+    rows: list[Row]
+    images: list[Judged]
+
+    @classmethod
+    def of(cls, table: Table) -> "Panel":
+        """Of the best rows, those whose captions were recorded."""
+        best = [row for row in table.rows[:COMPARED] if row.mean("scores", "CIDEr") is not None]
+        rows = [row for row in best if row.runs[0].captions]
+        if len(rows) < 2:
+            return cls([], [])
+        ordered = sorted(judged(rows), key=lambda each: (-_variance(each.scores), len(each.image), each.image))
+        kept: list[Judged] = []
+        room = _CAPTIONS
+        for each in ordered[:_IMAGES]:
+            room -= sum(len(text) for text in set(each.captions))
+            if room < 0 and kept:
+                break
+            kept.append(each)
+        return cls(rows, kept)
+
+
+def data(table: Table, shown: Sequence[Column], panel: Panel) -> str:
     """A JSON object that no text in it can end: its rows and columns are those of the table, in the same order."""
     ranking = table.ranking
     content = {
@@ -30,7 +56,7 @@ def data(table: Table, shown: Sequence[Column]) -> str:
         "planned": PLANNED,
         "verdicts": {key: text.replace("{entries}", str(len(table.rows))) for key, text in VERDICTS.items()},
         "pairs": _pairs(table),
-        "panel": _panel(table),
+        "panel": _panel(table, panel),
     }  # fmt: skip
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for letter in "<>&\u2028\u2029":
@@ -48,32 +74,15 @@ def _pairs(table: Table) -> list[list[list[float | None]]]:
     return found
 
 
-def panel(table: Table) -> tuple[list[Row], list[Judged]]:
-    """Of the rows that can be compared, the captions of those images on which they differ most."""
-    rows = [row for row in table.rows[:COMPARED] if row.mean("scores", "CIDEr") is not None and row.runs[0].captions]
-    if len(rows) < 2:
-        return [], []
-    ordered = sorted(judged(rows), key=lambda each: (-_variance(each.scores), len(each.image), each.image))
-    kept: list[Judged] = []
-    room = _CAPTIONS
-    for each in ordered[:_IMAGES]:
-        room -= sum(len(text) for text in set(each.captions))
-        if room < 0 and kept:
-            break
-        kept.append(each)
-    return rows, kept
-
-
-def _panel(table: Table) -> dict[str, Any]:
-    rows, images = panel(table)
-    texts = {clean(text): None for each in images for text in each.captions}
+def _panel(table: Table, panel: Panel) -> dict[str, Any]:
+    texts = {clean(text): None for each in panel.images for text in each.captions}
     number, known = {text: place for place, text in enumerate(texts)}, links(table)
     return {
-        "rows": [table.index[row] for row in rows],
-        "images": [[clean(each.image), known.get(each.image, "")] for each in images],
+        "rows": [table.index[row] for row in panel.rows],
+        "images": [[clean(each.image), known.get(each.image, "")] for each in panel.images],
         "texts": list(texts),
-        "said": [[number[clean(text)] for text in each.captions] for each in images],
-        "scores": [[round(score, 3) for score in each.scores] for each in images],
+        "said": [[number[clean(text)] for text in each.captions] for each in panel.images],
+        "scores": [[round(score, 3) for score in each.scores] for each in panel.images],
     }
 
 

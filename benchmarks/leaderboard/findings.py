@@ -30,7 +30,7 @@ def findings(table: Table) -> list[Finding]:
 
 
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
-    leader, first = next(iter(cider)), table.tied()
+    leader, first = next(iter(cider)), table.tied
     standing = table.standing(leader)
     interval = f" ({span(standing.low, standing.high)} on other images)" if standing else ""
     text: tuple[str | Row, ...] = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
@@ -58,7 +58,7 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     own = f" captions {speed(rates[leader])} images a second"
     if len(cider) == 1:
         return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", where))
-    tied = [row for row in table.tied() if row in rates]
+    tied = [row for row in table.tied if row in rates]
     rival = max(tied, key=rates.__getitem__) if leader in tied else leader
     gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
     if gain >= _FASTER:

@@ -27,7 +27,7 @@ def _caption(table: Table) -> str:
         return f"By mean CIDEr. {wording.noise(table)}"
     if len(table.rows) == 1:
         return f"{LEGEND} thin: the score on other images."
-    first = "tied for first" if len(table.tied()) > 1 else "first"
+    first = "tied for first" if len(table.tied) > 1 else "first"
     seeds, ticks = ("", "") if table.ranking.seed_sd is None else (" and seeds", " Ticks: single seeds.")
     return (
         f'By mean CIDEr; a rank is as narrow as these images can tell. <span class="swatch"></span> {first}. '
@@ -57,7 +57,7 @@ def _button(title: str) -> str:
 
 def _row(table: Table, row: Row, shown: Sequence[Column], across: Axis | None) -> str:
     cells = "".join(_cell(table, row, column, across) for column in shown)
-    first = ' class="first"' if len(table.rows) > 1 and row in table.tied() else ""
+    first = ' class="first"' if len(table.rows) > 1 and row in table.tied else ""
     return (
         f'<tr id="{table.anchor(row)}"{first}><td class="rank">{wording.rank(table, row)}</td>'
         f'<th scope="row" class="entry">{_entry(table, row)}</th>{cells}</tr>'

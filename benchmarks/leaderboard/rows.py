@@ -135,6 +135,7 @@ class Table:
         """The place of each row."""
         return {row: place for place, row in enumerate(self.rows)}
 
+    @cached_property
     def tied(self) -> list[Row]:
         """The rows that no other is clearly better than."""
         places = zip(self.rows, self.ranking.standings, strict=True)

@@ -5,7 +5,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.leaderboard.rows import HOME, PARTS, RANDOM, Place, Row, Table
@@ -28,7 +28,7 @@ class Summary:
 
 def summarise(records: Iterable[RunRecord]) -> Summary:
     """Group `records`, whatever their order."""
-    texts = {json.dumps(asdict(record), sort_keys=True): record for record in records}
+    texts = {json.dumps(vars(record), sort_keys=True): record for record in records}
     ordered = [texts[text] for text in sorted(texts)]
     return Summary(
         tables=tuple(_tables(record for record in ordered if record.done)),
