@@ -98,7 +98,8 @@ def test_the_page_loads_nothing_and_its_policy_names_its_own_script_and_style(tm
     names = {(tag, name) for tag, name, _ in Page(page).attributes}
     assert not [name for _, name in names if name in ("style", "src", "srcset", "action") or name.startswith("on")]
     links = {value for _, name, value in Page(page).attributes if name == "href" and not value.startswith("#")}
-    assert links == {"leaderboard.csv", "leaderboard.md"}
+    assert links == {"leaderboard.csv", "leaderboard.md", *(f"runs/{run.id}.html" for run in FEW)}
+    assert all((tmp_path / link).is_file() for link in links)
     assert not re.search(r"https?://|@import|url\(|innerHTML", page)
 
 

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.leaderboard.card import card
-from benchmarks.leaderboard.card.paths import FOLDER, cards_in, name_of
 from benchmarks.leaderboard.markdown import markdown
 from benchmarks.leaderboard.page import page
+from benchmarks.leaderboard.paths import FOLDER, cards_in, name_of
 from benchmarks.leaderboard.summary import Summary, summarise
 from benchmarks.leaderboard.table_csv import table_csv
 from benchmarks.record import RunRecord

@@ -7,6 +7,7 @@ from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.columns import Column, columns
 from benchmarks.leaderboard.comparison import comparison
 from benchmarks.leaderboard.data import Panel, data
+from benchmarks.leaderboard.excerpt import excerpt
 from benchmarks.leaderboard.findings import findings
 from benchmarks.leaderboard.forest import forest
 from benchmarks.leaderboard.grid import grid
@@ -30,7 +31,7 @@ def board(table: Table) -> str:
         f'<p class="facts" id="{key}-facts">{wording.extent(table)}</p>'
         f'{notice}<div class="top"><div class="findings">{"".join(_findings(table))}</div>{plots(table)}</div>'
         f"{_terms(table)}{_bar(table, shown)}{grid(table, shown)}"
-        f'<div class="parts">{heat(table)}{forest(table)}</div>{comparison(table, shown, panel)}'
+        f'<div class="parts">{heat(table)}{forest(table)}</div>{excerpt(table)}{comparison(table, shown, panel)}'
         f"{_made(table)}{data(table, shown, panel)}</section>"
     )
 

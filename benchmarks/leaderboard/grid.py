@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.columns import CIDER, Column
 from benchmarks.leaderboard.glyph import LEGEND, axis, glyph, scale
+from benchmarks.leaderboard.paths import FOLDER, name_of
 from benchmarks.leaderboard.rows import PARTS, Row, Table
 from benchmarks.leaderboard.scales import Axis
 from benchmarks.leaderboard.text import breakable, html, span
@@ -36,7 +37,7 @@ def _caption(table: Table) -> str:
 
 
 def _heads(shown: Sequence[Column], across: Axis | None) -> str:
-    cells = [_head("Rank", "95 %", "rank"), _head("Entry", "backbone, attention, decoder", "entry")]
+    cells = [_head("Rank", "95 %", "rank"), _head("Entry", "leads to its card", "entry")]
     for column in shown:
         if column is CIDER:
             inner = f"<span>{_button(column.title)}<small>{column.unit}</small></span>{axis(across) if across else ''}"
@@ -70,7 +71,9 @@ def _entry(table: Table, row: Row) -> str:
     bold = table.varying[: 2 if len(table.varying) == 2 else 1]
     rest = [part for part in PARTS if part not in bold]
     marks = "".join(f' <em class="mark">{html(mark)}</em>' for mark in wording.marks(table, row))
-    return f"<b>{_joined(parts[part] for part in bold)}</b><span>{_joined(parts[part] for part in rest)}{marks}</span>"
+    name, card = _joined(parts[part] for part in bold), name_of(row.runs[0])
+    linked = f'<a href="{FOLDER}/{card}">{name}</a>' if card else name
+    return f"<b>{linked}</b><span>{_joined(parts[part] for part in rest)}{marks}</span>"
 
 
 def _joined(parts: Iterable[str]) -> str:

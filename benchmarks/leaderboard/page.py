@@ -1,12 +1,11 @@
 """The page: one HTML file that asks nobody for anything."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.board import board
 from benchmarks.leaderboard.columns import RATES, SCORES, SIZES, columns
-from benchmarks.leaderboard.document import LOGO, document
+from benchmarks.leaderboard.document import LOGO, document, text_of
 from benchmarks.leaderboard.rows import PARTS, Place
 from benchmarks.leaderboard.summary import Summary
 from benchmarks.leaderboard.text import breakable, counted, html
@@ -39,20 +38,18 @@ _READING = (
 )
 
 
+_STYLES = ("page", "parts", "sample", "table")
+_SCRIPTS = ("look", "state", "table", "plot", "versus", "heat", "page")
+
+
 def page(summary: Summary) -> str:
     """`summary` as a whole HTML document."""
-    style = files("style") + _columns(summary)
-    script = files("script")
+    style = text_of(*(f"style/{name}.css" for name in _STYLES)) + _columns(summary)
+    script = text_of(*(f"script/{name}.js" for name in _SCRIPTS))
     boards = _boards(summary) if summary.tables else _EMPTY
     main = "\n".join([_source(summary), boards, _failed(summary.failed), _reading()])
     body = f'{_HEADER}\n<main id="main">\n{main}\n</main>'
     return document("caption-zoo leaderboard", body, style=style, script=script)
-
-
-def files(folder: str) -> str:
-    """The text of all files of a folder beside this one, by name."""
-    found = sorted(path for path in Path(__file__).with_name(folder).iterdir() if path.suffix in (".css", ".js"))
-    return "".join(path.read_text(encoding="utf-8") for path in found)
 
 
 def _columns(summary: Summary) -> str:

@@ -8,11 +8,11 @@ from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.card import facts, settings
 from benchmarks.leaderboard.card.curves import curves, epochs
 from benchmarks.leaderboard.card.neighbours import neighbours
-from benchmarks.leaderboard.card.paths import name_of
 from benchmarks.leaderboard.card.scores import scores
 from benchmarks.leaderboard.card.shown import shown
 from benchmarks.leaderboard.card.strips import samples
 from benchmarks.leaderboard.document import LOGO, document, text_of
+from benchmarks.leaderboard.paths import name_of
 from benchmarks.leaderboard.rows import PARTS, Row, Table
 from benchmarks.leaderboard.text import breakable, clean, html, hundred, signed
 from benchmarks.record import RunRecord
@@ -46,8 +46,9 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
         )
     )
     title = f"{html(' + '.join(row.parts))}, seed {html(record.seed)} - caption-zoo"
-    style = text_of("style/page.css", "card/card.css")
-    return document(title, f'{_HEAD}\n<main id="main">\n{main}\n</main>', style=style, script=text_of("card/card.js"))
+    style = text_of("style/page.css", "style/sample.css", "card/card.css")
+    script = text_of("script/look.js", "card/card.js")
+    return document(title, f'{_HEAD}\n<main id="main">\n{main}\n</main>', style=style, script=script)
 
 
 def _headline(record: RunRecord, table: Table, row: Row) -> str:

@@ -26,14 +26,15 @@ def samples(found: Sequence[Shown]) -> str:
         notes.append("Pictures and references of this data set are not passed on with the record.")
     numbered = list(enumerate(found, start=1))
     groups = "".join(
-        f'<h3>{_TITLES[pick]}</h3><div class="pair">{"".join(_sample(one, f"s{place}") for place, one in group)}</div>'
+        f'<h3>{_TITLES[pick]}</h3><div class="pair">{"".join(sample(one, f"s{place}") for place, one in group)}</div>'
         for pick, group in groupby(numbered, key=lambda item: item[1].pick)
     )
     note = f'<p class="note">{" ".join(notes)}</p>' if notes else ""
     return f'<section id="samples"><h2>What it says</h2>{note}{groups}</section>'
 
 
-def _sample(one: Shown, name: str) -> str:
+def sample(one: Shown, name: str) -> str:
+    """One of them; the ids in it start with `name`."""
     score = "" if one.score is None else f"<b>{hundred(one.score)}</b> CIDEr · "
     references = "".join(f"<li><bdi>{html(text)}</bdi></li>" for text in one.references)
     told = f'<ul class="references" aria-label="References">{references}</ul>' if references else ""
