@@ -125,7 +125,11 @@ def test_more_images_move_none(names, another):
 
 def test_shares_are_about_what_was_asked_for_and_ids_are_safe_in_json():
     drawn = folder_splits._drawn([f"{number}.jpg" for number in range(10_000)], 0.1, 0.2)
-    assert {split: round(len(held) / 10_000, 1) for split, held in drawn.items()} == {"train": 0.7, "validation": 0.1, "test": 0.2}
+    assert {split: round(len(held) / 10_000, 1) for split, held in drawn.items()} == {
+        "train": 0.7,
+        "validation": 0.1,
+        "test": 0.2,
+    }
     ids = [numbers(f"{number}.jpg")[0] for number in range(10_000)]
     assert len(set(ids)) == len(ids)
     assert all(float(number) == number < 2**53 for number in ids)
@@ -137,7 +141,9 @@ def test_an_id_belongs_to_the_name_and_not_to_the_place(folder, tmp_path_factory
     moved = tmp_path_factory.mktemp("moved")
     for file in folder.iterdir():
         (moved / file.name).write_bytes(file.read_bytes())
-    other = Folder(root=write(moved, table(rows=[(name, said) for name in reversed(NAMES) for said in SAID[name]])), **HALF)
+    other = Folder(
+        root=write(moved, table(rows=[(name, said) for name in reversed(NAMES) for said in SAID[name]])), **HALF
+    )
     assert one.fingerprint == other.fingerprint
     write(moved, table(rows=[(name, "something else") for name in NAMES]))
     assert Folder(root=str(moved), **HALF).fingerprint != one.fingerprint
@@ -233,7 +239,11 @@ def test_places_that_are_wrong_are_named(folder, tmp_path_factory):
     write(folder, "{}", "more.json")
     with pytest.raises(ValueError, match=r"several captions files, captions.csv, more.json: say which one"):
         Folder(root=str(folder))
-    for captions, said in (("none.csv", "no captions file"), ("a.png", "should be a captions file"), ("/dev/zero.csv", "no capt")):
+    for captions, said in (
+        ("none.csv", "no captions file"),
+        ("a.png", "should be a captions file"),
+        ("/dev/zero.csv", "no capt"),
+    ):
         with pytest.raises(ValueError, match=said):
             Folder(root=str(folder), captions=captions)
     for shares in ({"validation": 0.0}, {"test": 1.0}, {"validation": 0.5, "test": 0.5}, {"test": -1.0}):
@@ -262,8 +272,10 @@ SCRAPS = st.sampled_from(
 )  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from(NAMES),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["file", "caption", "captions", "split", *NAMES]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["file", "caption", "captions", "split", *NAMES]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -279,8 +291,7 @@ def test_no_file_crashes_it(folder, suffix, content):
     write(folder, content, f"captions{suffix}")
     try:
         data = Folder(root=str(folder), captions=f"captions{suffix}", **HALF)
-    except ValueError as error:
-        assert str(error)
+    except ValueError:
         return
     parts = (data.train, data.validation, data.test)
     assert all(parts)
@@ -290,7 +301,15 @@ def test_no_file_crashes_it(folder, suffix, content):
 def test_from_a_folder_to_the_caption_of_another_picture(tmp_path):
     """The whole way in processes of its own, with one caption per image."""
     own_folder(tmp_path / "photos", captions=1)
-    run = [sys.executable, "-m", "benchmarks.cli", "run", str(CONFIG), "--dataset", f"folder(root='{tmp_path / 'photos'}')"]
+    run = [
+        sys.executable,
+        "-m",
+        "benchmarks.cli",
+        "run",
+        str(CONFIG),
+        "--dataset",
+        f"folder(root='{tmp_path / 'photos'}')",
+    ]
     parts = ["--backbone", "timm/test_resnet(pretrained=False)", "--attention", "luong", "--decoder", "lstm(dim=16)"]
     where = ["--training.epochs", "2", "--out", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
     done = subprocess.run([*run, *parts, *where], capture_output=True, text=True, check=False)
@@ -300,7 +319,11 @@ def test_from_a_folder_to_the_caption_of_another_picture(tmp_path):
     data = Folder(root=str(tmp_path / "photos"))
     assert (record.dataset, record.split, record.synthetic) == ("folder", "test", False)
     assert set(record.per_image["CIDEr"]) == {str(photo.image_id) for photo in data.test}
-    assert [record.data[part] for part in ("train", "validation", "test")] == [len(data.train), len(data.validation), len(data.test)]
+    assert [record.data[part] for part in ("train", "validation", "test")] == [
+        len(data.train),
+        len(data.validation),
+        len(data.test),
+    ]
     assert str(tmp_path) not in place.read_text()
     picture = tmp_path / "another.png"
     Image.new("RGB", (50, 40), "red").save(picture)
