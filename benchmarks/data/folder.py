@@ -39,6 +39,7 @@ class Folder(Dataset):
     """
 
     name, synthetic = "folder", False
+    location = ("root",)
     train: list[Photo]
     validation: list[Photo]
     test: list[Photo]
@@ -58,7 +59,8 @@ class Folder(Dataset):
             raise ValueError(f"no folder {root!r}: say where the images lie with --dataset \"folder(root='...')\"")
         beside = PurePosixPath(expand(captions or _captions_file(folder)))
         away = beside.is_absolute() or ".." in beside.parts
-        self.location = ("root", "captions") if away else ("root",)
+        if away:
+            self.location = ("root", "captions")
         self.mirrorable = mirrorable
         file = folder / beside
         rows = read_rows(file)
