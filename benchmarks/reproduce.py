@@ -24,8 +24,11 @@ _REGISTRIES: dict[str, Any] = {
     "decoder": DECODERS,
 }
 _KINDS: dict[str, tuple[type, ...]] = dict.fromkeys(("fingerprint", *_REGISTRIES), (str,)) | {
-    "protocol": (int,), "seed": (int,), "metrics": (list,), "training": (dict,), "decoding": (dict,), "sources": (dict,),
-}  # fmt: skip
+    "protocol": (int,),
+    "seed": (int,),
+    "metrics": (list,),
+    **dict.fromkeys(("training", "decoding", "sources"), (dict,)),
+}
 _MAPPINGS = ("origins", "environment", "scores", "diagnostics", "throughput", "per_image", "captions")
 
 
