@@ -49,7 +49,7 @@ def cell_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     parts["backbone"] = _weighted(parts["backbone"], weights)
     experiment = Experiment(
         dataset=spec,
-        matrix=Matrix(*((part,) for part in parts.values()), seeds=(request["seed"],)),
+        matrix=Matrix((parts["backbone"],), (parts["attention"],), (parts["decoder"],), (request["seed"],)),
         name=str(record.experiment),
         metrics=metrics,
         training=_settings("training", request["training"], Training()),
