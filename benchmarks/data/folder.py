@@ -39,7 +39,7 @@ class Folder(Dataset):
     """
 
     name, synthetic = "folder", False
-    location = ("root",)
+    location: tuple[str, ...] = ("root",)
     train: list[Photo]
     validation: list[Photo]
     test: list[Photo]
