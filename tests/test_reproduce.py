@@ -10,7 +10,7 @@ import pytest
 from folders import change, own_folder
 
 from benchmarks.cli import main
-from benchmarks.compare import environments, standard_error, table, verdict
+from benchmarks.likeness import environments, standard_error, table, verdict
 from benchmarks.record import RunRecord
 
 CONFIG = """

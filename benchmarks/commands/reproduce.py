@@ -27,7 +27,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     for plugin in options.plugin:
         load_plugin(plugin)
     record = RunRecord.load(Path(options.record))
-    from benchmarks.compare import captions_of, environments, table, verdict  # late: they import torch
+    from benchmarks.likeness import captions_of, environments, table, verdict  # late: they import torch
     from benchmarks.hardware import environment
     from benchmarks.matrix import run
     from benchmarks.publish import finished
