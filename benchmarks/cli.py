@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "one component: its options, size, paper and source",
     "check": "a config, or the contracts of one component",
     "run": "train, caption and score every cell of a config",
+    "reproduce": "run the cell of a record again, and compare",
     "caption": "caption images with a trained run",
     "score": "score captions against references",
     "leaderboard": "make the page from records, or check them",
