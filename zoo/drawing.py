@@ -9,12 +9,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 # From dark violet to light yellow in even steps of OKLab; between them sRGB is straight enough.
 _COLOURS = (
-    (44, 20, 80), (73, 22, 104), (109, 23, 116), (154, 30, 119), (198, 50, 106),
-    (226, 92, 77), (241, 139, 50), (247, 186, 66), (252, 242, 128),
+    (47, 23, 88), (91, 29, 115), (135, 39, 125), (179, 52, 110), (217, 73, 92),
+    (237, 113, 71), (250, 156, 63), (254, 200, 80), (252, 244, 126),
 )  # fmt: skip
-_COLOUR, _GREY, _DIM = 0.42, 0.6, 0.3  # share of the colour where it is looked at, of grey and of light where not
+_COLOUR = 0.5  # its share where it is looked at
+_GREY, _DIM = 0.7, 0.38  # what is left of the picture where not: share of grey, and of the light
+_LIGHT = [round(255 * (level / 255) ** 0.6) for level in range(256)]  # so that half a peak is well seen
 
-_TILE, _GAP, _MARGIN = 220, 20, 32  # pixels
+TILE, _GAP, _MARGIN = 220, 20, 32  # pixels
 _INK, _FAINT, _LINE, _PAPER = (26, 26, 30), (104, 104, 112), (226, 226, 230), (255, 255, 255)
 _LONGEST = 200  # characters of a text that are drawn at all
 
@@ -36,7 +38,7 @@ def overlay(picture: Image.Image, shares: Float[np.ndarray, "h w"], peak: float)
     tint = Image.merge("RGB", [level.point(channel) for channel in _channels()])
     lit = Image.blend(picture, tint, _COLOUR)
     dim = Image.blend(picture, picture.convert("L").convert("RGB"), _GREY).point(lambda value: value * _DIM)
-    return Image.composite(lit, dim, level)
+    return Image.composite(lit, dim, level.point(_LIGHT))
 
 
 def fitted(picture: Image.Image, side: int) -> Image.Image:
@@ -48,7 +50,7 @@ def fitted(picture: Image.Image, side: int) -> Image.Image:
 
 def sheet(title: str, tiles: Sequence[Tile], *, columns: int, peak: float) -> Image.Image:
     """The tiles row by row under a title, and a scale that ends at `peak`; all pictures are of one size."""
-    width = 2 * _MARGIN + columns * _TILE + (columns - 1) * _GAP
+    width = 2 * _MARGIN + columns * TILE + (columns - 1) * _GAP
     lines = _wrapped(title, _font(24), width - 2 * _MARGIN)
     top = _MARGIN + 34 * len(lines) + 12
     tall = max(tile.picture.height for tile in tiles)
@@ -61,26 +63,21 @@ def sheet(title: str, tiles: Sequence[Tile], *, columns: int, peak: float) -> Im
         draw.text((_MARGIN, _MARGIN + 34 * number), line, _INK, _font(24))
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        _draw_tile(page, draw, tile, (_MARGIN + column * (_TILE + _GAP), top + row * step), tall)
+        _draw_tile(page, draw, tile, (_MARGIN + column * (TILE + _GAP), top + row * step), tall)
     _draw_scale(page, draw, (_MARGIN, top + rows * step + 6), peak)
     return page
 
 
-def tile_of(picture: Image.Image) -> Image.Image:
-    """The picture in the size that it has on a sheet."""
-    return fitted(picture, _TILE)
-
-
 def _draw_tile(page: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, at: tuple[int, int], tall: int) -> None:
     left, top = at
-    page.paste(tile.picture, (left + (_TILE - tile.picture.width) // 2, top + (tall - tile.picture.height) // 2))
-    middle, below = left + _TILE // 2, top + tall + 8
+    page.paste(tile.picture, (left + (TILE - tile.picture.width) // 2, top + (tall - tile.picture.height) // 2))
+    middle, below = left + TILE // 2, top + tall + 8
     if tile.label:
-        draw.text((middle, below), _cut(tile.label, _font(19), _TILE), _INK, _font(19), anchor="ma")
+        draw.text((middle, below), _cut(tile.label, _font(19), TILE), _INK, _font(19), anchor="ma")
         below += 30
     if tile.share is not None:
         draw.text((left, below), f"{tile.share_name} {tile.share:.0%}", _FAINT, _font(13))
-        bar = (left + 130, below + 4, left + _TILE, below + 11)
+        bar = (left + 130, below + 4, left + TILE, below + 11)
         draw.rounded_rectangle(bar, 3, _LINE)
         filled = round(min(max(tile.share, 0.0), 1.0) * (bar[2] - bar[0]))
         if filled:
@@ -93,13 +90,16 @@ def _draw_scale(page: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int
     ramp = Image.linear_gradient("L").rotate(90).resize((120, 10))
     draw.text((left, top - 3), "0", _FAINT, _font(13))
     page.paste(Image.merge("RGB", [ramp.point(channel) for channel in _channels()]), (left + 14, top + 1))
-    draw.text((left + 142, top - 3), f"{peak:.2g} of a look in one cell", _FAINT, _font(13))
+    draw.text((left + 142, top - 3), f"{100 * peak:.2g}% of a look in one cell", _FAINT, _font(13))
 
 
 def _channels() -> list[list[int]]:
     """Red, green and blue of each of 256 levels."""
     levels = np.linspace(0, len(_COLOURS) - 1, 256)
-    return [np.rint(np.interp(levels, range(len(_COLOURS)), channel)).astype(int).tolist() for channel in zip(*_COLOURS, strict=True)]
+    return [
+        np.rint(np.interp(levels, range(len(_COLOURS)), channel)).astype(int).tolist()
+        for channel in zip(*_COLOURS, strict=True)
+    ]
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

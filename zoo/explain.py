@@ -67,9 +67,13 @@ class Explanation:
         """
         return drawing.overlay(self.picture, *self._map(word, layer, head))
 
+    def fitted(self, side: int) -> "Explanation":
+        """The same, with the picture as large as fits into a square of `side` pixels."""
+        return replace(self, picture=drawing.fitted(self.picture, side))
+
     def sheet(self) -> Image.Image:
         """The picture and a tile for each word, with what else was read as a small bar."""
-        small = replace(self, picture=drawing.tile_of(self.picture))
+        small = self.fitted(drawing.TILE)
         tiles = [drawing.Tile(small.picture)]
         for number, word in enumerate(self.words):
             share = None if self.elsewhere is None else float(self.elsewhere[number])
@@ -83,7 +87,7 @@ class Explanation:
             ValueError: there is no such word, or there are no heads.
         """
         heads = self._heads()
-        small = replace(self, picture=drawing.tile_of(self.picture))
+        small = self.fitted(drawing.TILE)
         layers, each = heads.shape[1:3]
         tiles = [
             drawing.Tile(small.overlay(word, layer, head), f"layer {layer + 1}, head {head + 1}")
@@ -102,11 +106,8 @@ class Explanation:
         """
         folder = Path(folder)
         (folder if self.heads is None else folder / "heads").mkdir(parents=True, exist_ok=True)
-        shown = self
-        if max(self.picture.size) > _SAVED:
-            shown = replace(self, picture=drawing.fitted(self.picture, _SAVED))
         written = []
-        for name, picture in shown._pictures():
+        for name, picture in self.fitted(min(_SAVED, max(self.picture.size)))._pictures():
             picture.save(folder / name)
             written.append(folder / name)
         (folder / "maps.json").write_text(json.dumps(self._numbers()) + "\n", encoding="utf-8")
@@ -153,7 +154,7 @@ class Explanation:
 
 
 def _on_grid(weights: Tensor, words: int, grid: tuple[int, int]) -> np.ndarray:
-    """The weights of the one caption at its first `words` tokens: token t stands behind word t, START behind the first."""
+    """The weights behind each word of the one caption: those at the token before it, START for the first."""
     each = weights[0, 0, :words].float().cpu().numpy()
     return each.reshape(*each.shape[:-1], *grid)
 
