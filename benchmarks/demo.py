@@ -37,9 +37,11 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ValueError: it cannot be had.
     """
+    if not 0 <= port < 2**16:
+        raise ValueError(f"cannot listen at {host}, port {port}: ports end at {2**16 - 1}")
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ValueError(f"cannot listen at {host}, port {port}: {error}: choose another --host or --port") from None
 
 
