@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 _SHOWN = 640  # pixels of the longer side of what the page shows, at most
 _FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}  # none that is fetched
+_GALLERY: dict[str, Any] = {
+    "format": "png",
+    "interactive": False,
+    "object_fit": "contain",
+    "buttons": ["download", "fullscreen"],  # none that shares
+}
 _POLICY = b"default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"  # the browser asks no other address
 
 
@@ -71,14 +77,14 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
         gr.Markdown(f"# caption-zoo\n\n`{captioner.parts}`")
         with gr.Row():
             with gr.Column(scale=1):
-                image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360)
+                image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
                 beams = gr.Slider(1, 10, decoding.beams, step=1, label="Beams: width of the search")
                 ask = gr.Button("Caption it", variant="primary")
             with gr.Column(scale=2):
                 said = gr.Textbox(label="Caption", interactive=False)
-                words = gr.Gallery(label="Where it looked for each word", columns=4, format="png", interactive=False)
-        sheet = gr.Image(label="All words", format="png", interactive=False)
-        heads = gr.Gallery(label="Layers and heads, word by word", columns=2, format="png", visible=False)
+                words = gr.Gallery(label="Where it looked for each word", columns=4, **_GALLERY)
+        sheet = gr.Image(label="All words", format="png", interactive=False, buttons=["download", "fullscreen"])
+        heads = gr.Gallery(label="Layers and heads, word by word", columns=2, visible=False, **_GALLERY)
         shown = [said, words, sheet, heads]
         ask.click(caption, [image, beams], shown, api_name="caption")
         image.upload(caption, [image, beams], shown, api_visibility="private")
