@@ -81,12 +81,13 @@ def test_every_command_is_quoted():
     assert {param.values[0][0] for param in commands()} == set(COMMANDS)
 
 
-def test_the_python_page_runs_as_it_stands(tmp_path):
+@pytest.mark.parametrize("page", ["python.md", "attention-maps.md"])
+def test_the_pages_in_python_run_as_they_stand(tmp_path, page):
     (tmp_path / "runs" / "ID").mkdir(parents=True)
-    model = create_model("patches(dim=8)", "mean", "lstm(dim=8)", vocabulary=["cat"])
+    model = create_model("patches(dim=8)", "multihead(num_heads=2)", "lstm(dim=8)", vocabulary=["cat"])
     checkpoint.save(model, tmp_path / "runs" / "ID", weights=model.backbone.load_pretrained())
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
-    code = "\n".join(_PYTHON.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8")))
+    code = "\n".join(_PYTHON.findall((ROOT / "docs" / page).read_text(encoding="utf-8")))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for said in re.findall(r"print\(.*\)  # (.*) \.\.\.$", code, re.MULTILINE):
