@@ -86,7 +86,7 @@ function linkPlot(board) {
 
 // One stop in the tab order for the whole plot; arrow keys move between its dots, left to right.
 function roam(dots) {
-  const across = (dot) => dot.getBoundingClientRect().left;
+  const across = (dot) => dot.querySelector("path").getBoundingClientRect().left; // the name may be on either side
   dots.forEach((dot, index) => dot.setAttribute("tabindex", index ? "-1" : "0"));
   dots.forEach((dot) =>
     dot.addEventListener("keydown", (event) => {
