@@ -53,5 +53,8 @@ def varied() -> list[RunRecord]:
 
 def small() -> list[RunRecord]:
     """Two tables, one of them of COCO; a failed run."""
-    other = [record(name, level=level, dataset="coco(split='karpathy')", synthetic=False) for name, level in (("mean", 0.8), ("luong", 0.9))]
+    other = [
+        record(name, level=level, dataset="coco(split='karpathy')", synthetic=False)
+        for name, level in (("mean", 0.8), ("luong", 0.9))
+    ]
     return [*FEW, *other, failure(attention="broken")]

@@ -21,8 +21,14 @@ from benchmarks.leaderboard import statistics
 from benchmarks.leaderboard.statistics import Ranking, rank
 
 ENTRIES, IMAGES, SEEDS = 20, 500, 3
-LEVEL, COMMON, TAIL = 110.0, 0.75, 0.7  # the score; the share of it that is the image's; sigma of what is an entry's own
-TUKEY = 5.01 / math.sqrt(2)  # the table of the studentised range, 20 groups, infinite freedom, 5 %: a max-t over all pairs
+LEVEL, COMMON, TAIL = (
+    110.0,
+    0.75,
+    0.7,
+)  # the score; the share of it that is the image's; sigma of what is an entry's own
+TUKEY = 5.01 / math.sqrt(
+    2
+)  # the table of the studentised range, 20 groups, infinite freedom, 5 %: a max-t over all pairs
 
 
 @dataclass(frozen=True)

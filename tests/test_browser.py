@@ -40,9 +40,7 @@ PRESS = """index => {
 
 def cells(visit, index):
     """What a reader sees of a column: names by their words and numbers, figures, None for a blank."""
-    return [
-        in_order(text) if tag == "TH" else figure(text.strip()) for tag, text in visit.page.evaluate(READ, index)
-    ]
+    return [in_order(text) if tag == "TH" else figure(text.strip()) for tag, text in visit.page.evaluate(READ, index)]
 
 
 def in_order(name):

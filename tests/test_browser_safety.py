@@ -12,7 +12,8 @@ from test_leaderboard_files import HOSTILE
 
 ELEMENTS = "[...document.querySelectorAll('*')].map((item) => item.tagName.toLowerCase())"
 HANDLERS = """[...document.querySelectorAll("*")].flatMap((item) => [...item.attributes])
-    .filter((each) => each.name.startsWith("on") || /^\\s*javascript:/i.test(each.value)).map((each) => each.name)"""
+    .filter((each) => each.name.startsWith("on")
+        || ["href", "src", "action", "formaction"].includes(each.name) && /^\\s*javascript:/i.test(each.value)).map((each) => each.name)"""
 ROOT = Path(__file__).parents[1]
 BYTES = """
 import hashlib, sys
@@ -51,7 +52,7 @@ def test_a_used_page_asks_nobody_says_nothing_and_breaks_no_rule_of_its_own(visi
 
 PLANTS = {
     "script": "<script>window.planted = 1</script>",
-    "handler": '<p onclick="window.planted = 1" id="planted">press</p><script src="planted.js"></script>',
+    "handler": '<p onclick="window.planted = 1" id="press">press</p><script src="planted.js"></script>',
     "picture": '<img src="http://elsewhere.invalid/a.png" onerror="window.planted = 1" alt="">',
     "embedded picture": '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" alt="" onload="window.planted = 1">',
     "style": "<style>body { background: url(http://elsewhere.invalid/b.png) }</style>",
@@ -65,7 +66,7 @@ def test_the_policy_blocks_what_does_not_belong_to_the_page(visit, tmp_path, pla
     file.write_text(file.read_text(encoding="utf-8").replace("</main>", f"{PLANTS[plant]}</main>"), encoding="utf-8")
     opened = visit(file)
     if plant == "handler":
-        opened.page.locator("#planted").click()
+        opened.page.locator("#press").click()
     opened.page.wait_for_timeout(100)
     assert opened.page.evaluate("window.planted ?? null") is None
     assert opened.violations != []
@@ -75,7 +76,9 @@ def test_the_policy_blocks_what_does_not_belong_to_the_page(visit, tmp_path, pla
 
 def test_requests_of_a_page_without_policy_would_be_noticed(visit, tmp_path):
     file = tmp_path / "planted.html"
-    file.write_text(f"<!DOCTYPE html><title>x</title>{PLANTS['picture']}<link rel=icon href=icon.png>", encoding="utf-8")
+    file.write_text(
+        f"<!DOCTYPE html><title>x</title>{PLANTS['picture']}<link rel=icon href=icon.png>", encoding="utf-8"
+    )
     opened = visit(file)
     opened.page.wait_for_timeout(100)
     assert "http://elsewhere.invalid/a.png" in opened.foreign
