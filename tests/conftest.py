@@ -1,5 +1,6 @@
 """Settings of all tests, and what the one over all of timm says at its end."""
 
+import browsing
 import pytest
 from hypothesis import settings
 
@@ -25,3 +26,24 @@ def pytest_terminal_summary(terminalreporter):
         )
         for line in sorted(refused):
             terminalreporter.write_line(f"refused {line}")
+
+
+@pytest.fixture(scope="module")  # and not longer: while it is open, a test cannot start an event loop of its own
+def browser():
+    """A headless Chromium; see `browsing`."""
+    with browsing.launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a file: `visit(path, width=320, color_scheme="dark")` gives a `browsing.Visit`."""
+    visits = []
+
+    def opened(*args, **options):
+        visits.append(browsing.Visit(browser, *args, **options))
+        return visits[-1]
+
+    yield opened
+    for each in visits:
+        each.close()

@@ -53,7 +53,7 @@ class Plots {
 
 // One stop in the tab order for the whole plot; arrow keys move between its dots, left to right.
 function roam(dots) {
-  const across = (dot) => dot.getBoundingClientRect().left;
+  const across = (dot) => dot.querySelector(".shape").getBoundingClientRect().left; // a name may be on either side
   dots.forEach((dot, index) => dot.setAttribute("tabindex", index ? "-1" : "0"));
   dots.forEach((dot) =>
     dot.addEventListener("keydown", (event) => {

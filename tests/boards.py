@@ -1,0 +1,60 @@
+"""Whole leaderboards of invented records, for tests in a browser and for measuring."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from records import FEW, failure, record
+
+from benchmarks.leaderboard import write
+from benchmarks.record import RunRecord
+
+ATTENTIONS = ("mean", "bahdanau", "luong", "multihead(heads=8)", "gaussian(width=1.5)")
+DECODERS = ("lstm(dim=256)", "gru(dim=256)", "transformer(layers=2)", "lstm(dim=512)", "transformer(layers=4)")
+LACKING = 3  # the entry without speeds and sizes, whose cells are blank
+
+
+def matrix(backbones: int, attentions: int, decoders: int, *, seeds: int = 1, images: int = 60) -> list[RunRecord]:
+    """A record for every combination and seed; scores, speeds and sizes differ."""
+    runs = []
+    for place in range(backbones * attentions * decoders):
+        rest, decoder = divmod(place, decoders)
+        backbone, attention = divmod(rest, attentions)
+        parts = {"backbone": f"timm/resnet{18 + 8 * backbone}.a1_in1k", "decoder": DECODERS[decoder]}
+        rate = 20.0 + 7 * (place * 37 % 101)
+        known = {
+            "throughput": {
+                "beam_images_per_sec": rate,
+                "greedy_images_per_sec": 2.5 * rate,
+                "encode_images_per_sec": 900.0 / (1 + backbone),
+                "train_captions_per_sec": 300.0 + 11 * (place * 13 % 29),
+            },
+            "params": 5_000_000 + 1_370_000 * backbone + 90_000 * attention,
+            "trained": 3_900_000 + 90_000 * attention,
+        }
+        blank = {"throughput": {}, "params": 0, "trained": 0, "seconds": {}, "diagnostics": {}}
+        level = 0.5 + 0.03 * backbone + 0.06 * (attention > 0) + 0.01 * decoder
+        runs += [
+            record(ATTENTIONS[attention], seed=seed, level=level + 0.004 * seed, images=images, parts=parts,
+                   **(blank if place == LACKING else known))
+            for seed in range(seeds)
+        ]  # fmt: skip
+    return runs
+
+
+def page(records: Sequence[RunRecord], folder: Path) -> Path:
+    """The page of `records`."""
+    return write(records, folder)[0]
+
+
+def varied() -> list[RunRecord]:
+    """Twelve entries that differ in every part, with two seeds, one of them with blanks; one failed run."""
+    return [*matrix(2, 3, 2, seeds=2), failure(attention="broken")]
+
+
+def small() -> list[RunRecord]:
+    """Two tables, one of them of COCO; a failed run."""
+    other = [
+        record(name, level=level, dataset="coco(split='karpathy')", synthetic=False)
+        for name, level in (("mean", 0.8), ("luong", 0.9))
+    ]
+    return [*FEW, *other, failure(attention="broken")]
