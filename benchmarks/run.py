@@ -174,7 +174,7 @@ def _samples(
     rated = scores.per_image.get("CIDEr") or next(iter(scores.per_image.values()))
     picks = picked(rated)
     described = look(captioner, {image: said[image] for image in picks}, store)
-    told, gallery = samples(dataset, described, rated, picks)
+    told, gallery = samples(dataset, described, rated, picks, elsewhere=bool(captioner.decoder.elsewhere))
     write_gallery(gallery, folder)
     return tuple(told)
 

@@ -34,14 +34,27 @@ def picked(scores: Mapping[int, float]) -> dict[int, str]:
 
 
 def samples(
-    dataset: Dataset, described: Mapping[int, Described], scores: Mapping[int, float], picks: Mapping[int, str]
+    dataset: Dataset,
+    described: Mapping[int, Described],
+    scores: Mapping[int, float],
+    picks: Mapping[int, str],
+    *,
+    elsewhere: bool,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What a record says of the picked images, and what its gallery holds of them."""
+    """What a record says of the picked images, and what its gallery holds of them.
+
+    `elsewhere` says whether the model can look at something beside the image.
+    """
     examples = {example.image_id: example for example in dataset.test}
     told, gallery = [], {}
     for image, pick in picks.items():
         shown = {"picture": _picture(dataset, examples[image]), "references": list(examples[image].captions)}
-        said = {"image": image, "pick": pick, "score": round(scores[image], 6), **_looked(described[image])}
+        said = {
+            "image": image,
+            "pick": pick,
+            "score": round(scores[image], 6),
+            **_looked(described[image], elsewhere=elsewhere),
+        }
         if examples[image].source:
             said["source"] = examples[image].source
         told.append(said | shown if dataset.shareable else said)
@@ -64,16 +77,15 @@ def maps(sample: Mapping[str, Any]) -> Iterator[np.ndarray]:
         yield from shares * (sample["peak"] / 255)
 
 
-def _looked(described: Described) -> dict[str, Any]:
+def _looked(described: Described, *, elsewhere: bool) -> dict[str, Any]:
     """Words and their maps, in bytes: 255 is the highest share, `peak`."""
     said: dict[str, Any] = {"words": list(described.words)}
     if described.maps is None or not described.maps.size:
         return said
     peak = float(described.maps.max()) or 1.0
     shares = np.rint(described.maps * (255 / peak)).astype(np.uint8)
-    elsewhere = 1 - described.maps.sum(axis=(1, 2))
-    if elsewhere.max() > 1e-3:  # a sentinel, or memory slots
-        said["elsewhere"] = [round(float(share), 3) for share in elsewhere]
+    if elsewhere:
+        said["elsewhere"] = [round(float(1 - shares.sum()), 3) for shares in described.maps]
     return said | {
         "grid": list(described.maps.shape[1:]),
         "peak": round(peak, 6),

@@ -27,8 +27,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     for plugin in options.plugin:
         load_plugin(plugin)
     record = RunRecord.load(Path(options.record))
-    from benchmarks.likeness import captions_of, environments, table, verdict  # late: they import torch
     from benchmarks.hardware import environment
+    from benchmarks.likeness import captions_of, environments, table, verdict  # late: they import torch
     from benchmarks.matrix import run
     from benchmarks.publish import finished
     from benchmarks.reproduce import cell_of
