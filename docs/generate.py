@@ -39,7 +39,7 @@ There are no records here yet. This page is made from the run records below `doc
 caption-zoo run configs/quickstart.yaml --out runs/quickstart
 ```
 
-Then copy `runs/quickstart/ID/record.json` to `docs/leaderboard/ID/record.json` for each run `ID`, and call
+Then copy `runs/quickstart/ID/record.json` to `docs/leaderboard/ID.json` for each run `ID`, and call
 `python docs/generate.py`. A leaderboard of any folder of runs, outside this documentation:
 
 ```console

@@ -4,16 +4,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.leaderboard.rows import Place, Row, Table
-from benchmarks.leaderboard.text import BLANK, clean, counted, hundred
+from benchmarks.leaderboard.text import BLANK, clean, counted, hundred, number
 from benchmarks.record import RunRecord
 
 DRAWN = "Drawn scenes, not photographs: these scores say nothing of COCO."
 UNTRAINED = "Backbones with random weights: these scores say nothing of trained ones."
 
 
+_FEW = 10_000  # training images; COCO has 118,287
+
+
 def notices(table: Table) -> list[str]:
     """What a reader must know before the first number."""
-    return [DRAWN] * table.synthetic + [UNTRAINED] * table.random
+    return [DRAWN] * table.synthetic + _sample(table) + [UNTRAINED] * table.random
+
+
+def _sample(table: Table) -> list[str]:
+    """Of photographs, whether they are too few to tell how good a model can get."""
+    data = table.rows[0].runs[0].data
+    train, test = number(data.get("train")), number(data.get("test"))
+    if table.synthetic or train is None or train >= _FEW:
+        return []
+    judged = "" if test is None else f", judged on {counted(int(test), 'image')}"
+    learnt = counted(int(train), "photograph")
+    return [f"A sample: trained on {learnt}{judged}. These scores do not compare with published ones."]
 
 
 def headline(table: Table) -> str:
