@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "a config, or the contracts of one component",
     "run": "train, caption and score every cell of a config",
     "caption": "caption images with a trained run",
+    "export": "write a model for others: a Hugging Face folder, or ONNX",
     "score": "score captions against references",
     "leaderboard": "make the page from records",
     "doctor": "what this machine has and lacks",

@@ -20,9 +20,7 @@ def save(captioner: Captioner, folder: Path, *, weights: Weights) -> None:
     """
     stored = captioner.backbone.trainable or not weights.published
     tensors = {
-        name: tensor
-        for name, tensor in captioner.state_dict().items()
-        if stored or not name.startswith("backbone.")
+        name: tensor for name, tensor in captioner.state_dict().items() if stored or not name.startswith("backbone.")
     }
     write(
         folder,

@@ -2,12 +2,11 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
-
-from benchmarks.record import REQUEST
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -58,12 +57,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 def _decoding(options: Namespace) -> "Decoding":
     """How the run's captions were written, where nothing else is asked for."""
-    from benchmarks.config import Decoding
+    from benchmarks.export import decoding_of
 
-    request = Path(options.run) / REQUEST
-    asked = json.loads(request.read_text(encoding="utf-8"))["decoding"] if request.is_file() else {}
     given = {key: options[key] for key in ("beams", "max_length") if options[key] is not None}
-    return Decoding(**{**asked, **given})
+    return replace(decoding_of(Path(options.run)), **given)
 
 
 def _read(file: str) -> "Image.Image":

@@ -40,7 +40,9 @@ class MemoryMultiHead(Attention):
     def remember(self, features: Features) -> Memory:
         """Keys and values of every head, (B, heads, N + slots, Q / heads): the image's, then the slots'."""
         keys, values = (
-            split_heads(torch.cat([part(features.tokens), slots.expand(features.tokens.shape[0], -1, -1)], dim=1), heads)
+            split_heads(
+                torch.cat([part(features.tokens), slots.expand(features.tokens.shape[0], -1, -1)], dim=1), heads
+            )
             for part, slots, heads in (
                 (self.key, self.key_slots, self.num_heads),
                 (self.value, self.value_slots, self.num_heads),

@@ -51,6 +51,4 @@ class Step(nn.Module):
 
 def flat(memory: Iterable[Memory]) -> tuple[Tensor, ...]:
     """Their tensors, one after another."""
-    return tuple(
-        tensor for part in memory for tensor in (part.keys, part.values, part.mask) if tensor is not None
-    )
+    return tuple(tensor for part in memory for tensor in (part.keys, part.values, part.mask) if tensor is not None)

@@ -49,6 +49,18 @@ def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -
     _write_json(config, folder / "config.json")
     _write_json(captioner.vocabulary.words, folder / "vocabulary.json")
     shutil.copy(_RUNTIME, folder)
+    return check(captioner, folder)
+
+
+def check(captioner: Captioner, folder: Path) -> float:
+    """Run the graphs in `folder` and `captioner` side by side, on random pixels and words, for a few steps.
+
+    Returns:
+        The largest difference of a log-probability.
+
+    Raises:
+        ValueError: it is more than `TOLERANCE`.
+    """
     difference = max(_difference(captioner, folder, images, beams) for images, beams in ((3, 2), (1, 1), (1, 4)))
     if not difference <= TOLERANCE:  # nor NaN
         raise ValueError(
@@ -81,7 +93,13 @@ def _write_graphs(captioner: Captioner, folder: Path) -> None:
         for old, new in zip(earlier, state, strict=True)
     ]
     memories, states = (_names(name, tensors) for name, tensors in (("memory", memory), ("state", state)))
-    _trace(Encoder(captioner), {"pixels": pixels}, {"pixels": {0: images}}, (["pixels"], [*memories, *states]), folder / ENCODER)
+    _trace(
+        Encoder(captioner),
+        {"pixels": pixels},
+        {"pixels": {0: images}},
+        (["pixels"], [*memories, *states]),
+        folder / ENCODER,
+    )
     _trace(
         step,
         {"words": words, "memory": memory, "state": state},

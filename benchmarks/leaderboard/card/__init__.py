@@ -1,0 +1,1 @@
+"""A model's card: what a run was, for whoever finds its weights."""
