@@ -359,8 +359,9 @@ def test_encoder_and_step_go_through_torch_export_at_any_size(parts):
 
 
 @pytest.mark.compiles
-def test_a_compiled_decoder_says_the_same():
-    made = model("patches(dim=16)", *EXPORTED[0])
+@pytest.mark.parametrize("parts", EXPORTED, ids=" + ".join)
+def test_a_compiled_decoder_says_the_same(parts):
+    made = model("patches(dim=16)", *parts)
     said = made.caption(PHOTOS, beams=3)
     made.decoder.compile(dynamic=True)
     assert made.caption(PHOTOS, beams=3) == said
