@@ -44,7 +44,7 @@ def model(*parts):
     with torch.no_grad():
         for parameter in made.parameters():
             if parameter.requires_grad:
-                parameter.mul_(4)
+                parameter.mul_(2.5)
         made.decoder.bias[END] -= 4
     return made
 
