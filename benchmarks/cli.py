@@ -24,6 +24,7 @@ COMMANDS = {
     "reproduce": "run the cell of a record again, and compare",
     "caption": "caption images with a trained run",
     "demo": "a local page: drop an image, see its caption and where the model looked",
+    "export": "write a model for others: a Hugging Face folder, or ONNX",
     "score": "score captions against references",
     "leaderboard": "make the page from records, or check them",
     "compare": "two entries: what may be said of their difference",

@@ -11,9 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from registry import Spec
-from zoo.backbones import Backbone, upright
+from zoo.backbones import RANDOM, Backbone, upright
 from zoo.decoders import Decoder
 from zoo.explain import Explanation
+from zoo.folder import whole, write
 from zoo.generate import generate
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
 from zoo.types import DecoderOutput, Features
@@ -46,11 +47,14 @@ class Parts:
 
 
 class Captioner(nn.Module):
-    """An encoder-decoder whose parts can be swapped, and the words it can say."""
+    """An encoder-decoder whose parts can be swapped, and the words it can say.
+
+    `backbone_weights` tells where the backbone's weights came from.
+    """
 
     def __init__(self, parts: Parts, backbone: Backbone, decoder: Decoder, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self.parts, self.vocabulary = parts, vocabulary
+        self.parts, self.vocabulary, self.backbone_weights = parts, vocabulary, RANDOM.source
         self.backbone = backbone if backbone.trainable else backbone.requires_grad_(False)
         self.backbone.to(memory_format=torch.channels_last)  # convolutions run up to twice as fast
         self.decoder = decoder
@@ -159,6 +163,25 @@ class Captioner(nn.Module):
             yield
         finally:
             self.train(training)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write all of the model into a new folder, from which `zoo.from_pretrained` makes it again.
+
+        All weights are in there, the backbone's too, so nothing has to be had from elsewhere.
+        The folder appears whole or not at all.
+
+        Raises:
+            ValueError: something lies in `folder` already.
+        """
+        with whole(folder) as partial:
+            write(
+                partial,
+                self.state_dict(),
+                parts=self.parts.as_dict(),
+                words=self.vocabulary.words,
+                backbone_weights=self.backbone_weights,
+                backbone_stored=True,
+            )
 
 
 def _picture(image: Image.Image | str | Path) -> Image.Image:

@@ -48,12 +48,12 @@ def create_model(
     if not isinstance(vocabulary, Vocabulary):
         vocabulary = Vocabulary([*SPECIAL, *vocabulary])
     captioner = Captioner.build(Parts.parse(backbone, attention, decoder), vocabulary)
-    captioner.backbone.load_pretrained()
+    captioner.backbone_weights = captioner.backbone.load_pretrained().source
     return captioner.eval()
 
 
 def from_pretrained(folder: str | Path, device: str = "cpu") -> "zoo.captioner.Captioner":
-    """The trained captioner that lies in `folder`, a run's for example, in evaluation mode.
+    """The captioner that lies in `folder`, a run's or what `save_pretrained` wrote, in evaluation mode.
 
     Raises:
         ValueError: there is none, or its parts are not known here.

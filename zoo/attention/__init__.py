@@ -60,7 +60,7 @@ def masked_softmax(
 ) -> Float[Tensor, "B *queries N"]:
     """Shares of the positions, in float32 or better; what the mask leaves out gets exactly 0."""
     if mask is not None:
-        mask = mask.view(len(mask), *[1] * (scores.ndim - 2), -1)
+        mask = mask.view(mask.shape[0], *[1] * (scores.ndim - 2), -1)
         scores = scores.masked_fill(~mask, float("-inf"))
     return scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32))
 

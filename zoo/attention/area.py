@@ -45,7 +45,7 @@ class Area(Attention):
             cells = cells * features.mask[:, None]
         count = cells.sum(dim=-1, keepdim=True)
         share = cells / count.clamp_min(1)  # (B, R, N); (1, R, N) where nothing is masked
-        values = torch.cat([share @ tokens, share.expand(len(tokens), -1, -1)], dim=-1)
+        values = torch.cat([share @ tokens, share.expand(tokens.shape[0], -1, -1)], dim=-1)
         mask = None if features.mask is None else count.squeeze(-1) > 0
         return Memory(share @ self.scorer.keys(tokens), values, mask)
 

@@ -41,7 +41,9 @@ class MemoryMultiHead(Attention):
     def remember(self, features: Features) -> Memory:
         """Keys and values of every head, (B, heads, N + slots, Q / heads): the image's, then the slots'."""
         keys, values = (
-            split_heads(torch.cat([part(features.tokens), slots.expand(len(features.tokens), -1, -1)], dim=1), heads)
+            split_heads(
+                torch.cat([part(features.tokens), slots.expand(features.tokens.shape[0], -1, -1)], dim=1), heads
+            )
             for part, slots, heads in (
                 (self.key, self.key_slots, self.num_heads),
                 (self.value, self.value_slots, self.num_heads),
@@ -49,7 +51,7 @@ class MemoryMultiHead(Attention):
         )
         mask = features.mask
         if mask is not None:
-            mask = torch.cat([mask, mask.new_ones(len(mask), self.num_slots)], dim=1)
+            mask = torch.cat([mask, mask.new_ones(mask.shape[0], self.num_slots)], dim=1)
         return Memory(keys, values, mask)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:

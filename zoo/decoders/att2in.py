@@ -43,7 +43,7 @@ class Att2in(Recurrent):
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and (h, c) = 0."""
         features = self.project(features)
-        zero = features.tokens.new_zeros(len(features.tokens), 1, self.dim)
+        zero = features.tokens.new_zeros(features.tokens.shape[0], 1, self.dim)
         return (self.attention.remember(features),), (zero, zero)
 
     def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:

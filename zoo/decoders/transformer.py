@@ -69,7 +69,7 @@ class Transformer(Decoder):
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """Each layer's memory of the image; of words each one's keys and values, (B, 1, 0, E) yet."""
         features = self.project(features)
-        nothing = features.tokens.new_zeros(len(features.tokens), 1, 0, self.embed.embedding_dim)
+        nothing = features.tokens.new_zeros(features.tokens.shape[0], 1, 0, self.embed.embedding_dim)
         layers = cast(Iterable[Layer], self.layers)
         return tuple(layer.attention.remember(features) for layer in layers), (nothing,) * 2 * len(self.layers)
 
@@ -139,7 +139,7 @@ class Layer(nn.Module):
         heads = "b k t (heads c) -> (b k) heads t c"
         q, k, v = (rearrange(part, heads, heads=self.num_heads) for part in (query, *words))
         read = F.scaled_dot_product_attention(q, k, v, attn_mask=None if now == 1 else past)
-        return self.out(rearrange(read, "(b k) heads t c -> b k t (heads c)", b=len(x))), words
+        return self.out(rearrange(read, "(b k) heads t c -> b k t (heads c)", b=x.shape[0])), words
 
 
 def _mean_and_each(

@@ -1,0 +1,1 @@
+"""A captioner for other runtimes."""

@@ -1,0 +1,115 @@
+"""Say what images show, with a captioner that `caption-zoo export --format onnx` wrote.
+
+Needs numpy, pillow and onnxruntime:
+
+    python caption.py photo.jpg other.png
+    python caption.py photo.jpg --beams 1
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+PAD, START, END, UNKNOWN = range(4)  # the first four words of the vocabulary are marks
+Step = Callable[[np.ndarray, list[np.ndarray]], tuple[np.ndarray, list[np.ndarray]]]
+
+
+class Captioner:
+    """The two graphs in `folder`, its words, and how an image becomes pixels."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.words = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        self.encoder, self.decoder = (
+            onnxruntime.InferenceSession(folder / name, providers=["CPUExecutionProvider"])
+            for name in ("encoder.onnx", "decoder.onnx")
+        )
+
+    def caption(self, image: Image.Image, *, beams: int) -> str:
+        """What `image` shows; one beam is greedy search."""
+        memory, state = self.encode(self.pixels(image)[None])
+
+        def step(words: np.ndarray, state: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+            scores, state = self.step(words[None], memory, state)
+            return scores[0], state
+
+        state = [np.repeat(value, beams, axis=1) for value in state]
+        decoding = self.config["decoding"]
+        numbers = search(step, state, beams, decoding["max_length"], decoding["length_power"])
+        return " ".join(self.words[number] for number in numbers)
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """(3, H, W) bytes: the whole picture, upright, squashed to the encoder's size."""
+        height, width = self.config["size"]
+        kind = Image.Resampling[self.config["interpolation"].upper()]
+        small = ImageOps.exif_transpose(image).convert("RGB").resize((width, height), kind)
+        return np.asarray(small).transpose(2, 0, 1)
+
+    def encode(self, pixels: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+        """Of images (B, 3, H, W), what the decoder keeps of them, and the state (B, 1, ...) before any word."""
+        names = [output.name for output in self.encoder.get_outputs()]
+        found = dict(zip(names, self.encoder.run(names, {"pixels": pixels}), strict=True))
+        state = [found.pop(name) for name in names if name.startswith("state_")]
+        return found, state
+
+    def step(
+        self, words: np.ndarray, memory: dict[str, np.ndarray], state: list[np.ndarray]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Log-probabilities (B, K, V) of what follows the last words (B, K), and the next state."""
+        given = {"words": words} | memory | {f"state_{place}": value for place, value in enumerate(state)}
+        used = [entry.name for entry in self.decoder.get_inputs()]
+        scores, *state = self.decoder.run(None, {name: given[name] for name in used})
+        return scores, state
+
+
+def search(step: Step, state: list[np.ndarray], beams: int, max_length: int, length_power: float) -> list[int]:
+    """The words of the best caption: log-likelihood over length to the `length_power`."""
+    captions, totals = np.full((beams, 1), START), np.full(beams, -np.inf)
+    totals[0] = 0  # all beams start alike: let one of them live
+    best, best_score, ended = [], -np.inf, 0
+    for length in range(1, max_length + 2):
+        scores, state = step(captions[:, -1], state)
+        allowed = np.arange(scores.shape[1]) == END if length > max_length else np.ones(scores.shape[1], dtype=bool)
+        allowed[[PAD, START, UNKNOWN]] = False
+        totals = (totals[:, None] + np.where(allowed, scores, -np.inf)).ravel()
+        likeliest = np.argsort(-totals, kind="stable")[:beams]
+        parents, words = np.divmod(likeliest, scores.shape[1])
+        captions = np.concatenate([captions[parents], words[:, None]], axis=1)
+        state = [value[:, parents] for value in state]
+        totals = totals[likeliest]
+        totals[beams - ended :] = -np.inf  # an ended caption gives up its beam
+        for row in np.flatnonzero((words == END) & np.isfinite(totals)):
+            if totals[row] * length**-length_power > best_score:
+                best, best_score = captions[row, 1:-1].tolist(), totals[row] * length**-length_power
+            ended, totals[row] = ended + 1, -np.inf
+        if totals.max() * (max_length + 1) ** -length_power <= best_score:
+            break  # no open caption can still win
+    return best
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """One line per image: its path and its caption."""
+    parser = argparse.ArgumentParser(description="Say what images show.")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("--beams", type=int, help="width of the beam search; 1 is greedy (default: as in config.json)")
+    options = parser.parse_args(arguments)
+    captioner = Captioner(Path(__file__).parent)
+    beams = captioner.config["decoding"]["beams"] if options.beams is None else options.beams
+    if beams < 1:
+        parser.error("--beams should be at least 1")
+    for file in options.images:
+        try:
+            with Image.open(file) as image:
+                print(f"{file}\t{captioner.caption(image, beams=beams)}")
+        except OSError as error:
+            sys.exit(f"cannot read {file}: {error}")
+
+
+if __name__ == "__main__":
+    main()

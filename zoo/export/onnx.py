@@ -1,0 +1,181 @@
+"""A captioner as two ONNX graphs, `encoder.onnx` and `decoder.onnx`, with what else it takes to caption with them.
+
+Pre-processing but for the resizing is inside of the encoder; the search is left to whoever
+runs the decoder, as `caption.py` does, which is written beside them.
+"""
+
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from zoo.captioner import Captioner
+from zoo.export.graphs import Encoder, Step, flat
+from zoo.types import State
+from zoo.vocabulary import SPECIAL
+
+ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+TOLERANCE = 1e-3  # of a log-probability
+_RUNTIME = Path(__file__).with_name("caption.py")
+_IMAGES, _HYPOTHESES, _WORDS = 2, 3, 5  # no two alike, so that the tracer takes no axis for another
+
+
+def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -> float:
+    """Write the graphs, `config.json`, `vocabulary.json` and `caption.py` into `folder`.
+
+    `decoding` holds `beams`, `max_length` and `length_power`, which `caption.py` takes.
+
+    Returns:
+        The largest difference between a log-probability of the graphs and the captioner's.
+
+    Raises:
+        ValueError: the extra is missing, the parts cannot be exported, or the graphs say something else.
+    """
+    _needs_extra()
+    captioner = captioner.cpu().eval()
+    with torch.no_grad():
+        _write_graphs(captioner, folder)
+    preparation = captioner.backbone.preparation._asdict()
+    config = {"parts": captioner.parts.as_dict(), **preparation, "decoding": dict(decoding)}
+    _write_json(config, folder / "config.json")
+    _write_json(captioner.vocabulary.words, folder / "vocabulary.json")
+    shutil.copy(_RUNTIME, folder)
+    return check(captioner, folder)
+
+
+def check(captioner: Captioner, folder: Path) -> float:
+    """Run the graphs in `folder` and `captioner` side by side, on random pixels and words, for a few steps.
+
+    Returns:
+        The largest difference of a log-probability.
+
+    Raises:
+        ValueError: it is more than `TOLERANCE`.
+    """
+    difference = max(_difference(captioner, folder, images, beams) for images, beams in ((3, 2), (1, 1), (1, 4)))
+    if not difference <= TOLERANCE:  # nor NaN
+        raise ValueError(
+            f"{captioner.parts} says something else in ONNX: log-probabilities differ by {difference:.2g}, "
+            f"which should be {TOLERANCE} at most"
+        )
+    return difference
+
+
+def _needs_extra() -> None:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is not installed: pip install 'caption-zoo[onnx]'") from None
+    onnxruntime.set_default_logger_severity(3)  # errors
+
+
+def _write_graphs(captioner: Captioner, folder: Path) -> None:
+    pixels = _pixels(captioner, _IMAGES)
+    features = captioner.encode(captioner.backbone.preparation.normalise(pixels))
+    like, state = captioner.decoder.begin(features)
+    memory, words = flat(like), torch.full((_IMAGES, _HYPOTHESES), len(SPECIAL))
+    step, state = Step(captioner.decoder, like), _widened(state, _HYPOTHESES)
+    for _ in range(_WORDS):
+        earlier, state = state, step(words, memory, state)[1]
+    images, hypotheses, past = Dim("images"), Dim("hypotheses"), Dim("past")
+    axes = [
+        {0: images, 1: hypotheses} | {axis: past for axis, size in enumerate(old.shape) if new.shape[axis] != size}
+        for old, new in zip(earlier, state, strict=True)
+    ]
+    memories, states = (_names(name, tensors) for name, tensors in (("memory", memory), ("state", state)))
+    _trace(
+        Encoder(captioner),
+        {"pixels": pixels},
+        {"pixels": {0: images}},
+        (["pixels"], [*memories, *states]),
+        folder / ENCODER,
+    )
+    _trace(
+        step,
+        {"words": words, "memory": memory, "state": state},
+        {
+            "words": {0: images, 1: hypotheses},
+            "memory": tuple({0: images} for _ in memory),
+            "state": tuple(axes),
+        },
+        (["words", *memories, *states], ["log_probabilities", *(f"next_{name}" for name in states)]),
+        folder / DECODER,
+    )
+
+
+def _trace(
+    module: nn.Module,
+    example: dict[str, Any],
+    dynamic: dict[str, Any],
+    names: tuple[Sequence[str], Sequence[str]],
+    file: Path,
+) -> None:
+    """Write `module` as an ONNX graph."""
+    try:
+        with _quiet():
+            traced = torch.export.export(module.eval(), (), example, dynamic_shapes=dynamic)
+            program = torch.onnx.export(traced, input_names=names[0], output_names=names[1], verbose=False)
+        assert program is not None
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # where in the sources it came from, as places on this machine
+        program.save(file)
+    except Exception as error:  # whatever a part or the tracer raises
+        said = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
+        raise ValueError(f"{file.name} cannot be made of these parts: {said[:300]}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch says of its own tracing."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@torch.inference_mode()
+def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> float:
+    """The largest between log-probabilities of both, over a few random words on random pixels."""
+    from zoo.export.caption import Captioner as Runtime
+
+    runtime, pixels = Runtime(folder), _pixels(captioner, images)
+    memory, state = captioner.decoder.begin(captioner.encode(captioner.backbone.preparation.normalise(pixels)))
+    state, step = _widened(state, beams), Step(captioner.decoder, memory)
+    read, kept = runtime.encode(pixels.numpy())
+    kept = [np.repeat(value, beams, axis=1) for value in kept]
+    largest = 0.0
+    for _ in range(_WORDS):
+        words = torch.randint(len(captioner.vocabulary), (images, beams))
+        ours, state = step(words, flat(memory), state)
+        theirs, kept = runtime.step(words.numpy(), read, kept)
+        largest = float(np.maximum(largest, np.abs(ours.numpy() - theirs).max()))
+    return largest
+
+
+def _widened(state: State, beams: int) -> State:
+    return tuple(tensor.expand(-1, beams, *tensor.shape[2:]).contiguous() for tensor in state)
+
+
+def _pixels(captioner: Captioner, images: int) -> Tensor:
+    return torch.randint(256, (images, 3, *captioner.backbone.preparation.size), dtype=torch.uint8)
+
+
+def _names(kind: str, tensors: Sequence[Tensor]) -> list[str]:
+    return [f"{kind}_{place}" for place in range(len(tensors))]
+
+
+def _write_json(content: object, file: Path) -> None:
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,74 @@
+"""The folder that a captioner is kept in: its parts and words as JSON, its weights as safetensors."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FORMAT = 2
+
+
+def write(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    parts: Mapping[str, str],
+    words: Sequence[str],
+    backbone_weights: str,
+    backbone_stored: bool,
+) -> None:
+    """Write both files and force them to disk.
+
+    `backbone_weights` says where the backbone's weights came from, `backbone_stored`
+    whether they are among the `tensors`.
+    """
+    config = {
+        "format": FORMAT,
+        "parts": parts,
+        "backbone_weights": backbone_weights,
+        "backbone_stored": backbone_stored,
+        "vocabulary": words,
+    }
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to the owner alone
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in (WEIGHTS, CONFIG):
+        _to_disk(folder / name)
+
+
+@contextmanager
+def whole(folder: str | Path) -> Iterator[Path]:
+    """A hidden folder beside `folder` to write into; when the block ends, one rename gives it that name.
+
+    What is raised inside leaves nothing behind.
+
+    Raises:
+        ValueError: something lies in `folder` already.
+    """
+    target = Path(folder).resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ValueError(f"{str(folder)!r} is there already: name another folder, or remove that one first")
+    partial = target.with_name(f".{target.name}-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for file in partial.rglob("*"):
+            _to_disk(file)
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _to_disk(target.parent)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
