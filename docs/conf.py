@@ -24,8 +24,19 @@ python_maximum_signature_line_length = 88
 
 
 def as_rst(app, what, name, obj, options, lines):
-    """Bars of norms are no substitutions."""
-    lines[:] = [re.sub(r"(?<![`|])\|(?![`|])", r"\\|", line) for line in lines]
+    """Docstrings as reStructuredText: fields told line by line become a list, bars of norms no substitutions."""
+    fields, told, listed = getattr(obj, "__annotations__", {}), [], False
+    for line in lines:
+        names, colon, text = line.partition(": ")
+        if colon and set(names.split(", ")) <= set(fields):
+            told += [*([] if listed else [""]), f"- `{names.replace(', ', '`, `')}`: {text}"]
+            listed = True
+        elif listed and line.startswith("    "):
+            told.append(line[2:])
+        else:
+            told.append(line)
+            listed = False
+    lines[:] = [re.sub(r"(?<![`|])\|(?![`|])", r"\\|", line) for line in told]
 
 
 def setup(app):
@@ -35,5 +46,7 @@ def setup(app):
 html_theme = "furo"
 html_title = "caption-zoo"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
 # Files that docs/generate.py makes when there are records, and that go into the site as they are.
 html_extra_path = [name for name in ["site"] if (Path(__file__).parent / name).is_dir()]
