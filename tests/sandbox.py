@@ -33,8 +33,8 @@ def sandbox(root: Path) -> Path:
     shutil.copytree(ROOT / "docs" / "examples", root / "docs" / "examples")
     for example in (ROOT / "docs" / "examples").glob("*.py"):
         shutil.copy(example, root)
-    coco_folder(root / "FOLDER")
-    (root / "DIR").symlink_to("FOLDER")
+    for name in ("FOLDER", "DIR"):
+        coco_folder(root / name)
     flickr_folder(root / "FLICKR")
     shutil.copytree(root / "FOLDER" / "annotations", root / "annotations")
     shutil.copy(root / "FOLDER" / "dataset_coco.json", root)
