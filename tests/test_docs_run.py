@@ -18,9 +18,9 @@ from types import ModuleType
 import pytest
 import yaml
 from jsonargparse import ArgumentParser
-from sandbox import SCENES, in_this_process, no_timing, provide_runs, sandbox
+from sandbox import SCENES, in_this_process, no_timing, provide_runs, sandbox, tokenize
 
-from benchmarks import matrix, run
+from benchmarks import matrix, run, score
 from benchmarks.cli import COMMANDS, main
 from benchmarks.data import DATASETS
 from benchmarks.metrics import METRICS
@@ -76,6 +76,7 @@ def place(tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(root / ".cache"))
         patch.setattr(matrix, "each", in_this_process)
         patch.setattr(run, "measure", no_timing)
+        patch.setattr(score, "tokenize", tokenize)
         assert main(["run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2"]) == 0
         trained = sorted(path.parent for path in (root / "runs" / "quickstart").glob("*/record.json"))
         provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
