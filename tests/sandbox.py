@@ -6,6 +6,7 @@ other.png photographs. Configs keep their names and questions, and lose their si
 """
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from folders import coco_folder
 from PIL import Image
 
+from benchmarks.record import RunRecord
 from benchmarks.run import run_cell
 from registry import Spec, load_plugin
 from zoo.vocabulary import tokenise
@@ -27,7 +29,7 @@ _RUN = re.compile(r"((?:[\w.-]+/)*runs/(?:[\w.-]+/)*([A-Z][A-Z0-9]*))(?:/|$)")
 
 def sandbox(root: Path) -> Path:
     """Fill the empty folder `root`, all but its runs."""
-    (root / "configs").mkdir()
+    (root / "configs").mkdir(parents=True)
     for config in (ROOT / "configs").glob("*.yaml"):
         small = shrunk(yaml.safe_load(config.read_text(encoding="utf-8")))
         (root / "configs" / config.name).write_text(yaml.safe_dump(small), encoding="utf-8")
@@ -42,8 +44,17 @@ def sandbox(root: Path) -> Path:
     shutil.copy(root / "FOLDER" / "dataset_coco.json", root)
     said = [{"image_id": 1001 + number, "caption": "a red square on black"} for number in range(6)]
     (root / "captions.json").write_text(json.dumps(said), encoding="utf-8")
-    (root / "photos").mkdir()
-    for name in ("photo.jpg", "other.png", "photos/one.jpg", "photos/two.jpg"):
+    (root / "last-time").touch()
+    os.utime(root / "last-time", (0, 0))
+    for name in (
+        "photo.jpg",
+        "other.png",
+        "photos/one.jpg",
+        "photos/two.jpg",
+        "photographs/one.jpg",
+        "photographs/a.png",
+    ):
+        (root / name).parent.mkdir(exist_ok=True)
         Image.linear_gradient("L").resize((90, 60)).convert("RGB").save(root / name)
     return root
 
@@ -95,6 +106,14 @@ def no_timing(folder):
 def tokenize(captions):
     """As `benchmarks.tokenizer.tokenize`, nearly, without the start of a Java for each handful of captions."""
     return [" ".join(tokenise(caption)) for caption in captions]
+
+
+def provide_first_runs(root: Path) -> list[Path]:
+    """The two models of the quickstart, the one that looks first; as runs/ID and runs/OTHER they are there for all."""
+    folders = [path.parent for path in (root / "runs" / "quickstart").glob("*/record.json")]
+    trained = sorted(folders, key=lambda folder: RunRecord.load(folder).parts["attention"] == "mean")
+    provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
+    return trained
 
 
 def provide_runs(root: Path, words: list[str], trained: list[Path]) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,7 @@ from types import ModuleType
 import pytest
 import yaml
 from jsonargparse import ArgumentParser
-from sandbox import SCENES, in_this_process, no_timing, provide_runs, sandbox, tokenize
+from sandbox import SCENES, in_this_process, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
 
 from benchmarks import matrix, run, score
 from benchmarks.cli import COMMANDS, main
@@ -69,26 +70,27 @@ def of(*languages):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """The sandbox, and two trained runs in it."""
-    root = sandbox(tmp_path_factory.mktemp("docs"))
+    """The sandbox, with two trained runs, and those runs."""
+    root = sandbox(tmp_path_factory.mktemp("docs") / "sandbox")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setenv("XDG_CACHE_HOME", str(root / ".cache"))
+        patch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
         patch.setattr(matrix, "each", in_this_process)
         patch.setattr(run, "measure", no_timing)
         patch.setattr(score, "tokenize", tokenize)
         assert main(["run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2"]) == 0
-        trained = sorted(path.parent for path in (root / "runs" / "quickstart").glob("*/record.json"))
-        provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
-        yield root, trained
+        yield root, provide_first_runs(root)
     for cached in (run.load_dataset, run._scorer, run._vocabulary):
         cached.cache_clear()  # they know the sandbox by names that mean nothing elsewhere
 
 
 @pytest.fixture
-def fresh(place):
-    """The sandbox, for one block: what plug-ins register is forgotten after it."""
-    yield place
+def fresh(place, tmp_path, monkeypatch):
+    """A sandbox for one page: what it writes, and what its plug-ins register, is forgotten after it."""
+    root = tmp_path / "sandbox"
+    shutil.copytree(place[0], root)
+    monkeypatch.chdir(root)
+    yield root, place[1]
     for registry in REGISTRIES:
         for name, factory in list(registry._factories.items()):
             if factory.__module__.startswith(_PLUGIN):
@@ -105,20 +107,27 @@ def commands(text: str) -> list[list[str]]:
 
 def execute(words: list[str], place) -> None:
     """Run one command of a page as it stands there; raise AssertionError where it does not work."""
+    root, trained = place
+    provide_runs(root, words, trained)
+    if "|" in words:  # only into caption-zoo, from a program that is on every system
+        before, words = words[: words.index("|")], words[words.index("|") + 1 :]
+        assert before[0] in ("find", "ls", "cat"), f"nothing runs {before[0]}"
+        given = subprocess.run(before, cwd=root, capture_output=True, text=True, check=True).stdout
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+            return caption_zoo(words[1:], root)
     while re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
     if Path(words[0]).name == "caption-zoo":
-        caption_zoo(words[1:], *place)
-    else:
-        assert words[0] in OTHERS, f"nothing runs {shlex.join(words)!r}: add it to OTHERS, with a reason"
-        OTHERS[words[0]](words[1:], place[0])
+        return caption_zoo(words[1:], root)
+    assert words[0] in OTHERS, f"nothing runs {shlex.join(words)!r}: add it to OTHERS, with a reason"
+    return OTHERS[words[0]](words[1:], root)
 
 
-def caption_zoo(words: list[str], root: Path, trained: list[Path]) -> None:
-    words, said, target = [*words], io.StringIO(), None
+def caption_zoo(words: list[str], root: Path) -> None:
+    said, target = io.StringIO(), None
     if ">" in words:
         *words, _, target = words
-    provide_runs(root, words, trained)
     if words[0] in PARSED_ONLY:
         module, parser = import_module(f"benchmarks.commands.{words[0]}"), ArgumentParser(exit_on_error=False)
         parser.parse_args(module.add_arguments(parser, words[1:]))
@@ -145,8 +154,11 @@ def pip(words, root):
 
 
 def python(words, root):
-    """A script of this repository that has tests of its own: it has to be there."""
-    assert (ROOT / words[0]).is_file() or words[0] == "-m"
+    """A script that a command wrote is run; one of this repository has tests of its own, and has to be there."""
+    if (root / words[0]).is_file():
+        real(sys.executable)(words, root)
+    else:
+        assert (ROOT / words[0]).is_file()
 
 
 def pytest_(words, root):
@@ -185,28 +197,30 @@ OTHERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("block", of("console"))
-def test_commands_run(block, fresh):
-    for words in commands(block.text):
-        provide_runs(fresh[0], words, fresh[1])
-        execute(words, fresh)
-
-
-@pytest.mark.parametrize("page", sorted({block.page for block in ALL if block.language == "python"}))
-def test_python_runs(page, fresh, capsys):
-    """All blocks of a page, one after the other, as a reader would."""
-    code = "\n".join(block.text for block in ALL if (block.page, block.language) == (page, "python"))
+@pytest.mark.parametrize("page", sorted({block.page for block in ALL if block.language in ("console", "python")}))
+def test_a_page_runs_from_top_to_bottom(page, fresh, capsys):
+    """Its commands and its Python, one block after the other, as a reader would."""
     sys.modules[f"{_PLUGIN}page"] = module = ModuleType(f"{_PLUGIN}page")
-    exec(compile(code, page, "exec"), vars(module))
-    said = capsys.readouterr().out
-    assert [claim for claim in _SAID.findall(code) if claim not in said] == []
+    for block in (block for block in ALL if block.page == page):
+        try:
+            if block.language == "console":
+                for words in commands(block.text):
+                    execute(words, fresh)
+            elif block.language == "python":
+                capsys.readouterr()
+                exec(compile(block.text, str(block), "exec"), vars(module))
+                said = capsys.readouterr().out
+                assert [claim for claim in _SAID.findall(block.text) if claim not in said] == []
+        except BaseException as error:
+            error.add_note(f"in {block}")
+            raise
 
 
 @pytest.mark.parametrize("block", of("yaml"))
 def test_configs_are_configs(block, fresh):
     whole = yaml.safe_load((fresh[0] / "configs" / "quickstart.yaml").read_text()) | yaml.safe_load(block.text)
     (fresh[0] / "block.yaml").write_text(yaml.safe_dump(whole))
-    caption_zoo(["check", "block.yaml", "--dataset", SCENES], *fresh)
+    caption_zoo(["check", "block.yaml", "--dataset", SCENES], fresh[0])
 
 
 @pytest.mark.parametrize("block", of("toml"))
@@ -263,4 +277,4 @@ def test_the_array_job_runs_every_seed(fresh):
     assert {words[0] for words in asked} == {"run"}
     assert len({tuple(words) for words in asked}) == len(asked) >= 2
     for words in asked:
-        caption_zoo([*words, "--dry-run"], *fresh)
+        caption_zoo([*words, "--dry-run"], root)
