@@ -21,9 +21,12 @@ COMMANDS = {
     "show": "one component: its options, size, paper and source",
     "check": "a config, or the contracts of one component",
     "run": "train, caption and score every cell of a config",
+    "reproduce": "run the cell of a record again, and compare",
     "caption": "caption images with a trained run",
+    "demo": "a local page: drop an image, see its caption and where the model looked",
     "score": "score captions against references",
-    "leaderboard": "make the page from records",
+    "leaderboard": "make the page from records, or check them",
+    "compare": "two entries: what may be said of their difference",
     "doctor": "what this machine has and lacks",
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -110,12 +111,19 @@ class RunRecord:
 
 
 def records(root: Path) -> Iterator[RunRecord]:
-    """Every record below `root`, by id; unfinished runs lie in hidden folders and are passed over.
+    """Every record below `root`, by id.
 
     Raises:
         BadRecord: one of them cannot be read.
     """
-    found = [
-        path for path in root.rglob(FILE) if not any(part.startswith(".") for part in path.relative_to(root).parts)
-    ]
-    yield from sorted((RunRecord.load(path) for path in found), key=lambda record: record.id)
+    yield from sorted((RunRecord.load(path) for path in record_files(root)), key=lambda record: record.id)
+
+
+def record_files(root: Path) -> list[Path]:
+    """Where records lie: `record.json` of a run, or `ID.json`; unfinished runs in hidden folders are passed over."""
+    return sorted(
+        path
+        for path in root.rglob("*.json")
+        if (path.name == FILE or re.fullmatch(r"[0-9a-f]{12}\.json", path.name))
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )

@@ -1,5 +1,6 @@
 """One cell, from its request to its record."""
 
+import hashlib
 import json
 import time
 import traceback
@@ -19,6 +20,7 @@ from benchmarks.hardware import device, environment
 from benchmarks.images import ImageStore, image_store
 from benchmarks.publish import asked, failed, finished, new_partial, now, publish
 from benchmarks.record import REQUEST, RunRecord
+from benchmarks.samples import GALLERY, picked, samples, write_gallery
 from benchmarks.score import Scorer, Scores
 from benchmarks.throughput import measure
 from benchmarks.train import Outcome, train
@@ -75,21 +77,23 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     with clock.measure("score"):
         scores = _scorer(cell.dataset, cell.metrics).score({image: " ".join(words) for image, words in said.items()})
     _write_captions(said, folder)
-    throughput, timing = measure(folder)
+    shown = _samples(captioner, dataset, store, said, scores, folder)
     return RunRecord(
         **asked(cell),
         status="done",
         weights=weights.source,
         data=_data(dataset, store, captioner.vocabulary),
         **_scored(scores),
+        captions={str(image): " ".join(words) for image, words in said.items()},
+        samples=shown,
         diagnostics=diagnostics,
-        throughput=throughput,
-        timing=timing,
+        **measure(folder)._asdict(),
         params=sum(tensor.numel() for tensor in captioner.parameters()),
         trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
         seconds={"encode": store.seconds, **clock.seconds},
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
+        files=_hashes(folder),
         environment=environment(),
         finished=now(),
     )
@@ -156,6 +160,29 @@ def _scored(scores: Scores) -> dict[str, Any]:
         "signature": scores.signature,
         "per_image": {"CIDEr": {str(image): value for image, value in per_image.items()}},
     }
+
+
+def _samples(
+    captioner: Captioner,
+    dataset: Dataset,
+    store: ImageStore,
+    said: Mapping[int, list[str]],
+    scores: Scores,
+    folder: Path,
+) -> tuple[dict[str, Any], ...]:
+    """What the card of this run shows; what may not be passed on goes into the gallery."""
+    rated = scores.per_image.get("CIDEr") or next(iter(scores.per_image.values()))
+    picks = picked(rated)
+    described = look(captioner, {image: said[image] for image in picks}, store)
+    told, gallery = samples(dataset, described, rated, picks)
+    write_gallery(gallery, folder)
+    return tuple(told)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of what lies in the run's folder, save the gallery, which is not passed on."""
+    found = sorted(path for path in folder.iterdir() if path.name != GALLERY)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 def _write_captions(said: Mapping[int, list[str]], folder: Path) -> None:

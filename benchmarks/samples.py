@@ -7,8 +7,8 @@ be shared; of others they lie in `gallery.json` beside the record, which stays a
 
 import io
 import json
-from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def picked(scores: Mapping[int, float]) -> dict[int, str]:
     """Image id -> "best", "median" or "worst", by `scores`; of few images each is picked once."""
     order = sorted(scores, key=lambda image: (-scores[image], image))
     middle = max(0, (len(order) - _EACH) // 2)
-    picks = {image: "best" for image in order[:_EACH]}
+    picks = dict.fromkeys(order[:_EACH], "best")
     for pick, images in (("worst", order[-_EACH:]), ("median", order[middle : middle + _EACH])):
         picks |= {image: pick for image in images if image not in picks}
     return dict(sorted(picks.items(), key=lambda item: (PICKS.index(item[1]), order.index(item[0]))))
@@ -58,8 +58,6 @@ def write_gallery(gallery: Mapping[str, Any], folder: Path) -> None:
 
 def maps(sample: Mapping[str, Any]) -> Iterator[np.ndarray]:
     """One map (h, w) for each word of a sample, in shares of the look; none where the model does not look."""
-    from base64 import b64decode
-
     if sample.get("maps"):
         height, width = sample["grid"]
         shares = np.frombuffer(b64decode(sample["maps"]), dtype=np.uint8).reshape(-1, height, width)

@@ -62,7 +62,7 @@ def _page(*blocks: str) -> str:
 
 def _leaderboard(found: list[Any]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        files = {file.name: file.read_bytes().decode() for file in write(found, Path(folder))}
+        files = {str(file.relative_to(folder)): file.read_bytes().decode() for file in write(found, Path(folder))}
     title, _, table = files["leaderboard.md"].partition("\n\n")
     return {"leaderboard.md": _page(title, _LINK, table.strip())} | {
         f"site/leaderboard/{name}": text for name, text in files.items()

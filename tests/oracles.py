@@ -107,7 +107,7 @@ def inputs(dtype, grid=None, *, sizes=(3, 7, 4, 10, 8), masked=True):
 
 def read(attention, query, features):
     """Context and weights, side by side."""
-    context, weights, _ = attention(query, attention.remember(features), weights=True)
+    context, weights, *_ = attention(query, attention.remember(features), weights=True)
     return torch.cat([context, weights.to(context.dtype)], dim=-1)
 
 

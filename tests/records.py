@@ -1,9 +1,15 @@
 """Run records that nobody measured, for tests of what is made of records."""
 
 import hashlib
+import io
 import json
 import random
+from base64 import b64encode
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from benchmarks.record import RunRecord
 
@@ -36,7 +42,10 @@ def record(
         "scores": {f"Bleu_{n}": (0.9 - 0.15 * n) * cider for n in (1, 2, 3, 4)}
         | {"METEOR": 0.3 * cider + 0.05, "ROUGE_L": 0.4 * cider + 0.25, "CIDEr": cider},
         "diagnostics": shares, "per_image": {"CIDEr": each},
-        "throughput": {"train_captions_per_sec": 900.0 - 10 * seed, "greedy_images_per_sec": 80.0, "beam_images_per_sec": 40.0},
+        "throughput": {"train_captions_per_sec": 900.0 - 10 * seed, "greedy_images_per_sec": 80.0, "beam_images_per_sec": 40.0,
+                       "encode_images_per_sec": 120.0},
+        "timing": {"beam_images_per_sec": {"items": 32}}, "flops": {"encode": 7.7e8, "beam": 8e7},
+        "captions": {image: f"a {'cat' if own.random() < 0.5 else 'dog'}" for image in each},
         "params": 7_400_000, "trained": 3_900_000, "seconds": {"train": 61.5}, "finished": "2026-11-23T09:00:00Z",
     }  # fmt: skip
     return RunRecord(**(values | changes))
@@ -49,3 +58,51 @@ def failure(error: str = "RuntimeError: out of memory", **changes: Any) -> RunRe
 
 
 FEW = [record(name, level=level) for name, level in (("mean", 0.4), ("bahdanau", 0.7), ("luong", 0.69))]
+
+WORDS = ("a", "small", "red", "square", "left", "of", "a", "big", "blue", "circle", "on", "grey")
+
+
+def picture(kind: str = "PNG", *, size: tuple[int, int] = (96, 64), noise: float = 0.0, seed: int = 0) -> str:
+    """A data URL of a gradient with a square on it, and noise where bytes are wanted."""
+    width, height = size
+    ramp = np.add.outer(np.arange(height), np.arange(width))[..., None] * (120 / (width + height)) + (40, 70, 90)
+    ramp[height // 4 : height // 2, width // 4 : width // 2] = (200, 60, 40)
+    grain = np.random.default_rng(seed).normal(0, 1, ramp.shape) * noise
+    file = io.BytesIO()
+    Image.fromarray(np.clip(ramp + grain, 0, 255).astype(np.uint8)).save(file, kind)
+    return f"data:image/{kind.lower()};base64,{b64encode(file.getvalue()).decode()}"
+
+
+def looked(words: tuple[str, ...] = WORDS, side: int = 7, *, sentinel: bool = False) -> dict[str, Any]:
+    """The maps of a sample: a blob that wanders from word to word, top left to bottom right."""
+    place, middle = np.arange(side), np.linspace(0, side - 1, len(words))
+    near = np.exp(-((place[None] - middle[:, None]) ** 2) / 2)
+    shares = np.rint(255 * near[:, :, None] * near[:, None, :]).astype(np.uint8)
+    elsewhere = {"elsewhere": [round(index / len(words), 3) for index in range(len(words))]} if sentinel else {}
+    return {"grid": [side, side], "peak": 0.2, "maps": b64encode(shares.tobytes()).decode(), **elsewhere}
+
+
+def sampled(
+    run: RunRecord, *, shared: bool = True, side: int = 7, maps: bool = True, sentinel: bool = False, **shown: Any
+) -> tuple[RunRecord, dict[str, Any]]:
+    """`run` with six samples, captions, curve, timing and FLOPs, and the gallery of what it holds back."""
+    told, gallery = [], {}
+    for image, pick in enumerate(("best", "best", "median", "median", "worst", "worst")):
+        sample = {"image": image, "pick": pick, "score": 2.0 - image / 4, "words": list(WORDS)}
+        sample |= {"source": f"http://images.example.org/{image}.jpg"} if not shared else {}
+        sample |= looked(side=side, sentinel=sentinel) if maps else {}
+        held = {"picture": picture(seed=image), "references": [f"what person {image} said", "another one"]} | shown
+        told.append(sample | held if shared else sample)
+        gallery |= {} if shared else {str(image): held}
+    captions = {image: " ".join(WORDS[: 4 + int(image) % 5]) for image in run.per_image["CIDEr"]}
+    rounds = {"items": 32, "rounds": 5, "min_seconds": 0.7, "median_seconds": 0.8, "max_seconds": 1.0}
+    return replace(
+        run,
+        samples=tuple(told),
+        captions=captions,
+        timing={"beam_images_per_sec": rounds},
+        flops={"encode": 3.9e8, "beam": 1.2e8},
+        files={"model.safetensors": "ab" * 32},
+        curve=tuple({"epoch": at, "loss": 3.0 / at, "validation": 0.2 * at} for at in (1, 2, 3, 4)),
+        best_epoch=4,
+    ), gallery

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 import yaml
-from folders import coco_folder
+from folders import coco_folder, own_folder
 from PIL import Image
 
 from benchmarks.record import RunRecord
@@ -44,6 +44,7 @@ def sandbox(root: Path) -> Path:
     shutil.copy(root / "FOLDER" / "dataset_coco.json", root)
     said = [{"image_id": 1001 + number, "caption": "a red square on black"} for number in range(6)]
     (root / "captions.json").write_text(json.dumps(said), encoding="utf-8")
+    own_folder(root / "photos")
     (root / "last-time").touch()
     os.utime(root / "last-time", (0, 0))
     for name in (

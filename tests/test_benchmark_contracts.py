@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from folders import coco_folder
+from folders import coco_folder, own_folder
 from PIL import Image
 
 from benchmarks.cli import main
@@ -29,7 +29,12 @@ def test_metrics_keep_their_contracts(spec):
 
 def test_data_sets_keep_their_contracts(tmp_path):
     root = coco_folder(tmp_path / "coco")
-    specs = {"scenes": "scenes(train=5, validation=4, test=6)", "coco": f"coco(root={str(root)!r})"}
+    own = own_folder(tmp_path / "own")
+    specs = {
+        "folder": f"folder(root={str(own)!r})",
+        "scenes": "scenes(train=5, validation=4, test=6)",
+        "coco": f"coco(root={str(root)!r})",
+    }
     assert set(specs) == set(DATASETS), "which options does the new data set take here?"
     for spec in (*specs.values(), f"coco(root={str(root)!r}, split='karpathy')"):
         assert dict(check("dataset", spec)) == dict.fromkeys(CONTRACTS["dataset"]), spec

@@ -13,6 +13,7 @@ from zoo.attention.multihead import MultiHead
 from zoo.backbones import Preparation
 from zoo.backbones.patches import Patches
 from zoo.decoders.lstm import LSTM
+from zoo.decoders.transformer import Transformer
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 ATTENTION_SPECS = [
@@ -73,6 +74,12 @@ class Unnormalised(Bahdanau):
     def forward(self, query, memory, *, weights=False):
         output = super().forward(query, memory, weights=weights)
         return AttentionOutput(output.context, None if output.weights is None else 2 * output.weights)
+
+
+class Uneven(MultiHead):
+    def forward(self, query, memory, *, weights=False):
+        output = super().forward(query, memory, weights=weights)
+        return output._replace(weights=output.weights if output.heads is None else output.heads[:, :, 0])
 
 
 class Moody(Bahdanau):
@@ -218,6 +225,17 @@ class Overweighted(LSTM):
         return output._replace(weights=None if output.weights is None else 2 * output.weights)
 
 
+class Headless(LSTM):
+    def forward(self, tokens, memory, state, *, weights=False):
+        return super().forward(tokens, memory, state, weights=weights)._replace(heads=None)
+
+
+class Topheavy(Transformer):
+    def forward(self, tokens, memory, state, *, weights=False):
+        output = super().forward(tokens, memory, state, weights=weights)
+        return output._replace(heads=None if output.heads is None else output.heads[:, :, :, -1:])
+
+
 class Twofold(LSTM):
     def begin(self, features):
         memory, state = super().begin(features)
@@ -309,6 +327,7 @@ class Crowded(LSTM):
 
 PLANTED = [
     ("attention", Unnormalised, "weighs with shares"),
+    ("attention", Uneven, "heads average to the weights"),
     ("attention", Moody, "answers alike with and without weights"),
     ("attention", Unmasked, "leaves masked positions alone"),
     ("attention", Crossed, "keeps images and queries apart"),
@@ -332,6 +351,8 @@ PLANTED = [
     ("backbone", PricedPatches, "is what it is called"),
     ("decoder", Forgetful, "says the same step by step"),
     ("decoder", Overweighted, "weighs with shares"),
+    ("decoder", Headless, "heads average to the weights"),
+    ("decoder", Topheavy, "heads average to the weights"),
     ("decoder", Twofold, "begins with one hypothesis"),
     ("decoder", Leaky, "keeps captions apart"),
     ("decoder", Secretive, "state can be reordered"),

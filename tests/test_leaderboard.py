@@ -1,8 +1,11 @@
 """The leaderboard's figures: what is compared with what, and how sure it is."""
 
+import json
 import math
 import random
+import re
 from dataclasses import replace
+from itertools import product
 from statistics import fmean, stdev
 
 import numpy as np
@@ -10,10 +13,15 @@ import pytest
 from records import COCO, FEW, PLACE, record
 
 from benchmarks.leaderboard import statistics
+from benchmarks.leaderboard.columns import rate
+from benchmarks.leaderboard.data import COMPARED, Panel, data
+from benchmarks.leaderboard.effects import effects
 from benchmarks.leaderboard.findings import findings
-from benchmarks.leaderboard.plot import pareto
+from benchmarks.leaderboard.heat import heat, step
+from benchmarks.leaderboard.plot import pareto, plots
 from benchmarks.leaderboard.statistics import rank
 from benchmarks.leaderboard.summary import summarise
+from benchmarks.leaderboard.versus import most_different, verdict, versus
 from benchmarks.record import SCORES
 
 
@@ -27,13 +35,33 @@ from benchmarks.record import SCORES
         {"signature": "other scorer"},
         {"data": {"fingerprint": "0ther"}},
         {"request": {"decoding": {"beams": 1}}},
-        *({"environment": PLACE | {name: 2}} for name in ("device", "processor", "threads")),
     ],
     ids=str,
 )
 def test_what_may_not_be_compared_stands_in_tables_of_its_own(changes):
     assert len(summarise([record(), record("luong")]).tables) == 1
     assert [len(table.rows) for table in summarise([record(), record("luong", **changes)]).tables] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"environment": PLACE | {name: 2}} for name in ("device", "processor", "threads")),
+        {"timing": {"beam_images_per_sec": {"items": 64}}},
+    ],
+    ids=str,
+)
+def test_speeds_of_two_places_are_two_columns_and_two_plots(changes):
+    there = {"throughput": {"encode_images_per_sec": 3.0, "beam_images_per_sec": 6.0}} | changes
+    (table,) = summarise([*FEW, record("mean", level=0.4, **there), record("luong", level=0.69, **there)]).tables
+    here, far = table.places
+    assert [len(row.runs) for row in table.rows] == [1, 1, 1]
+    for row in table.rows:
+        assert rate(table, here).read(row) == pytest.approx(30.0)  # 1 / (1 / 120 + 1 / 40)
+        alone = table.name(row) == "bahdanau"
+        assert rate(table, far).read(row) == (None if alone else pytest.approx(2.0))
+    assert rate(table, far).unit == "images/s on B"
+    assert plots(table).count("<figure") == 2
 
 
 def test_versions_part_no_tables_and_all_are_kept():
@@ -48,8 +76,8 @@ def test_a_row_is_the_mean_over_its_seeds_and_the_median_of_their_speeds():
     (row,) = table.rows
     for score in SCORES:
         assert row.mean("scores", score) == pytest.approx(fmean(run.scores[score] for run in runs), abs=1e-15)
-    assert row.median("throughput", "train_captions_per_sec") == 890
-    assert row.per_image()["7"] == pytest.approx(fmean(run.per_image["CIDEr"]["7"] for run in runs))
+    assert row.median("throughput", "train_captions_per_sec", table.places[0]) == 890
+    assert row.per_image["7"] == pytest.approx(fmean(run.per_image["CIDEr"]["7"] for run in runs))
     assert table.ranking.seed_sd == pytest.approx(stdev(run.scores["CIDEr"] for run in runs))
 
 
@@ -94,19 +122,121 @@ def test_the_threshold_is_that_of_a_plain_loop_over_pairs():
     gaps = {pair: samples[:, pair[0]] - samples[:, pair[1]] for pair in pairs}
     largest = [max(abs(gap[b] - gap.mean()) / gap.std() for gap in gaps.values()) for b in range(len(samples))]
     threshold = sorted(largest)[math.ceil(0.95 * len(largest)) - 1]
+    errors = statistics._errors(samples)
+    assert statistics._threshold(samples, errors) == pytest.approx(threshold, rel=5e-3)
     for i, j in pairs:
-        assert statistics._margins(samples)[i, j] == pytest.approx(threshold * gaps[i, j].std(), rel=5e-3)
+        assert errors[i, j] == errors[j, i] == pytest.approx(gaps[i, j].std())
 
 
 def test_the_best_trade_is_the_fastest_of_those_tied_for_first():
-    quick = replace(FEW[1], throughput={"beam_images_per_sec": 100.0})
+    quick = replace(FEW[1], throughput={"encode_images_per_sec": 300.0, "beam_images_per_sec": 100.0})
     (table,) = summarise([FEW[0], quick, FEW[2]]).tables
     best, trade, mattered = findings(table)
     assert table.name(best.text[0]) == "luong"
     assert (table.name(trade.text[0]), trade.answer) == ("bahdanau", "2.5 times the speed, still tied")
-    assert "above the same model with mean" in mattered.text[1]
+    assert mattered.text[0].startswith("Swapping mean for luong changes CIDEr by +")
 
 
 def test_the_front_holds_what_nothing_beats_on_both():
     first, second, third = summarise(FEW).tables[0].rows
     assert pareto({first: (1.0, 9.0), second: (2.0, 5.0), third: (1.5, 4.0)}) == [second, first]
+
+
+def grid(level, seeds=1):
+    """Two backbones x three attentions x two decoders; `level` says how good each is."""
+    axes = product(("lite", "big"), ("mean", "luong", "bahdanau"), ("lstm", "gru"), range(seeds))
+    return [
+        record(a, seed=seed, level=level(b, a, d), parts={"backbone": b, "decoder": d}, images=200)
+        for b, a, d, seed in axes
+    ]
+
+
+def test_a_swap_is_the_mean_over_pairs_that_differ_in_nothing_else():
+    gain = {"mean": 0.0, "luong": 0.2, "bahdanau": 0.1}
+    (table,) = summarise(grid(lambda b, a, d: 0.5 + gain[a] + 0.3 * (b == "big"))).tables
+    found = {(each.part, each.value): each for each in effects(table)}
+    assert set(found) == {("backbone", "lite"), ("attention", "luong"), ("attention", "bahdanau"), ("decoder", "lstm")}
+    score = {row.parts: row.mean("scores", "CIDEr") for row in table.rows}
+    luong = found["attention", "luong"]
+    pairs = [score[b, "luong", d] - score[b, "mean", d] for b in ("lite", "big") for d in ("lstm", "gru")]
+    assert luong.base == "mean"
+    assert luong.difference == pytest.approx(fmean(pairs))
+    assert (luong.helped, luong.pairs) == (sum(each > 0 for each in pairs), 4)
+    assert luong.low < luong.difference < luong.high
+    assert luong.clear
+    assert not found["decoder", "lstm"].clear
+
+
+def test_a_swap_is_as_sure_as_a_paired_bootstrap_of_its_pairs():
+    (table,) = summarise(grid(lambda b, a, d: 0.6)).tables
+    found = effects(table)
+    draws = table.ranking.draws
+    names = {row.parts: index for index, row in enumerate(table.rows)}
+    means = []
+    for each in found:
+        axis = ("backbone", "attention", "decoder").index(each.part)
+        swapped = [(p, (*p[:axis], each.base, *p[axis + 1 :])) for p in names if p[axis] == each.value]
+        means.append(np.mean([draws[:, names[new]] - draws[:, names[old]] for new, old in swapped], axis=0))
+    largest = [max(abs(mean[b] - mean.mean()) / mean.std() for mean in means) for b in range(len(draws))]
+    threshold = sorted(largest)[math.ceil(0.95 * len(largest)) - 1]
+    for each, mean in zip(found, means, strict=True):
+        assert each.high - each.difference == pytest.approx(threshold * mean.std(), rel=0.02)
+
+
+def test_without_scores_per_image_a_swap_has_no_interval():
+    (table,) = summarise([record(per_image={}), record("mean", per_image={})]).tables
+    (each,) = effects(table)
+    assert math.isnan(each.low)
+    assert not each.clear
+
+
+def test_two_entries_get_one_of_three_verdicts():
+    assert [verdict(gap, 1.0, 3.0) for gap in (-3.1, 2.5, -2.5, 1.9)] == ["clear", "planned", "planned", "tie"]
+    assert verdict(1.0, None, 3.0) == "unknown"
+    (table,) = summarise(FEW).tables
+    best, second, last = table.rows
+    assert versus(table, best, last).verdict == "clear"
+    assert versus(table, best, second).verdict != "clear"
+    ahead = [best.per_image[image] > last.per_image[image] for image in best.per_image]
+    assert versus(table, best, last).wins == pytest.approx(fmean(ahead))
+    assert versus(table, last, best).wins == pytest.approx(1 - fmean(ahead))
+
+
+def test_the_images_that_differ_most_are_those_of_a_plain_sort():
+    (table,) = summarise(FEW).tables
+    one, _, other = table.rows
+    gaps = {image: one.per_image[image] - other.per_image[image] for image in one.per_image}
+    ordered = sorted(gaps, key=gaps.get)
+    found = [each.image for each in most_different(one, other, 2)]
+    assert found[:2] == ordered[:-3:-1]
+    assert found[2:] == [image for image in ordered[:2] if gaps[image] < 0]
+
+
+def test_the_panel_holds_the_images_on_which_entries_differ_most():
+    (table,) = summarise(FEW).tables
+    panel = Panel.of(table)
+    rows, images = panel.rows, panel.images
+    assert rows == list(table.rows)
+    spread = {image: np.var([row.per_image[image] for row in rows]) for image in rows[0].per_image}
+    assert [each.image for each in images] == sorted(spread, key=spread.get, reverse=True)[: len(images)]
+    old = summarise([replace(each, captions={}) for each in FEW]).tables[0]
+    assert Panel.of(old) == Panel([], [])
+
+
+def test_of_many_entries_the_best_hundred_can_be_compared():
+    many = [record(level=0.5 + i / 1000, images=6, parts={"backbone": f"b{i}"}) for i in range(COMPARED + 20)]
+    (table,) = summarise(many).tables
+    content = json.loads(re.search("<script[^>]*>(.*)</script>", data(table, [], Panel([], []))).group(1))
+    assert len(content["pairs"]) == COMPARED
+    assert [len(each) for each in content["pairs"]] == list(range(COMPARED))
+    assert len(content["rows"]) == COMPARED + 20
+
+
+def test_the_map_has_a_cell_for_each_entry_and_a_blank_for_each_gap():
+    records = grid(lambda b, a, d: 0.5)
+    (table,) = summarise(records[1:]).tables
+    drawn = heat(table)
+    assert drawn.count("<td><a") + drawn.count('<td class="s') == len(records) - 1
+    assert drawn.count("<td>\u2013</td>") == 1
+    assert [step(value, 0.0, 1.0) for value in (0.0, 0.5, 1.0)] == [0, 4, 7]
+    assert heat(summarise(FEW).tables[0]) == ""  # one part varies

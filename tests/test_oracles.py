@@ -142,7 +142,7 @@ def test_luong_dot_is_torchnlps(agree, dtype):
     torchnlp = pytest.importorskip("torchnlp.nn.attention")
     attention, theirs = Luong(Q, Q, score="dot"), torchnlp.Attention(Q, "dot").to(dtype)
     query, features = inputs(dtype, sizes=(B, N, M, Q, Q), masked=False)  # theirs knows no mask
-    context, weights, _ = attention(query, attention.remember(features), weights=True)
+    context, weights, *_ = attention(query, attention.remember(features), weights=True)
     told = theirs.linear_out(torch.cat([context, query], dim=-1)).tanh()
     expected = theirs(query, features.tokens)
     agree("luong(dot)", "torchnlp Attention", beside(told, weights), beside(*expected), [query, features.tokens])
@@ -322,7 +322,7 @@ def test_aoa_with_an_open_gate_gives_the_information(agree, dtype):
     query, features = inputs(dtype)
     with torch.no_grad():
         attention.information_and_gate.bias[Q:] = torch.inf
-    context, weights, _ = attention.attention(query, attention.attention.remember(features), weights=True)
+    context, weights, *_ = attention.attention(query, attention.attention.remember(features), weights=True)
     of_context, of_query = attention.information_and_gate.weight[:Q].split([D, Q], dim=1)
     information = context @ of_context.T + query @ of_query.T + attention.information_and_gate.bias[:Q]
     ours = read(attention, query, features)

@@ -1,6 +1,7 @@
 """The one template: image -> backbone -> features -> attention and decoder -> words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from registry import Spec
-from zoo.backbones import Backbone
+from zoo.backbones import Backbone, upright
 from zoo.decoders import Decoder
+from zoo.explain import Explanation
 from zoo.generate import generate
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
 from zoo.types import DecoderOutput, Features
@@ -116,14 +118,47 @@ class Captioner(nn.Module):
             raise ValueError(f"images should be a list, [{str(images)!r}] for one of them")
         if not images:
             return []
+        with self._in_evaluation():
+            features = self._look_at([_picture(image) for image in images])
+            numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
+        return [" ".join(self.vocabulary.decode(row)) for row in numbers.tolist()]
+
+    @torch.inference_mode()
+    def explain(
+        self, image: Image.Image | str | Path, *, beams: int = 5, max_length: int = 20, length_power: float = 0.7
+    ) -> Explanation:
+        """What the model says of a picture, or of the file it lies in, and where it looked for each word.
+
+        The caption is that of `caption`; it is then read again for the maps.
+
+        Raises:
+            OSError: the file is not there or is no image.
+            ValueError: the backbone's features lie on no grid, so there is nothing to draw.
+        """
+        picture = upright(_picture(image))
+        with self._in_evaluation():
+            features = self._look_at([picture])
+            if features.grid is None:
+                raise ValueError(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
+            numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
+            words = self.vocabulary.decode(numbers[0].tolist())
+            tokens = torch.tensor([[self.vocabulary.numbers(words)]], device=numbers.device)
+            output = self.read(features, tokens, weights=True)
+        return Explanation.of(picture, words, output, features.grid, self.decoder.elsewhere)
+
+    def _look_at(self, pictures: Sequence[Image.Image]) -> Features:
+        preparation, device = self.backbone.preparation, next(self.parameters()).device
+        pixels = torch.stack([preparation.resize(picture) for picture in pictures]).to(device)
+        return self.encode(preparation.normalise(pixels))
+
+    @contextmanager
+    def _in_evaluation(self) -> Iterator[None]:
         training = self.training
         self.eval()
-        preparation, device = self.backbone.preparation, next(self.parameters()).device
-        pixels = torch.stack([preparation.resize(_picture(image)) for image in images]).to(device)
-        features = self.encode(preparation.normalise(pixels))
-        numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
-        self.train(training)
-        return [" ".join(self.vocabulary.decode(row)) for row in numbers.tolist()]
+        try:
+            yield
+        finally:
+            self.train(training)
 
 
 def _picture(image: Image.Image | str | Path) -> Image.Image:

@@ -4,7 +4,8 @@ Axes, everywhere in this package:
     B images; N image positions; D feature channels; M queries per image; Q query
     channels; K hypotheses per image, which are captions in training and beams in
     search; T tokens of a caption; E channels of a word; V words of the vocabulary;
-    C context channels; A channels in which an attention compares.
+    C context channels; A channels in which an attention compares; L layers; H heads of an
+    attention (in images H and W are pixels).
 
 K is why nothing of an image is ever repeated: five captions, or five beams, are five
 queries against the one memory of their image, and M = K x T.
@@ -51,12 +52,15 @@ class AttentionOutput(NamedTuple):
 
     `weights` are >= 0 and sum to 1 over N, or to less where something else was read too;
     None unless they were asked for. `log_choice` is the log-probability of the position
-    that a sampling attention drew in training; None from all others.
+    that a sampling attention drew in training; None from all others. `heads` are the
+    weights of each head, whose mean `weights` is; None from an attention without heads, and
+    unless the weights were asked for.
     """
 
     context: Float[Tensor, "B M C"]
     weights: Float[Tensor, "B M N"] | None
     log_choice: Float[Tensor, "B M"] | None = None
+    heads: Float[Tensor, "B M H N"] | None = None
 
 
 State = tuple[Tensor, ...]  # each (B, K, ...), so that a search can re-order it without knowing what it is
@@ -66,13 +70,16 @@ class DecoderOutput(NamedTuple):
     """What stands for each next word, where the decoder looked for it, and how to go on.
 
     `hidden` becomes scores over the vocabulary by `Decoder.logits`; `weights` and
-    `log_choice` are those of the attention.
+    `log_choice` are those of the attention. `heads` are the weights of each layer and head,
+    whose mean `weights` is: of one layer where a decoder looks once per word, of one head where
+    an attention has no heads; None where there is neither, and unless the weights were asked for.
     """
 
     hidden: Float[Tensor, "B K T E"]
     weights: Float[Tensor, "B K T N"] | None
     state: State
     log_choice: Float[Tensor, "B K T"] | None = None
+    heads: Float[Tensor, "B K T L H N"] | None = None
 
 
 def reorder(state: State, parents: Tensor) -> State:

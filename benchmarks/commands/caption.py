@@ -3,26 +3,23 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
-
-from benchmarks.record import REQUEST
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmarks.config import Decoding
-
-_BATCH = 32
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The run and the images."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="image files, folders, quoted globs ('**/*.jpg'), or - for paths on stdin, one per line",
+    )
     parser.add_argument("--beams", type=int, help="width of the beam search; 1 is greedy (default: as in the run)")
     parser.add_argument("--max_length", type=int, help="most words of a caption (default: as in the run)")
+    parser.add_argument("--batch", type=int, default=32, help="images captioned at once (default: 32)")
+    parser.add_argument("--maps", metavar="DIR", help="write where the model looked for each word, a folder per image")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
@@ -30,44 +27,21 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the captions; an image that cannot be read is named on stderr and the exit code is 2."""
-    from PIL import Image
-
+    from benchmarks.describe import Describer, decoding_of, plain
     from benchmarks.hardware import device
+    from benchmarks.pictures import listed
+    from benchmarks.progress import write
     from registry import load_plugin
     from zoo import checkpoint
 
     for plugin in options.plugin:
         load_plugin(plugin)
-    decoding = _decoding(options)
-    captioner = checkpoint.load(options.run, device=device())
-    code = 0
-    for start in range(0, len(options.images), _BATCH):
-        readable = {}
-        for file in options.images[start : start + _BATCH]:
-            try:
-                readable[file] = _read(file)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                print(f"caption-zoo: cannot read image {file}: {error}", file=sys.stderr)
-                code = 2
-        if readable:
-            said = captioner.caption(list(readable.values()), **vars(decoding))
-            for file, text in zip(readable, said, strict=True):
-                print(json.dumps({"image": file, "caption": text}) if options.json else f"{file}\t{text}")
-    return code
-
-
-def _decoding(options: Namespace) -> "Decoding":
-    """How the run's captions were written, where nothing else is asked for."""
-    from benchmarks.config import Decoding
-
-    request = Path(options.run) / REQUEST
-    asked = json.loads(request.read_text(encoding="utf-8"))["decoding"] if request.is_file() else {}
-    given = {key: options[key] for key in ("beams", "max_length") if options[key] is not None}
-    return Decoding(**{**asked, **given})
-
-
-def _read(file: str) -> "Image.Image":
-    from PIL import Image
-
-    with Image.open(file) as image:
-        return image.convert("RGB")
+    files = listed(options.images)
+    decoding = decoding_of(Path(options.run), beams=options.beams, max_length=options.max_length)
+    describer = Describer(checkpoint.load(options.run, device=device()), decoding, options.batch)
+    maps = None if options.maps is None else Path(options.maps)
+    for batch in describer.describe(files) if maps is None else describer.explain(files, maps):
+        for file, text in batch:
+            write(json.dumps({"image": file, "caption": text}) if options.json else f"{plain(file)}\t{plain(text)}")
+        sys.stdout.flush()
+    return 2 if describer.unreadable else 0

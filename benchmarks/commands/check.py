@@ -2,7 +2,7 @@
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.commands.run import add_config, read
+from benchmarks.commands.run import add_config, read, tell_notes
 from registry import load_plugin
 
 _KINDS = ("backbone", "attention", "decoder", "dataset", "metric")
@@ -29,8 +29,9 @@ def _check_config(parser: ArgumentParser, options: Namespace) -> int:
     experiment = read(parser, options)
     from benchmarks.matrix import misfit, plan
 
-    refused = 0
-    for cell in plan(experiment):
+    refused, cells = 0, plan(experiment)
+    tell_notes(experiment.dataset)
+    for cell in cells:
         why = misfit(cell)
         refused += why is not None
         print(f"{'REFUSED' if why else 'ok     '}  {cell.id}  {cell}" + (f": {why}" if why else ""))

@@ -1,6 +1,6 @@
-"""Make the leaderboard, index.html, leaderboard.md and leaderboard.csv, from run records and nothing else."""
+"""Make the leaderboard from run records and nothing else: a page, a card for each run, Markdown and CSV."""
 
-import tempfile
+import sys
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -10,31 +10,53 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Where records lie, and where the page goes."""
     parser.add_argument("runs", metavar="RUNS", help="folder with run records, at any depth")
     parser.add_argument("--out", type=str, help="folder for the page; RUNS/leaderboard without it")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; check the records, and the page if any")
+    parser.add_argument("--dataset", type=str, metavar="SPEC", help="with --check: score captions again, on this")
     return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
-    """Write the files and print where the page lies."""
+    """Write the files and print where the page lies; with --check, exit code 1 where something does not hold."""
     from benchmarks.leaderboard import write
+    from benchmarks.leaderboard.card.galleries import galleries
     from benchmarks.record import records
 
     runs = Path(options.runs)
     if not runs.is_dir():
         raise ValueError(f"no folder {options.runs!r} with run records: caption-zoo run makes them")
-    found = list(records(runs))
     out = Path(options.out) if options.out else runs / "leaderboard"
-    if not options.check:
-        for file in write(found, out):
-            print(file)
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        stale = [file.name for file in write(found, Path(folder)) if _differs(file, out / file.name)]
-    if stale:
-        raise ValueError(f"{', '.join(stale)} in {out} is not what the records give: run caption-zoo leaderboard again")
-    print(f"{out} is what its {len(found)} records give")
+    if options.check:
+        return _check(runs, out, options.dataset)
+    for file in write(records(runs), out, galleries(runs)):
+        print(file)
     return 0
 
 
-def _differs(made: Path, kept: Path) -> bool:
-    return not kept.is_file() or made.read_bytes() != kept.read_bytes()
+def _check(runs: Path, out: Path, dataset: str | None) -> int:
+    """Whether records can be believed, and whether the page is what they give."""
+    from benchmarks.audit import Auditor
+    from benchmarks.record import record_files
+    from registry import Spec
+
+    files = record_files(runs)
+    problems = list(Auditor(Spec.parse(dataset) if dataset else None).problems(files))
+    page = "there is no page to compare them with"
+    if out.is_dir():
+        page = f"{out} is what they give"
+        try:
+            problems += [f"{file}: is not what the records give: make it again" for file in _stale(runs, out)]
+        except ValueError as error:
+            problems.append(f"{out}: cannot be compared: {error}")
+    for problem in problems:
+        print(f"caption-zoo: {problem}", file=sys.stderr)
+    if not problems:
+        print(f"{len(files)} records hold; {page}")
+    return 1 if problems else 0
+
+
+def _stale(runs: Path, out: Path) -> list[Path]:
+    from benchmarks.leaderboard import stale
+    from benchmarks.leaderboard.card.galleries import galleries
+    from benchmarks.record import records
+
+    return stale(records(runs), out, galleries(runs))

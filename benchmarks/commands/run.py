@@ -59,6 +59,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.matrix import misfit, plan, run  # late: they import torch
 
     cells = plan(experiment)
+    tell_notes(experiment.dataset)
     if options.dry_run:
         for cell in cells:
             why = misfit(cell)
@@ -66,7 +67,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         print(f"{len(cells)} cells")
         return 0
     for folder in (out, cache):
-        _writable(folder)
+        writable(folder)
     java.version()  # scoring needs it, and comes last
     for cell in cells:
         if why := misfit(cell):
@@ -111,7 +112,20 @@ def _experiment(parser: ArgumentParser, options: Namespace) -> Experiment:
     return Experiment(**{key: made[key] for key in keys})
 
 
-def _writable(folder: Path) -> None:
+def tell_notes(dataset: Spec) -> None:
+    """Print on stderr what there is to know of a data set that was planned with."""
+    from benchmarks.run import load_dataset
+
+    for note in load_dataset(dataset).notes:
+        print(f"caption-zoo: note: {note}", file=sys.stderr)
+
+
+def writable(folder: Path) -> None:
+    """Make the folder.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

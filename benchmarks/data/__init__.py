@@ -22,7 +22,7 @@ class UnreadableImage(Exception):
 
 @dataclass(frozen=True)
 class Example:
-    """One image, by its id, and what was said of it; `source` tells people which one it is: a link, or a file's name."""
+    """One image, by its id, and what was said of it; `source` tells people which it is: a link, or a file's name."""
 
     image_id: int
     captions: tuple[str, ...]
@@ -49,10 +49,12 @@ class Dataset(ABC):
     images; `mirrorable` says whether a mirrored image keeps its captions; `fingerprint`
     changes when an image id or a caption does; `location` names the options that say where
     the data lie and not what they are, which no record repeats; `shareable` says whether
-    pictures and references may stand in a record, which is passed on.
+    pictures and references may stand in a record, which is passed on; `notes` are lines for
+    whoever starts a run, such as how many images have no caption.
     """
 
     location: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     shareable: bool = False
 
     name: str

@@ -1,15 +1,14 @@
 """COCO captions (https://cocodataset.org; Karpathy's splits: https://arxiv.org/abs/1412.2306) from a local folder."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.data import DATASETS, Dataset, Described, Example, UnreadableImage
-from benchmarks.data.coco_files import Layout, Photo, read_splits
+from benchmarks.data import DATASETS, Dataset, Described, Example, photos
+from benchmarks.data.coco_files import Layout, read_splits
+from benchmarks.data.photos import Photo
 
 _HELD_OUT = 10  # one training image in so many chooses the epoch where a layout has no third split
 
@@ -56,24 +55,15 @@ class Coco(Dataset):
             raise ValueError(
                 f"{len(missing)} judged images are missing, for example {missing[0]}: scores need every one"
             )
-        self.fingerprint = _fingerprint(self.train, self.validation, self.test)
+        self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)
 
     def load(self, example: Example) -> Image.Image:
         """The photograph, decoded in full."""
-        assert isinstance(example, Photo)
-        try:
-            with Image.open(example.file) as image:
-                return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            name = example.file.relative_to(self.folder)  # records name it, and are passed on
-            why = getattr(error, "strerror", None) or str(error).replace(str(example.file), str(name))
-            raise UnreadableImage(f"{name}: {why}") from None
+        return photos.read(example, self.folder)
 
     def files(self) -> str:
         """The size of every file: a mended image has another."""
-        photos = [photo for split in (self.train, self.validation, self.test) for photo in split]
-        sizes = [photo.file.stat().st_size if photo.file.is_file() else -1 for photo in photos]
-        return hashlib.sha256(repr(sizes).encode()).hexdigest()[:16]
+        return photos.sizes(self.train, self.validation, self.test)
 
     def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
@@ -81,15 +71,10 @@ class Coco(Dataset):
 
 
 def _refuse_overlap(splits: Mapping[str, list[Photo]], folder: Path) -> None:
-    for (one, photos), (other, others) in combinations(splits.items(), 2):
-        shared = {photo.image_id for photo in photos} & {photo.image_id for photo in others}
+    for (one, mine), (other, others) in combinations(splits.items(), 2):
+        shared = {photo.image_id for photo in mine} & {photo.image_id for photo in others}
         if shared:
             raise ValueError(
                 f"{len(shared)} images of {folder} are in both {one} and {other}, for example {min(shared)}: "
                 "a model would be judged on what it learnt from; take both from one layout"
             )
-
-
-def _fingerprint(*splits: list[Photo]) -> str:
-    content = [[(photo.image_id, photo.captions) for photo in split] for split in splits]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -3,20 +3,13 @@
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.data import Example
+from benchmarks.data.photos import Photo
 
 Layout = Literal["2017", "2014", "karpathy"]
-
-
-@dataclass(frozen=True)
-class Photo(Example):
-    """An image of COCO, and its file."""
-
-    file: Path
 
 
 def read_splits(folder: Path, layout: Layout) -> dict[str, list[Photo]]:

@@ -1,15 +1,15 @@
 """Three sentences on a table, computed: best captions, best trade, what mattered."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from benchmarks.leaderboard.columns import BEAM, CIDER
+from benchmarks.leaderboard import wording
+from benchmarks.leaderboard.columns import CIDER, rate
+from benchmarks.leaderboard.effects import FLOOR, Effect, effects
 from benchmarks.leaderboard.rows import PARTS, Row, Table
-from benchmarks.leaderboard.text import hundred, span, speed
+from benchmarks.leaderboard.text import clean, hundred, signed, span, speed
 
-FLOOR = "mean"  # the attention that cannot look: it averages all places alike
 _COMPLETE = 0.8  # with fewer of all combinations, parts cannot be told apart
 _FASTER = 1.05  # a lesser gain is within what a clock repeats
 
@@ -30,7 +30,7 @@ def findings(table: Table) -> list[Finding]:
 
 
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
-    leader, first = next(iter(cider)), table.tied()
+    leader, first = next(iter(cider)), table.tied
     standing = table.standing(leader)
     interval = f" ({span(standing.low, standing.high)} on other images)" if standing else ""
     text: tuple[str | Row, ...] = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
@@ -49,47 +49,47 @@ def _best(table: Table, cider: dict[Row, float]) -> Finding:
 
 
 def _trade(table: Table, cider: dict[Row, float]) -> Finding:
-    question, leader = "Best trade", next(iter(cider))
-    rates = {row: rate for row in cider if (rate := BEAM.read(row))}
+    question, leader, place = "Best trade", next(iter(cider)), table.places[0]
+    column = rate(table, place)
+    rates = {row: pace for row in cider if (pace := column.read(row))}
+    where = f" Measured on {wording.environment(place)}."
     if leader not in rates:
-        return Finding(question, "Not known", ("The speed of ", leader, " with beam search was not measured."))
-    own = f"searches {speed(rates[leader])} images a second, the backbone not counted"
+        return Finding(question, "Not known", ("The speed of ", leader, " was not measured.", where))
+    own = f" captions {speed(rates[leader])} images a second"
     if len(cider) == 1:
-        return Finding(question, f"{speed(rates[leader])} images a second", (leader, f" {own}."))
-    tied = [row for row in table.tied() if row in rates]
+        return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", where))
+    tied = [row for row in table.tied if row in rates]
     rival = max(tied, key=rates.__getitem__) if leader in tied else leader
     gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
     if gain >= _FASTER:
-        speeds = (
-            f" searches {speed(rates[rival])} images a second, the leader {speed(rates[leader])}, without backbones."
-        )
+        speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
         gap = f" Its mean is {less} CIDEr lower, a gap that cannot be told apart here."
-        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap))
+        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap, where))
     faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
     if not faster:
-        return Finding(question, "The best is also the fastest", (leader, f" {own}; nothing here is faster."))
+        return Finding(question, "The best is also the fastest", (leader, f"{own}; nothing here is faster.", where))
     gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
     price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
-    return Finding(question, "Nothing as good is faster", (leader, f" {own}. ", faster[0], price))
+    return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, where))
 
 
 def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
     question, leader, last = "What mattered", next(iter(cider)), min(cider, key=cider.__getitem__)
     varying = [part for part in PARTS if len(table.axes[part]) > 1]
     range_ = f"{hundred(cider[leader] - cider[last])} CIDEr from best to worst"
-    floor = _floor(table, cider)
+    swap = _swap(table)
     if len(cider) == 1 or not varying:
         return Finding(question, "Nothing to compare yet", ("It takes two entries that differ in a part.",))
     if len(varying) == 1:
-        text = floor or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
+        text = swap or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
         return Finding(question, f"{varying[0].capitalize()}: {range_}", text)
     if len(cider) < _COMPLETE * math.prod(len(table.axes[part]) for part in varying):
         lack = (leader, " does best, ", last, " worst; too few combinations were run to say which part did it. ")
-        return Finding(question, range_, (*lack, *floor))
+        return Finding(question, range_, (*lack, *swap))
     (part, share), *others = sorted(_shares(table, cider).items(), key=lambda item: (-item[1], item[0]))
     rest = ", ".join(f"{name} {100 * value:.0f} %" for name, value in others)
     answer = f"{part.capitalize()} explains {100 * share:.0f} % of the spread"
-    return Finding(question, answer, (f"Each part by itself: {rest}. ", *floor))
+    return Finding(question, answer, (f"Each part by itself: {rest}. ", *swap))
 
 
 def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
@@ -104,21 +104,17 @@ def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
     return shares
 
 
-def _floor(table: Table, cider: dict[Row, float]) -> tuple[str | Row, ...]:
-    """How far the leader is above the same model with the attention that cannot look."""
-    leader = next(iter(cider))
-    twin = _twin(leader, cider)
-    if twin is None:
-        return ()
-    gap = cider[leader] - cider[twin]
-    margin = table.ranking.margin(table.rows.index(leader), table.rows.index(twin))
-    sure = "" if margin is None else f" ± {hundred(margin)}"
-    return (leader, f" scores {hundred(gap)}{sure} above the same model with {FLOOR} attention.")
+def _swap(table: Table) -> tuple[str | Row, ...]:
+    """The attention that adds most to the one that cannot look; without one, the largest swap that is clear."""
+    found = effects(table)
+    floored = [each for each in found if each.base.partition("(")[0] == FLOOR]
+    clear = floored or [each for each in found if each.clear]
+    return (_told(table, max(clear, key=lambda each: abs(each.difference))),) if clear else ()
 
 
-def _twin(leader: Row, rows: Iterable[Row]) -> Row | None:
-    def rest(row: Row) -> tuple[str, ...]:
-        return row.parts[0], row.parts[2], row.weights
-
-    floors = [row for row in rows if row.parts[1].partition("(")[0] == FLOOR and rest(row) == rest(leader)]
-    return floors[0] if floors and leader not in floors else None
+def _told(table: Table, swap: Effect) -> str:
+    names = f"Swapping {clean(table.short(swap.part, swap.base))} for {clean(table.short(swap.part, swap.value))}"
+    sure = "" if math.isnan(swap.low) else f" ({signed(swap.low)} to {signed(swap.high)})"
+    pairs = "" if swap.pairs == 1 else f", and the score rose in {swap.helped} of {swap.pairs} pairs"
+    mean = " on average" if swap.pairs > 1 else ""
+    return f"{names} changes CIDEr by {signed(swap.difference)}{sure}{mean}{pairs}."

@@ -7,9 +7,7 @@ from benchmarks.leaderboard.scales import Axis, linear
 WIDTH = 130
 LEGEND = (
     '<svg class="glyph" viewBox="0 0 44 18" aria-hidden="true">'
-    '<rect class="far" x="1" y="8" width="42" height="2"/>'
-    '<rect class="near" x="12" y="5" width="20" height="8" rx="2"/>'
-    '<rect class="mean" x="21" y="2" width="2.5" height="12"/></svg>'
+    '<path class="far" d="M1 9H43"/><path class="near" d="M12 9H32"/><path class="mean" d="M22 2v12"/></svg>'
 )
 
 
@@ -42,18 +40,15 @@ def glyph(table: Table, row: Row, across: Axis) -> str:
     standing = table.standing(row)
     bars = ""
     if standing:
-        bars = _bar("far", across, standing.low, standing.high, 8, 2)
+        bars = _bar("far", across, standing.low, standing.high)
         if len(table.rows) > 1:
-            bars += _bar("near", across, standing.near_low, standing.near_high, 5, 8)
-    seeds = [across.place(value) for value in row.seed_scores()] if len(row.runs) > 1 else []
-    bars += "".join(f'<rect class="seed" x="{x - 0.6:.1f}" y="15" width="1.2" height="3"/>' for x in seeds)
-    bars += f'<rect class="mean" x="{across.place(score) - 1.25:.1f}" y="2" width="2.5" height="12"/>'
+            bars += _bar("near", across, standing.near_low, standing.near_high)
+    seeds = "".join(f"M{across.place(value):.1f} 15v3" for value in row.seed_scores() if len(row.runs) > 1)
+    bars += f'<path class="seed" d="{seeds}"/>' if seeds else ""
+    bars += f'<path class="mean" d="M{across.place(score):.1f} 2v12"/>'
     return f'<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{bars}</svg>'
 
 
-def _bar(kind: str, across: Axis, low: float, high: float, top: float, height: float) -> str:
+def _bar(kind: str, across: Axis, low: float, high: float) -> str:
     start, end = across.place(low), across.place(high)
-    return (
-        f'<rect class="{kind}" x="{start:.1f}" y="{top}" width="{max(end - start, 1):.1f}" height="{height}" '
-        f'rx="{1 if height < 4 else 2}"/>'
-    )
+    return f'<path class="{kind}" d="M{start:.1f} 9H{max(end, start + 1):.1f}"/>'

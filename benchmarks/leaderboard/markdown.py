@@ -31,7 +31,7 @@ def _table(table: Table) -> Iterable[str]:
     yield f"- {wording.extent(table)}; fingerprint of the data set {_code(table.fingerprint)}"
     yield from (f"- Protocol, {_plain(name)}: {_code(value)}" for name, value in wording.protocol(table))
     yield f"- Scorer {_code(table.signature)}; scores × 100, with 95 % intervals"
-    yield f"- Speeds on {_code(wording.environment(table.place))}"
+    yield f"- Speeds on {_code(wording.places(table))}"
     yield from (f"- {wording.noise(table)}", "")
     yield _line(["Rank", *map(str.capitalize, PARTS), *(_plain(column.label) for column in shown), "Seeds"])
     yield _line(["--:", *[":--"] * len(PARTS), *["--:"] * (len(shown) + 1)])

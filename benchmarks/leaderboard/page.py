@@ -1,23 +1,16 @@
 """The page: one HTML file that asks nobody for anything."""
 
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from pathlib import Path
 
 from benchmarks.leaderboard import wording
 from benchmarks.leaderboard.board import board
-from benchmarks.leaderboard.columns import COSTS, SCORES
-from benchmarks.leaderboard.rows import PARTS
+from benchmarks.leaderboard.columns import RATES, SCORES, SIZES, columns
+from benchmarks.leaderboard.document import LOGO, document, text_of
+from benchmarks.leaderboard.rows import PARTS, Place
 from benchmarks.leaderboard.summary import Summary
 from benchmarks.leaderboard.text import breakable, counted, html
 from benchmarks.record import RunRecord
 
-_LOGO = (
-    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">'
-    '<path d="M6 3h20a4 4 0 0 1 4 4v13a4 4 0 0 1-4 4H16l-8 6v-6H6a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z"/>'
-    '<path class="words" d="M8 10h16v2.6H8zM8 15.4h10V18H8z"/></svg>'
-)
 _READING = (
     (
         "Entry",
@@ -34,40 +27,43 @@ _READING = (
         "95 %. Thin: where the score would fall on other images of the kind. Thick: what the entries share, such as "
         "hard images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
     ),
-    ("Speed", "Medians on one machine: comparable within a table, never between tables."),
+    (
+        "Swaps",
+        "Every pair of entries that differ in one part alone says what that part changes. The mean over all pairs, "
+        "with an interval that holds for all swaps of the table at once.",
+    ),
+    ("Machines", "Speeds are medians on one machine. Where there are several, each has columns and a plot of its own."),
     ("Mean attention", "Averages all places of the image alike: what the other attentions add, they add to this."),
     ("Random weights", "The backbone never learnt anything: the row says nothing of how good it is."),
 )
 
 
+_STYLES = ("page", "parts", "sample", "table")
+_SCRIPTS = ("look", "state", "table", "plot", "versus", "heat", "page")
+
+
 def page(summary: Summary) -> str:
     """`summary` as a whole HTML document."""
-    style, script = _file("page.css") + _file("table.css"), _file("page.js")
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
-    )
+    style = text_of(*(f"style/{name}.css" for name in _STYLES)) + _columns(summary)
+    script = text_of(*(f"script/{name}.js" for name in _SCRIPTS))
     boards = _boards(summary) if summary.tables else _EMPTY
     main = "\n".join([_source(summary), boards, _failed(summary.failed), _reading()])
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>caption-zoo leaderboard</title>\n<style>{style}</style>\n</head>\n<body>\n{_HEADER}\n"
-        f'<main id="main">\n{main}\n</main>\n<script>{script}</script>\n</body>\n</html>\n'
+    body = f'{_HEADER}\n<main id="main">\n{main}\n</main>'
+    return document("caption-zoo leaderboard", body, style=style, script=script)
+
+
+def _columns(summary: Summary) -> str:
+    """A column goes when its box is not ticked, with and without scripts; rank and entry come before the first."""
+    most = max((len(columns(table)) for table in summary.tables), default=0)
+    return "".join(
+        f'.board:has(.columns [value="{place}"]:not(:checked)) :is(.rows tr > :nth-child({place + 2}), '
+        f".versus tbody tr:nth-child({place})) {{ display: none; }}\n"
+        for place in range(1, most + 1)
     )
-
-
-def _file(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 _HEADER = (
-    f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{_LOGO}<div><h1>caption-zoo</h1>'
+    f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{LOGO}<div><h1>caption-zoo</h1>'
     "<p>Image captioning, part by part: backbone + attention + decoder in one template</p></div>"
     '<button type="button" class="js" id="theme">Theme: auto</button></header>'
 )
@@ -92,14 +88,13 @@ _EMPTY = (
 
 
 def _boards(summary: Summary) -> str:
-    names = {table: f"t{place}" for place, table in enumerate(summary.tables, start=1)}
     links = "".join(
-        f'<li><a href="#{name}"><bdi>{breakable(wording.headline(table))}</bdi></a> '
-        f"<span>{html(wording.environment(table.place))}</span></li>"
-        for table, name in names.items()
+        f'<li><a href="#{table.key}"><bdi>{breakable(wording.headline(table))}</bdi></a> '
+        f"<span>{html(wording.extent(table))}</span></li>"
+        for table in summary.tables
     )
-    tables = f'<nav aria-label="Tables"><ul>{links}</ul></nav>\n' if len(names) > 1 else ""
-    return tables + "\n".join(board(table, name) for table, name in names.items())
+    tables = f'<nav aria-label="Tables"><ul>{links}</ul></nav>\n' if len(summary.tables) > 1 else ""
+    return tables + "\n".join(board(table) for table in summary.tables)
 
 
 def _failed(failed: Sequence[RunRecord]) -> str:
@@ -111,7 +106,7 @@ def _failed(failed: Sequence[RunRecord]) -> str:
 
 def _failure(record: RunRecord) -> str:
     parts = " + ".join(f"<bdi>{breakable(record.parts.get(part, ''))}</bdi>" for part in PARTS)
-    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(record.environment))}"
+    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(Place.of(record)))}"
     return (
         f"<li><b>{parts}</b>, seed {html(record.seed)} <span>on {where}</span>"
         f"<code>{html(wording.reason(record))}</code></li>"
@@ -119,7 +114,7 @@ def _failure(record: RunRecord) -> str:
 
 
 def _reading() -> str:
-    measured = [(column.label, f"{column.meaning}.") for column in (*SCORES, *COSTS) if column.meaning]
+    measured = [(each.title, f"{each.meaning}.") for each in (*SCORES, *RATES, *SIZES) if each.meaning]
     return (
         f'<section id="reading"><h2>How to read this</h2><dl>{"".join(_defined(_READING))}'
         f"{''.join(_defined(measured))}</dl></section>"

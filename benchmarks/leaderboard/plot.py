@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.leaderboard.columns import BEAM, CIDER
-from benchmarks.leaderboard.labels import Label, place
-from benchmarks.leaderboard.rows import PARTS, Row, Table
+from benchmarks.leaderboard import wording
+from benchmarks.leaderboard.columns import CIDER, Column, rate
+from benchmarks.leaderboard.labels import Label
+from benchmarks.leaderboard.labels import place as labelled
+from benchmarks.leaderboard.rows import PARTS, Place, Row, Table
 from benchmarks.leaderboard.scales import Axis, linear, spread
 from benchmarks.leaderboard.text import html
 
@@ -21,26 +23,36 @@ _SHAPES = (
 )
 
 
-def plot(table: Table, anchors: Mapping[Row, str]) -> str:
-    """The figure, or nothing where fewer than two entries have both; its dots link to `anchors`."""
-    points = {row: (x, y) for row in table.rows if (x := BEAM.read(row)) and (y := CIDER.read(row)) is not None}
+def plots(table: Table) -> str:
+    """A figure for each place where speeds were measured; scripts show one of them at a time."""
+    figures = {place: figure for place in table.places if (figure := plot(table, place))}
+    options = "".join(f"<option>{html(wording.environment(place))}</option>" for place in figures)
+    choice = f'<label class="js">Speed measured on <select name="place">{options}</select></label>'
+    return f'<div class="plots">{choice if len(figures) > 1 else ""}{"".join(figures.values())}</div>'
+
+
+def plot(table: Table, place: Place) -> str:
+    """The figure, or nothing where fewer than two entries have both; its dots link to their rows."""
+    column = rate(table, place)
+    points = {row: (x, y) for row in table.rows if (x := column.read(row)) and (y := CIDER.read(row)) is not None}
     if len(points) < 2:
         return ""
     across, up = spread([x for x, _ in points.values()], _LEFT + 14, _RIGHT), _up(table, points)
     dots = {row: (across.place(x), up.place(y)) for row, (x, y) in points.items()}
     front = pareto(points)
     named = front if len(points) > _NAMED else [*front, *(row for row in points if row not in front)]
-    names = {row: _label(table, row) for row in points}
-    labels = place(names, dots, named, (_LEFT, 0, _RIGHT, _FLOOR))
+    labels = labelled({row: _label(table, row) for row in points}, dots, named, (_LEFT, 0, _RIGHT, _FLOOR))
     marks = "".join(
-        _mark(table, row, dots[row], up, anchors[row], "dot best" if row in front else "dot", labels.get(row))
+        _mark(table, row, dots[row], up, column, "dot best" if row in front else "dot", labels.get(row))
         for row in reversed(points)
     )
+    where = html(wording.environment(place))
     return (
-        '<figure class="plot"><figcaption><b>Speed against quality.</b> Up and right is better; '
-        "the line joins what nothing beats on both.</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="CIDEr against images per second: '
-        f'the same figures as in the table">{_grid(across, up)}{_line(dots[row] for row in front)}{marks}</svg>'
+        f'<figure class="plot"><figcaption><b>Speed against quality.</b> Up and right is better; '
+        f"the line joins what nothing beats on both. <span>Measured on {where}.</span></figcaption>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="CIDEr against images per second on {where}: '
+        f'the same figures as in the table">{_grid(across, up)}{_line(dots[row] for row in front)}{marks}'
+        f'<text class="told" text-anchor="middle"></text></svg>'
         f"{_legend(table)}</figure>"
     )
 
@@ -96,7 +108,7 @@ def _grid(across: Axis, up: Axis) -> str:
     ]
     words = (
         f'<text x="0" y="11">CIDEr</text><text x="{_RIGHT}" y="{HEIGHT - 4}" text-anchor="end">'
-        f"images per second, beam search without the backbone{log}</text>"
+        f"images per second, from pixels to captions{log}</text>"
     )
     return f'<g class="grid">{"".join(lines)}{words}</g>'
 
@@ -111,18 +123,20 @@ def _line(corners: Iterable[tuple[float, float]]) -> str:
 
 
 def _mark(
-    table: Table, row: Row, dot: tuple[float, float], up: Axis, anchor: str, kind: str, label: Label | None
+    table: Table, row: Row, dot: tuple[float, float], up: Axis, column: Column, kind: str, label: Label | None
 ) -> str:
     (x, y), standing, hue = dot, table.standing(row), _kind(table, row)
     ends = (up.place(standing.high), up.place(standing.low)) if standing else (y, y)
-    told = html(f"{table.name(row)}: CIDEr {CIDER.text(row)}, {BEAM.text(row)} images per second")
-    shown = label or Label(_label(table, row), min(max(x, 120), _RIGHT - 120), y - 11, "middle")
-    hidden = "" if label else ' class="spare"'
+    told = html(f"{table.name(row)}: CIDEr {CIDER.text(row)}, {column.text(row)} images per second")
+    name = (
+        ""
+        if label is None
+        else (f'<text x="{label.x:.1f}" y="{label.y:.1f}" text-anchor="{label.anchor}">{html(label.text)}</text>')
+    )
     return (
-        f'<a href="#{anchor}" class="{kind} hue{hue}"><title>{told}</title>'
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"/>'
-        f'<path transform="translate({x:.1f} {y:.1f})" d="{_SHAPES[hue]}"/>'
-        f'<text{hidden} x="{shown.x:.1f}" y="{shown.y:.1f}" text-anchor="{shown.anchor}">{html(shown.text)}</text></a>'
+        f'<a href="#{table.anchor(row)}" class="{kind} hue{hue}"><title>{told}</title>'
+        f'<path class="span" d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}"/>'
+        f'<path class="shape" transform="translate({x:.1f} {y:.1f})" d="{_SHAPES[hue]}"/>{name}</a>'
     )
 
 

@@ -1,32 +1,53 @@
 """Rows and the tables they stand in, made of run records."""
 
-from collections import defaultdict
+import hashlib
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.leaderboard.statistics import Ranking, Standing, rank
 from benchmarks.leaderboard.text import number
 from benchmarks.record import RunRecord
 
 PARTS = ("backbone", "attention", "decoder")
-# What a speed depends on. Library versions do not part tables, or a matrix that is resumed
-# after an update would fall in two; the page lists all that took part.
-PLACE = ("device", "processor", "threads")
 RANDOM = "random"  # what a record says of weights that are neither loaded nor trained
 HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 
+class Place(NamedTuple):
+    """What a speed depends on beside the model. Library versions do not part places: the page lists all of them."""
+
+    device: str
+    processor: str
+    threads: str
+    batch: str
+
+    @classmethod
+    def of(cls, run: RunRecord) -> "Place":
+        """Where `run` was timed."""
+        device, processor, threads = (str(run.environment.get(name, "")) for name in cls._fields[:3])
+        timing = run.timing.get("beam_images_per_sec", {})
+        return cls(device, processor, threads, str(timing.get("items", "")) if isinstance(timing, Mapping) else "")
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One combination of parts in one environment: its runs, one for each seed."""
+    """One combination of parts: its runs, one for each seed, and those that were timed, by place."""
 
     parts: tuple[str, ...]
     weights: str
     origins: tuple[str, ...]
     runs: tuple[RunRecord, ...]
+    timed: Mapping[Place, tuple[RunRecord, ...]]
+
+    @cached_property
+    def key(self) -> str:
+        """What names the row in links, whatever else is on the page."""
+        return _digest(self.parts, self.weights, self.origins)
 
     @property
     def random(self) -> bool:
@@ -40,14 +61,15 @@ class Row:
 
     def mean(self, field: str, name: str) -> float | None:
         """The mean over seeds of a score or diagnostic; None if any run lacks it."""
-        values = self._each(field, name)
+        values = _each(self.runs, field, name)
         return fmean(values) if values else None
 
-    def median(self, field: str, name: str) -> float | None:
-        """The median over seeds of a speed or duration; None if any run lacks it."""
-        values = self._each(field, name)
+    def median(self, field: str, name: str, place: Place) -> float | None:
+        """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
+        values = _each(self.timed.get(place, ()), field, name)
         return median(values) if values else None
 
+    @cached_property
     def per_image(self) -> dict[str, float]:
         """CIDEr by image id, mean over seeds; empty if any run lacks it."""
         each = [run.per_image.get("CIDEr", {}) for run in self.runs]
@@ -58,17 +80,18 @@ class Row:
 
     def seed_scores(self) -> list[float]:
         """CIDEr of each run."""
-        return self._each("scores", "CIDEr")
+        return _each(self.runs, "scores", "CIDEr")
 
-    def _each(self, field: str, name: str) -> list[float]:
-        values = [number(getattr(run, field).get(name)) for run in self.runs]
-        known = [value for value in values if value is not None]
-        return known if len(known) == len(values) else []
+
+def _each(runs: Iterable[RunRecord], field: str, name: str) -> list[float]:
+    values = [number(getattr(run, field).get(name)) for run in runs]
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows that may be compared: one data set, split, protocol, scorer and environment.
+    """Rows that may be compared: one data set, split, protocol and scorer; speeds by the place of their measurement.
 
     The best mean CIDEr is first, entries without one are last.
     """
@@ -80,18 +103,39 @@ class Table:
     fingerprint: str
     signature: str
     protocol: Mapping[str, Any]
-    place: Mapping[str, Any]
     rows: tuple[Row, ...]
+
+    @cached_property
+    def key(self) -> str:
+        """What names the table in links, whatever else is on the page."""
+        identity = (self.dataset, self.split, self.random, self.fingerprint, self.signature, dict(self.protocol))
+        return "t" + _digest(*identity)
+
+    def anchor(self, row: Row) -> str:
+        """The id of `row` on the page."""
+        return f"{self.key}-{row.key}"
 
     @cached_property
     def ranking(self) -> Ranking:
         """How the rows compare."""
-        return rank([row.per_image() for row in self.rows], [row.seed_scores() or [0.0] for row in self.rows])
+        return rank([row.per_image for row in self.rows], [row.seed_scores() or [0.0] for row in self.rows])
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Where speeds were measured, the place of most rows first."""
+        counts = Counter(place for row in self.rows for place in row.timed)
+        return sorted(counts, key=lambda place: (-counts[place], place))
 
     def standing(self, row: Row) -> Standing | None:
         """Where `row` stands among the others, None without scores per image."""
-        return self.ranking.standings[self.rows.index(row)]
+        return self.ranking.standings[self.index[row]]
 
+    @cached_property
+    def index(self) -> dict[Row, int]:
+        """The place of each row."""
+        return {row: place for place, row in enumerate(self.rows)}
+
+    @cached_property
     def tied(self) -> list[Row]:
         """The rows that no other is clearly better than."""
         places = zip(self.rows, self.ranking.standings, strict=True)
@@ -113,9 +157,12 @@ class Table:
 
     def short(self, part: str, text: str) -> str:
         """`text` without its options, where its name alone tells it from the others of its kind."""
-        heads = [value.partition("(")[0] for value in self.axes[part]]
         head = text.partition("(")[0]
-        return head if heads.count(head) == 1 else text
+        return head if self._heads[part][head] == 1 else text
+
+    @cached_property
+    def _heads(self) -> dict[str, Counter[str]]:
+        return {part: Counter(value.partition("(")[0] for value in self.axes[part]) for part in PARTS}
 
     def versions(self) -> dict[str, list[str]]:
         """All else that the environments of its runs say, with every value that occurs."""
@@ -123,9 +170,13 @@ class Table:
         for row in self.rows:
             for run in row.runs:
                 for name, value in leaves(run.environment):
-                    if name not in PLACE:
+                    if name not in Place._fields:
                         found[name].add(value)
         return {name: sorted(found[name]) for name in sorted(found)}
+
+
+def _digest(*identity: Any) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:6]
 
 
 def leaves(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

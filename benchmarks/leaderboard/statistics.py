@@ -14,6 +14,7 @@ import numpy as np
 
 RESAMPLES = 2000
 LEVEL = 0.95
+PLANNED = 1.96  # standard errors that tell one pair apart, if it was chosen beforehand
 _SEED = 2015
 _TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
 
@@ -40,39 +41,54 @@ class Ranking:
 
     images: how many all of them were judged on; seed_sd: of one entry's score between
     seeds, None where no entry has two; resolution: about the gap that can be told apart;
-    margins: that gap for each pair, NaN where it is not known.
+    threshold: how many standard errors tell any pair of the table apart; errors: the
+    standard error of each pair's difference; wins: on which share of the images the one
+    is ahead of the other, ties counted half; draws: (RESAMPLES, entries) resampled means.
+    The arrays are NaN where nothing is known.
     """
 
     standings: tuple[Standing | None, ...]
     images: int
     seed_sd: float | None
     resolution: float | None
-    margins: np.ndarray
+    threshold: float
+    errors: np.ndarray
+    wins: np.ndarray
+    draws: np.ndarray
+
+    def error(self, one: int, other: int) -> float | None:
+        """The standard error of the difference of two entries, None if not known."""
+        error = float(self.errors[one, other])
+        return None if math.isnan(error) else error
 
     def margin(self, one: int, other: int) -> float | None:
         """The gap beyond which these two entries are told apart, None if not known."""
-        margin = float(self.margins[one, other])
-        return None if math.isnan(margin) else margin
+        error = self.error(one, other)
+        return None if error is None else error * self.threshold
 
 
 def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[float]]) -> Ranking:
     """Compare entries by score per image (mean over seeds; empty if unknown) and by score per seed."""
-    seed_sd = pooled_sd(seeds)
+    count, seed_sd = len(per_image), pooled_sd(seeds)
     judged = [index for index, scores in enumerate(per_image) if scores]
     shared = set[str]().union(*per_image).intersection(*(per_image[index] for index in judged))
-    standings: list[Standing | None] = [None] * len(per_image)
-    margins = np.full((len(per_image), len(per_image)), math.nan)
+    standings: list[Standing | None] = [None] * count
+    errors, wins = np.full((count, count), math.nan), np.full((count, count), math.nan)
+    draws = np.full((RESAMPLES, count), math.nan)
     if len(shared) < 2:
-        return Ranking(tuple(standings), len(shared), seed_sd, None, margins)
-    scores = np.array([[per_image[index][image] for image in sorted(shared)] for index in judged])
+        return Ranking(tuple(standings), len(shared), seed_sd, None, math.nan, errors, wins, draws)
+    images = sorted(shared)
+    scores = np.array([[per_image[index][image] for image in images] for index in judged])
     noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in judged]
-    samples, means = _resample(scores, np.array(noise)), scores.mean(axis=1)
-    margins[np.ix_(judged, judged)] = found = _margins(samples)
-    for index, standing in zip(judged, _standings(means, samples, found, len(per_image)), strict=True):
+    draws[:, judged] = samples = _resample(scores, np.array(noise))
+    errors[np.ix_(judged, judged)] = found = _errors(samples)
+    wins[np.ix_(judged, judged)] = [((own > scores) + 0.5 * (own == scores)).mean(axis=1) for own in scores]
+    threshold, means = _threshold(samples, found), scores.mean(axis=1)
+    for index, standing in zip(judged, _standings(means, samples, threshold * found, count), strict=True):
         standings[index] = standing
     pairs = found[np.triu_indices(len(judged), 1)]
-    resolution = float(np.median(pairs)) if len(pairs) else None
-    return Ranking(tuple(standings), len(shared), seed_sd, resolution, margins)
+    resolution = threshold * float(np.median(pairs)) if len(pairs) else None
+    return Ranking(tuple(standings), len(shared), seed_sd, resolution, threshold, errors, wins, draws)
 
 
 def pooled_sd(seeds: Sequence[Sequence[float]]) -> float | None:
@@ -102,19 +118,30 @@ def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray, entr
     return [Standing(*(value.item() for value in entry)) for entry in zip(*columns, strict=True)]
 
 
-def _margins(samples: np.ndarray) -> np.ndarray:
-    """The gap that tells each pair of entries apart.
+def _errors(samples: np.ndarray) -> np.ndarray:
+    """The standard error of the difference of each pair of entries."""
+    count = samples.shape[1]
+    errors = np.zeros((count, count))
+    for index in range(count - 1):
+        errors[index, index + 1 :] = errors[index + 1 :, index] = _drift(samples, index).std(axis=0)
+    return errors
+
+
+def _threshold(samples: np.ndarray, errors: np.ndarray) -> float:
+    """How many standard errors tell any pair apart.
 
     One threshold for all pairs: the 95 % quantile of the largest studentised difference
     (max-t), or else the luckiest of many pairs would pass for better.
     """
-    count = samples.shape[1]
-    spread, largest = np.zeros((count, count)), np.zeros(len(samples))
-    for index in range(count - 1):
-        drift = samples[:, index, None] - samples[:, index + 1 :]
-        drift -= drift.mean(axis=0)
-        error = drift.std(axis=0)
-        size = np.divide(np.abs(drift), error, out=np.zeros_like(drift), where=error > 0)
+    largest = np.zeros(len(samples))
+    for index in range(samples.shape[1] - 1):
+        error, drift = errors[index, index + 1 :], np.abs(_drift(samples, index))
+        size = np.divide(drift, error, out=np.zeros_like(drift), where=error > 0)
         largest = np.maximum(largest, size.max(axis=1))
-        spread[index, index + 1 :] = spread[index + 1 :, index] = error
-    return np.asarray(np.quantile(largest, LEVEL) * spread)
+    return float(np.quantile(largest, LEVEL))
+
+
+def _drift(samples: np.ndarray, index: int) -> np.ndarray:
+    """How far the resampled differences between one entry and those after it stray from their mean."""
+    drift = samples[:, index, None] - samples[:, index + 1 :]
+    return np.asarray(drift - drift.mean(axis=0))

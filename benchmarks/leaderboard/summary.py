@@ -5,10 +5,10 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.leaderboard.rows import HOME, PARTS, PLACE, RANDOM, Row, Table
+from benchmarks.leaderboard.rows import HOME, PARTS, RANDOM, Place, Row, Table
 from benchmarks.record import RunRecord
 
 # What a request says of one cell or of its data set; the rest is the protocol.
@@ -28,7 +28,7 @@ class Summary:
 
 def summarise(records: Iterable[RunRecord]) -> Summary:
     """Group `records`, whatever their order."""
-    texts = {json.dumps(asdict(record), sort_keys=True): record for record in records}
+    texts = {json.dumps(vars(record), sort_keys=True): record for record in records}
     ordered = [texts[text] for text in sorted(texts)]
     return Summary(
         tables=tuple(_tables(record for record in ordered if record.done)),
@@ -43,33 +43,32 @@ def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for record in done:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
-        place = {key: record.environment[key] for key in PLACE if key in record.environment}
         fingerprint = str(record.data.get("fingerprint", ""))
         data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
-        groups[*data, json.dumps(protocol, sort_keys=True), json.dumps(place, sort_keys=True)].append(record)
+        groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
     for key in sorted(groups):
-        synthetic, dataset, split, fingerprint, random, signature, protocol, place = key
-        rows = sorted(_rows(groups[key]), key=_best_first)
-        yield Table(
-            dataset,
-            split,
-            synthetic,
-            random,
-            fingerprint,
-            signature,
-            json.loads(protocol),
-            json.loads(place),
-            tuple(rows),
-        )
+        synthetic, dataset, split, fingerprint, random, signature, protocol = key
+        rows = tuple(sorted(_rows(groups[key]), key=_best_first))
+        yield Table(dataset, split, synthetic, random, fingerprint, signature, json.loads(protocol), rows)
 
 
 def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
-    groups: dict[tuple[Any, ...], dict[int, RunRecord]] = defaultdict(dict)
-    for run in sorted(runs, key=lambda run: run.finished):  # of one seed run twice, the later counts
+    groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.finished):
         parts = tuple(run.parts.get(part, "") for part in PARTS)
-        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)][run.seed] = run
-    for (parts, weights, origins), seeds in groups.items():
-        yield Row(parts, weights, origins, tuple(seeds[seed] for seed in sorted(seeds)))
+        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)].append(run)
+    for (parts, weights, origins), found in groups.items():
+        timed: dict[Place, list[RunRecord]] = defaultdict(list)
+        for run in found:
+            timed[Place.of(run)].append(run)
+        latest = {place: _latest(each) for place, each in timed.items()}
+        yield Row(parts, weights, origins, _latest(found), latest)
+
+
+def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+    """One for each seed; of one seed run twice, the later counts."""
+    seeds = {run.seed: run for run in runs}
+    return tuple(seeds[seed] for seed in sorted(seeds))
 
 
 def _origin(run: RunRecord, part: str) -> str:

@@ -26,6 +26,12 @@ def breakable(value: object) -> str:
     return re.sub(r"(?<=[_/+,|])(?=.)|(?<=.)(?=\()", "<wbr>", html(value))
 
 
+def link(value: object) -> str:
+    """`value` where it is a plain web address, else nothing: no script, no file, no quote that ends an attribute."""
+    text = value if isinstance(value, str) else ""
+    return text if re.fullmatch(r"https?://[\w.-]+(?::\d+)?/[\w./%?=&+~,:;@-]*", text, re.ASCII) else ""
+
+
 def number(value: Any) -> float | None:
     """`value` if it is a finite number; a record may come from anyone."""
     plain = isinstance(value, int | float) and not isinstance(value, bool)
@@ -35,6 +41,11 @@ def number(value: Any) -> float | None:
 def hundred(value: float) -> str:
     """A share or a score, times 100, with one decimal."""
     return f"{100 * value:.1f}"
+
+
+def signed(value: float) -> str:
+    """A difference of scores, times 100, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "\u2212").replace("+0.0", "0.0").replace("\u22120.0", "0.0")
 
 
 def span(low: float, high: float) -> str:
@@ -51,7 +62,12 @@ def speed(value: float) -> str:
 
 def millions(value: float) -> str:
     """A count of parameters, in millions."""
-    return f"{speed(value / 1e6)} M"
+    return speed(value / 1e6)
+
+
+def operations(value: float) -> str:
+    """A count of operations, in billions."""
+    return speed(value / 1e9)
 
 
 def counted(count: int, noun: str) -> str:

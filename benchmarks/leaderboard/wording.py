@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.leaderboard.rows import Row, Table
+from benchmarks.leaderboard.rows import Place, Row, Table
 from benchmarks.leaderboard.text import BLANK, clean, counted, hundred
 from benchmarks.record import RunRecord
 
@@ -22,20 +22,28 @@ def headline(table: Table) -> str:
     return ", ".join(clean(word) for word in words if word)
 
 
-def environment(place: Mapping[str, Any]) -> str:
-    """The machine, as far as speed depends on it."""
-    threads = place.get("threads")
+def environment(place: Place) -> str:
+    """The machine and the batch, as far as speed depends on them."""
     words = [
-        clean(place.get("device", "")),
-        clean(place.get("processor", "")),
-        "" if threads is None else f"{clean(threads)} {'thread' if threads == 1 else 'threads'}",
+        clean(place.device),
+        clean(place.processor),
+        f"{clean(place.threads)} {'thread' if place.threads == '1' else 'threads'}" if place.threads else "",
+        f"batch {clean(place.batch)}" if place.batch else "",
+        "float32",
     ]
-    return ", ".join(word for word in words if word) or "environment not recorded"
+    return ", ".join(word for word in words if word) if any(place) else "environment not recorded"
 
 
-def identity(table: Table) -> str:
-    """What tells this table from the others of a page, as a rule."""
-    return f"{headline(table)}, {environment(table.place)}"
+def letter(table: Table, place: Place) -> str:
+    """A letter for each place where speeds were measured; none where there is one place."""
+    number = table.places.index(place)
+    return "" if len(table.places) == 1 else chr(ord("A") + number) if number < 26 else f"#{number + 1}"
+
+
+def places(table: Table) -> str:
+    """Every place with its letter."""
+    named = [(letter(table, place), environment(place)) for place in table.places]
+    return "; ".join(f"{name}: {said}" if name else said for name, said in named)
 
 
 def protocol(table: Table) -> list[tuple[str, str]]:

@@ -10,19 +10,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 _SUITE = Path(__file__).parent
 
 
-def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
-    """Run the suite on the run in folder `run`.
+class Measured(NamedTuple):
+    """What the suite found, in the fields of a record.
 
-    Returns:
-        Rates in the words of the record ("beam_images_per_sec", ...), from the median
-        round; and per rate, what was timed: items per round, rounds, quickest and slowest.
+    throughput: rates by their names ("beam_images_per_sec", ...), from the median round;
+    timing: per rate what was timed, which is items per round, rounds, quickest and slowest;
+    flops: per stage ("encode", "greedy", "beam", "train") operations for one item.
+    """
+
+    throughput: dict[str, float]
+    timing: dict[str, Any]
+    flops: dict[str, float]
+
+
+def measure(run: Path) -> Measured:
+    """Run the suite on the run in folder `run`.
 
     Raises:
         RuntimeError: a benchmark failed; the message ends with pytest's report.
@@ -36,9 +45,12 @@ def measure(run: Path) -> tuple[dict[str, float], dict[str, Any]]:
         if status:
             raise RuntimeError(f"the throughput suite failed: {said.getvalue()[-2000:]}")
         found = json.loads(report.read_text())["benchmarks"]
-    return {key: value for item in found for key, value in _rates(item).items()}, {
-        item["extra_info"]["rate"]: _timing(item) for item in found
-    }
+    told = [(item["extra_info"], item["stats"]) for item in found]
+    return Measured(
+        throughput={info["rate"]: info["items"] / stats["median"] for info, stats in told},
+        timing={info["rate"]: _timing(info, stats) for info, stats in told},
+        flops={info["rate"].partition("_")[0]: info["flops"] for info, _ in told},
+    )
 
 
 @contextmanager
@@ -53,13 +65,7 @@ def _own_pytest() -> Iterator[None]:
         os.environ.update(theirs)
 
 
-def _rates(item: Mapping[str, Any]) -> dict[str, float]:
-    info = item["extra_info"]
-    return {info["rate"]: info["items"] / item["stats"]["median"]}
-
-
-def _timing(item: Mapping[str, Any]) -> dict[str, float]:
-    stats, info = item["stats"], item["extra_info"]
+def _timing(info: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, float]:
     return {
         "items": info["items"],
         "rounds": stats["rounds"],

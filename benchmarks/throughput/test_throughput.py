@@ -1,5 +1,6 @@
 """Rates of a captioner on a batch of 32 images; each benchmark names its rate in the record.
 
+The operations of matrix products and convolutions are counted once, per item.
 One round before the clock starts, then the median of several. Threads and device are those
 of the process; the record's environment tells them.
 """
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.config import Decoding, Training
 from benchmarks.throughput.conftest import Endless
@@ -28,7 +30,9 @@ def _time(benchmark: BenchmarkFixture, rate: str, items: int, work: Callable[[],
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
-    benchmark.extra_info |= {"rate": rate, "items": items}
+    with FlopCounterMode(display=False) as counted:
+        work()
+    benchmark.extra_info |= {"rate": rate, "items": items, "flops": counted.get_total_flops() / items}
     benchmark.pedantic(timed, rounds=_ROUNDS, warmup_rounds=1)
 
 

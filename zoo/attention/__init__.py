@@ -31,13 +31,16 @@ class Attention(nn.Module, ABC):
     A component is built as ``(query_dim, feature_dim, *, options)`` and says in
     `context_dim` how wide its answer is. A class also says whether its weights sum to 1
     (`sums_to_one`; else to 1 at most), whether it minds where on the grid a feature lies
-    (`reads_grid`), and whether it draws what it reads in training (`samples`).
+    (`reads_grid`), whether it draws what it reads in training (`samples`), and what it
+    reads beside the image, where there is such a thing (`elsewhere`): what the weights lack
+    to 1 is then its share.
     """
 
     context_dim: int
     sums_to_one = True
     reads_grid = False
     samples = False
+    elsewhere = ""
 
     @abstractmethod
     def remember(self, features: Features) -> Memory:
@@ -47,8 +50,8 @@ class Attention(nn.Module, ABC):
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """What each of the M queries of an image reads from its memory.
 
-        Positions that the mask leaves out are neither read nor weighed. The weights are
-        returned only where `weights` asks for them.
+        Positions that the mask leaves out are neither read nor weighed. The weights, and
+        those of each head, are returned only where `weights` asks for them.
         """
 
 

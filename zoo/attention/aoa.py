@@ -13,7 +13,7 @@ from zoo.types import AttentionOutput, Features, Memory
 class AttentionOnAttention(Attention):
     """Asks how much what was read has to do with the query: (W [v; q]) * sigmoid(W' [v; q]).
 
-    v is what any other attention read; the weights are that attention's.
+    v is what any other attention read; the weights, and its heads', are that attention's.
 
     Options:
         attention: the attention that reads.
@@ -24,6 +24,7 @@ class AttentionOnAttention(Attention):
         self.attention = ATTENTIONS.build(attention, query_dim, feature_dim)
         self.sums_to_one, self.reads_grid = self.attention.sums_to_one, self.attention.reads_grid
         self.samples, self.context_dim = self.attention.samples, query_dim
+        self.elsewhere = self.attention.elsewhere
         self.information_and_gate = nn.Linear(self.attention.context_dim + query_dim, 2 * query_dim)
 
     def remember(self, features: Features) -> Memory:

@@ -14,7 +14,7 @@ class MemoryMultiHead(Attention):
     """Multi-head attention that can also read learnt slots: what is known and not seen.
 
     The weights are those of the image alone, the mean over the heads; the rest of 1 went
-    to the slots.
+    to the slots. Each head's come beside them.
 
     Options:
         num_heads: how many; each is query_dim / num_heads channels wide.
@@ -22,6 +22,7 @@ class MemoryMultiHead(Attention):
     """
 
     sums_to_one = False
+    elsewhere = "memory slots"
 
     def __init__(self, query_dim: int, feature_dim: int, *, num_heads: int = 8, num_slots: int = 40) -> None:
         super().__init__()
@@ -57,4 +58,7 @@ class MemoryMultiHead(Attention):
         share = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N + slots)
         read = share.to(memory.values.dtype) @ memory.values
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
-        return AttentionOutput(context, share.mean(dim=1)[..., : -self.num_slots] if weights else None)
+        if not weights:
+            return AttentionOutput(context, None)
+        image = share[..., : -self.num_slots]
+        return AttentionOutput(context, image.mean(dim=1), heads=image.transpose(1, 2))

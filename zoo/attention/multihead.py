@@ -13,7 +13,7 @@ from zoo.types import AttentionOutput, Features, Memory
 class MultiHead(Attention):
     """Looks through several heads at once, each a scaled dot product.
 
-    The weights it shows are the mean over the heads.
+    The weights it shows are the mean over the heads; each head's come beside them.
 
     Options:
         num_heads: how many; each is query_dim / num_heads channels wide.
@@ -45,4 +45,6 @@ class MultiHead(Attention):
             mask = None if memory.mask is None else memory.mask[:, None, None]
             read = F.scaled_dot_product_attention(q, memory.keys, memory.values, attn_mask=mask)
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
-        return AttentionOutput(context, None if share is None else share.mean(dim=1))
+        if share is None:
+            return AttentionOutput(context, None)
+        return AttentionOutput(context, share.mean(dim=1), heads=share.transpose(1, 2))

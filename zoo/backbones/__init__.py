@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as transforms
 from zoo.registries import BACKBONES
 from zoo.types import Features
 
-__all__ = ["BACKBONES", "RANDOM", "Backbone", "Features", "Preparation", "Weights"]
+__all__ = ["BACKBONES", "RANDOM", "Backbone", "Features", "Preparation", "Weights", "upright"]
 
 
 class Weights(NamedTuple):
@@ -37,17 +37,24 @@ class Preparation(NamedTuple):
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     interpolation: str = "bicubic"
 
+    def squash(self, image: Image.Image) -> Image.Image:
+        """The picture upright, in RGB and at `size`; what has been squashed stays as it is."""
+        height, width = self.size
+        return upright(image).resize((width, height), Image.Resampling[self.interpolation.upper()])
+
     def resize(self, image: Image.Image) -> UInt8[Tensor, "3 H W"]:
         """The picture's pixels at `size`, still whole numbers."""
-        height, width = self.size
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        small = upright.resize((width, height), Image.Resampling[self.interpolation.upper()])
-        return transforms.pil_to_tensor(small)
+        return transforms.pil_to_tensor(self.squash(image))
 
     def normalise(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """Pixels with the backbone's own mean and standard deviation, on their device, channels last in memory."""
         mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
         return ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The picture in RGB, turned as the camera says it was held."""
+    return ImageOps.exif_transpose(image).convert("RGB")
 
 
 class Backbone(nn.Module, ABC):

@@ -58,6 +58,7 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
     ),
     "attention": named(
         attention.weighs_with_shares,
+        attention.heads_average_to_the_weights,
         attention.answers_alike_with_and_without_weights,
         attention.leaves_masked_positions_alone,
         attention.keeps_images_and_queries_apart,
@@ -73,6 +74,7 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
     "decoder": named(
         decoder.says_the_same_step_by_step,
         decoder.weighs_with_shares,
+        decoder.heads_average_to_the_weights,
         decoder.begins_with_one_hypothesis,
         decoder.keeps_captions_apart,
         decoder.state_can_be_reordered,

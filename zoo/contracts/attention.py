@@ -6,7 +6,19 @@ from torch import Tensor
 from registry import Spec
 from zoo.attention import Attention
 from zoo.contracts import common
-from zoo.contracts.common import GRID, IMAGES, POSITIONS, QUERIES, WIDTH, loud, must, same, shares, some_features
+from zoo.contracts.common import (
+    GRID,
+    IMAGES,
+    POSITIONS,
+    QUERIES,
+    WIDTH,
+    average,
+    loud,
+    must,
+    same,
+    shares,
+    some_features,
+)
 from zoo.registries import ATTENTIONS
 from zoo.types import AttentionOutput, Features
 
@@ -28,9 +40,19 @@ def weighs_with_shares(spec: Spec) -> None:
     """The context is as wide as declared; weights are >= 0 and sum to 1, or to at most 1 where it says so."""
     attention = _attention(spec)
     for masked in (False, True):
-        context, weights, _ = _ask(attention, _query(), some_features(masked=masked))
+        context, weights, *_ = _ask(attention, _query(), some_features(masked=masked))
         must(context.shape == (IMAGES, QUERIES, attention.context_dim), f"context is {tuple(context.shape)}")
         shares(weights, (IMAGES, QUERIES, POSITIONS), sum_to_one=attention.sums_to_one)
+
+
+def heads_average_to_the_weights(spec: Spec) -> None:
+    """Where it gives the weights of its heads, (B, M, H, N), they are shares and their mean is the weights'.
+
+    None come unasked.
+    """
+    attention, query, features = _attention(spec), _query(), some_features(masked=True)
+    must(attention(query, attention.remember(features)).heads is None, "weights of heads came unasked")
+    average(_ask(attention, query, features), (IMAGES, QUERIES), axes=1)
 
 
 def answers_alike_with_and_without_weights(spec: Spec) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from registry import Registry, Spec
-from zoo.types import Features
+from zoo.types import AttentionOutput, DecoderOutput, Features
 
 IMAGES, POSITIONS, QUERIES, WIDTH, WORDS = 3, 6, 4, 32, 11
 GRID = (2, 3)
@@ -35,6 +35,17 @@ def shares(weights: Tensor | None, shape: tuple[int, ...], *, sum_to_one: bool) 
     if sum_to_one:
         same(weights.sum(-1), torch.ones(shape[:-1]), "weights do not sum to 1")
     must((weights.sum(-1) < 1 + 1e-4).all(), "weights sum to more than 1")
+
+
+def average(output: AttentionOutput | DecoderOutput, asked: tuple[int, ...], *, axes: int) -> None:
+    """Weights of heads, where there are some, are shares on `axes` axes of their own, and their mean is the weights."""
+    if output.heads is None:
+        return
+    own = output.heads.shape[len(asked) : -1]
+    must(len(own) == axes, f"weights of heads should have {axes} axes between {asked} and the positions")
+    shares(output.heads, (*asked, *own, POSITIONS), sum_to_one=False)
+    assert output.weights is not None
+    same(output.heads.flatten(len(asked), -2).mean(-2), output.weights, "the heads' mean is not the weights")
 
 
 def learns(module: nn.Module, said: Tensor) -> None:

@@ -7,7 +7,19 @@ from torch import Tensor
 
 from registry import Spec
 from zoo.contracts import common
-from zoo.contracts.common import GRID, IMAGES, POSITIONS, WIDTH, WORDS, loud, must, same, shares, some_features
+from zoo.contracts.common import (
+    GRID,
+    IMAGES,
+    POSITIONS,
+    WIDTH,
+    WORDS,
+    average,
+    loud,
+    must,
+    same,
+    shares,
+    some_features,
+)
 from zoo.decoders import Decoder
 from zoo.registries import ATTENTIONS, DECODERS
 from zoo.types import Features, State, reorder
@@ -60,6 +72,24 @@ def weighs_with_shares(spec: Spec) -> None:
     shares(_say(decoder, features, tokens).weights, (*tokens.shape, POSITIONS), sum_to_one=False)
     memory, state = decoder.begin(features)
     must(decoder(tokens, memory, _spread(state, 2)).weights is None, "weights came unasked")
+
+
+def heads_average_to_the_weights(spec: Spec) -> None:
+    """Weights of layers and heads, (B, K, T, L, H, N), are shares and their mean is the weights'.
+
+    An attention's heads are passed on; none come unasked.
+    """
+    features, tokens = some_features(), _tokens()
+    for attention, has_heads in (("bahdanau", False), ("multihead", True)):
+        try:
+            decoder = build(spec, attention=attention)
+        except ValueError:  # it takes others
+            continue
+        output = _say(decoder, features, tokens)
+        must(output.heads is not None or not has_heads, f"the heads of {attention} are not passed on")
+        average(output, tuple(tokens.shape), axes=2)
+        memory, state = decoder.begin(features)
+        must(decoder(tokens, memory, _spread(state, 2)).heads is None, "weights of heads came unasked")
 
 
 def begins_with_one_hypothesis(spec: Spec) -> None:

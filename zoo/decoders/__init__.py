@@ -16,8 +16,11 @@ class Decoder(nn.Module, ABC):
 
     A component is built as ``(vocab_size, feature_dim, attention, *, options)``, where
     `attention` is a Spec. Feeding a caption at once or a token at a time must give the
-    same: training does the first, generation the second.
+    same: training does the first, generation the second. `elsewhere` names what it reads
+    beside the image, where it or its attention does: what the weights lack to 1 is its share.
     """
+
+    elsewhere = ""
 
     @abstractmethod
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:

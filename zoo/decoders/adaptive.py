@@ -44,6 +44,7 @@ class Adaptive(Recurrent):
     ) -> None:
         super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
         self.attention = with_scores(self.attention, attention)
+        self.elsewhere = "sentinel"
         self.overview = nn.Linear(dim, dim)
         self.word_gates = remember_at_first(nn.Linear(dim, 5 * dim), dim)  # an LSTM's four, the sentinel's
         self.view_gates = nn.Linear(dim, 5 * dim, bias=False)

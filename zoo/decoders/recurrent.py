@@ -52,6 +52,7 @@ class Recurrent(Decoder):
         super().__init__()
         self.project = Projection(feature_dim, dim, dropout=dropout, positions=positions)
         self.attention: Attention = ATTENTIONS.build(attention, dim, dim)
+        self.elsewhere = self.attention.elsewhere
         self.embed = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.embed.weight, std=dim**-0.5)  # it is the output layer too
         self.bias = nn.Parameter(torch.zeros(vocab_size))
@@ -90,8 +91,10 @@ class Recurrent(Decoder):
             seen.append(step.seen)
             state = step.state
         hidden = self.dropout(self.output(torch.stack(told, dim=2), words))
-        looked = _over_time([look.weights for look in seen])
-        return DecoderOutput(hidden, looked, state, _over_time([look.log_choice for look in seen]))
+        looked, drawn = _over_time([look.weights for look in seen]), _over_time([look.log_choice for look in seen])
+        heads = _over_time([look.heads for look in seen])
+        heads = None if heads is None else heads[:, :, :, None]  # of one layer
+        return DecoderOutput(hidden, looked, state, drawn, heads)
 
     def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
         """The words' own vectors are the output layer (Press and Wolf, 2017)."""

@@ -23,7 +23,8 @@ class Transformer(Decoder):
 
     Each layer has an attention of its own, of any kind, and normalises what it reads first
     (pre-norm, Xiong et al., 2020, https://arxiv.org/abs/2002.04745). The weights are the
-    mean over the layers. The state holds keys and values of the words so far.
+    mean over the layers; each layer's come beside them. The state holds keys and values of the
+    words so far.
 
     Options:
         dim: width of the words and the projected features.
@@ -60,6 +61,7 @@ class Transformer(Decoder):
         self.layers = nn.ModuleList(
             Layer(dim, num_heads, hidden_dim or 4 * dim, attention, dropout) for _ in range(num_layers)
         )
+        self.elsewhere = cast(Layer, self.layers[0]).attention.elsewhere
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         self.dropout = nn.Dropout(dropout)
@@ -80,13 +82,13 @@ class Transformer(Decoder):
             self.embed(tokens) * math.sqrt(dim) + _waves(state[0].shape[2], tokens.shape[2], self.embed.weight)
         )
         kept: list[Tensor] = []
-        looked: list[Tensor] = []
+        looked: list[AttentionOutput] = []
         for layer, part, keys, values in zip(self.layers, memory, state[::2], state[1::2], strict=True):
             x, seen, words = layer(x, part, (keys, values), weights=weights)
             kept += words
-            looked += [] if seen is None else [seen]
-        share = torch.stack(looked).mean(dim=0) if looked else None
-        return DecoderOutput(self.norm(x), share, tuple(kept))
+            looked.append(seen)
+        share, heads = _mean_and_each(looked, *tokens.shape[1:]) if weights else (None, None)
+        return DecoderOutput(self.norm(x), share, tuple(kept), heads=heads)
 
     def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
         """The words' own vectors are the output layer (Press and Wolf, 2017)."""
@@ -117,15 +119,15 @@ class Layer(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "B K T E"], memory: Memory, words: tuple[Tensor, Tensor], *, weights: bool
-    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
-        """x, the weights (B, K, T, N) where asked for, and keys and values of all words so far."""
+    ) -> tuple[Tensor, AttentionOutput, tuple[Tensor, Tensor]]:
+        """x, what the K x T queries saw, and keys and values of all words so far."""
         read, words = self._read_words(self.before_words(x), words)
         x = x + self.dropout(read)
         query = rearrange(self.before_image(x), "b k t e -> b (k t) e")
         seen: AttentionOutput = self.attention(query, memory, weights=weights)
         x = x + self.dropout(self.fit(seen.context).view_as(x))
         x = x + self.dropout(self.network(self.before_network(x)))
-        return x, None if seen.weights is None else seen.weights.view(*x.shape[:3], -1), words
+        return x, seen, words
 
     def _read_words(
         self, x: Float[Tensor, "B K T E"], words: tuple[Tensor, Tensor]
@@ -138,6 +140,19 @@ class Layer(nn.Module):
         q, k, v = (rearrange(part, heads, heads=self.num_heads) for part in (query, *words))
         read = F.scaled_dot_product_attention(q, k, v, attn_mask=None if now == 1 else past)
         return self.out(rearrange(read, "(b k) heads t c -> b k t (heads c)", b=len(x))), words
+
+
+def _mean_and_each(
+    looked: list[AttentionOutput], captions: int, length: int
+) -> tuple[Float[Tensor, "B K T N"], Float[Tensor, "B K T L H N"] | None]:
+    """The weights' mean over the layers, and those of each layer and head; one layer without heads has no more."""
+    weights = [seen.weights for seen in looked if seen.weights is not None]
+    heads = [seen.heads for seen in looked if seen.heads is not None]
+    share = rearrange(torch.stack(weights).mean(dim=0), "b (k t) n -> b k t n", k=captions, t=length)
+    each = heads or ([part[:, :, None] for part in weights] if len(weights) > 1 else [])
+    if not each:
+        return share, None
+    return share, rearrange(torch.stack(each), "l b (k t) h n -> b k t l h n", k=captions, t=length)
 
 
 def _waves(past: int, now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:

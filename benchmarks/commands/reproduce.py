@@ -1,0 +1,58 @@
+"""Run the cell of a record again, from the request in it alone, and compare."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from benchmarks import java
+from benchmarks.commands.run import cache_folder, tell_notes, writable
+from benchmarks.record import RunRecord
+from registry import load_plugin
+
+
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """The record, what it does not say, and where things go."""
+    parser.add_argument("record", metavar="RECORD", help="a record, or the folder of a run")
+    parser.add_argument("--dataset", metavar="SPEC", help="the record's data set with its place: \"coco(root='...')\"")
+    parser.add_argument("--weights", metavar="FILE", help="the backbone's weights, where they came from a file")
+    parser.add_argument("--out", type=str, default="runs/reproduced", help="folder for the run (runs/reproduced)")
+    parser.add_argument("--cache", type=str, help="folder for encoded images (default: ~/.cache/caption-zoo)")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
+    parser.add_argument("--dry-run", action="store_true", help="print what would run, and what differs here, and stop")
+    return argv
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Print what came of it; exit code 1 where the run failed."""
+    for plugin in options.plugin:
+        load_plugin(plugin)
+    record = RunRecord.load(Path(options.record))
+    from benchmarks.likeness import captions_of, environments, table, verdict  # late: they import torch
+    from benchmarks.hardware import environment
+    from benchmarks.matrix import run
+    from benchmarks.publish import finished
+    from benchmarks.reproduce import cell_of
+
+    cell = cell_of(record, dataset=options.dataset, weights=options.weights)
+    tell_notes(cell.dataset)
+    print(f"{cell.id}  {cell}, on {cell.named}")
+    print("\n".join([*environments(record.environment, environment())] or ["The environment is the record's."]))
+    if options.dry_run:
+        return 0
+    said = captions_of(record, Path(options.record))
+    out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
+    for folder in (out, cache):
+        writable(folder)
+    java.version()  # scoring needs it, and comes last
+    if finished(out / cell.id) == record:
+        raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
+    (done,) = run([cell], out, cache, options.plugin)
+    if not done.record.done:
+        print(f"FAILED, {done.record.error}")
+        return 1
+    if done.earlier:
+        print(f"Reproduced before, {done.record.finished}.")
+    print("\n".join(table(record, done.record)))
+    print("\n".join(verdict(record, done.record, [said, captions_of(done.record, out / cell.id)])))
+    print(f"The new record: {out / cell.id}")
+    return 0

@@ -1,0 +1,132 @@
+"""The formats of captions files: CSV, JSON and JSON lines, read row by row."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = (".csv", ".json", ".jsonl", ".tsv")
+FILE = re.compile(r"file|image|file_?name", re.IGNORECASE)
+CAPTION = re.compile(r"captions?[ _-]?\d*", re.IGNORECASE)
+TEXT = re.compile(r"text", re.IGNORECASE)  # Hugging Face's name for it, where nothing is called a caption
+COLUMNS = "one of file, image, filename and file_name, and caption, captions or caption1, caption2, ..."
+
+Pairs = list[tuple[str, Any]]
+
+
+def read_pairs(file: Path) -> Iterator[tuple[str, Pairs]]:
+    """Each row of a file, by its suffix: where it stands, and its keys with their values.
+
+    Raises:
+        ValueError: it cannot be read, or is something else; the message says where, and the remedy.
+    """
+    if file.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{file} should be a captions file, which ends in {', '.join(SUFFIXES)}")
+    reader = {".json": _json, ".jsonl": _json_lines}.get(file.suffix.lower(), _table)
+    return reader(file, _text(file))
+
+
+def _text(file: Path) -> str:
+    try:
+        if not file.is_file():
+            raise ValueError(f"no captions file {file}")
+        content = file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        why = f"not in UTF-8 (byte {content[error.start]:#x}): save it as UTF-8"
+        raise ValueError(f"{file}, line {line}: {why}") from None
+
+
+def _table(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
+    delimiter = _delimiter(file, text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        header = next((values for values in reader if any(map(str.strip, values))), [])
+        for values in reader:
+            place = f"line {reader.line_num}"
+            if len(values) > len(header):
+                raise ValueError(
+                    f"{file}, {place}: {len(values)} values for {len(header)} columns: "
+                    f'a caption with {delimiter!r} inside belongs in double quotes, "like this"'
+                )
+            if any(map(str.strip, values)):
+                cells = (_cell(f"{file}, {place}", value) for value in values)
+                yield place, list(zip(header, cells, strict=False))
+    except csv.Error as error:
+        why = f"no table ({error}): is a double quote missing? Inside quotes it is written twice"
+        raise ValueError(f"{file}, line {reader.line_num}: {why}") from None
+
+
+def _delimiter(file: Path, text: str) -> str:
+    """The one that makes columns of the first line."""
+    first = text.strip().partition("\n")[0].strip()
+    if not first:
+        raise ValueError(f"{file} is empty: its first line should name the columns, {COLUMNS}")
+    for delimiter in (",", ";", "\t"):
+        names = [name.strip().strip('"').strip() for name in first.split(delimiter)]
+        captions = any(CAPTION.fullmatch(name) or TEXT.fullmatch(name) for name in names)
+        if captions and any(FILE.fullmatch(name) for name in names):
+            return delimiter
+    why = f"does not name the columns, {COLUMNS}, with , or ; or tabs between"
+    raise ValueError(f"{file}, line 1: {first[:80]!r} {why}")
+
+
+def _cell(place: str, value: str) -> Any:
+    """A cell; one that holds a list, as JSON spells it, is a list."""
+    if not re.match(r"\s*\[\s*[\"']", value) or not value.rstrip().endswith("]"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError(f'{place}: {value[:60]!r} is no list as JSON spells it, ["a caption", "another"]') from None
+
+
+def _json(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
+    content = _parsed(f"{file}", text, "one object to a line is a file of JSON lines, and ends in .jsonl")
+    if isinstance(content, list):
+        for number, entry in enumerate(content, start=1):
+            yield f"entry {number}", _pairs(f"{file}, entry {number}", entry)
+    elif isinstance(content, dict) and isinstance(content.get("annotations"), list):
+        raise ValueError(f"{file} is in COCO's form: lay it out as COCO does, and use coco(root='...')")
+    elif isinstance(content, dict):
+        for name, said in content.items():
+            yield repr(name)[:80], [("file", name), *(said.items() if isinstance(said, dict) else [("captions", said)])]
+    else:
+        raise ValueError(f'{file} should be {{"a.jpg": ["a caption", ...], ...}} or a list of objects')
+
+
+def _json_lines(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
+    for number, line in enumerate(text.split("\n"), start=1):  # and not where a caption has another end of line
+        if line.strip():
+            place = f"{file}, line {number}"
+            yield f"line {number}", _pairs(place, _parsed(place, line, "each line is one object"))
+
+
+def _parsed(place: str, text: str, remedy: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place}: no JSON ({error}); {remedy}") from None
+
+
+def _once(pairs: Pairs) -> dict[str, Any]:
+    """An object; of two keys alike, JSON's readers would drop one without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands there twice: give it a list of captions")
+    return found
+
+
+def _pairs(place: str, entry: Any) -> Pairs:
+    if not isinstance(entry, dict):
+        raise ValueError(f'{place}: {repr(entry)[:60]} should be an object, {{"file": "a.jpg", "caption": "..."}}')
+    return list(entry.items())

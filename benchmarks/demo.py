@@ -1,0 +1,116 @@
+"""A local page that captions the image that is dropped on it, and shows where the model looked."""
+
+import contextlib
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from benchmarks.config import Decoding
+from zoo.captioner import Captioner
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+_SHOWN = 640  # pixels of the longer side of what the page shows, at most
+_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}  # none that is fetched
+_GALLERY: dict[str, Any] = {
+    "format": "png",
+    "interactive": False,
+    "object_fit": "contain",
+    "buttons": ["download", "fullscreen"],  # none that shares
+}
+_POLICY = b"default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"  # the browser asks no other address
+
+
+def require() -> None:
+    """Load what the page is made with, telling nobody of it.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+    try:
+        import gradio  # noqa: F401
+    except ImportError as error:
+        raise ValueError(f"the demo needs gradio ({error}): pip install 'caption-zoo[demo]'") from error
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The address that the page will be at; port 0 is any that is free.
+
+    Raises:
+        ValueError: it cannot be had.
+    """
+    if not 0 <= port < 2**16:
+        raise ValueError(f"cannot listen at {host}, port {port}: ports end at {2**16 - 1}")
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ValueError(f"cannot listen at {host}, port {port}: {error}: choose another --host or --port") from None
+
+
+def serve(captioner: Captioner, decoding: Decoding, at: socket.socket) -> None:
+    """Answer at this address until interrupted."""
+    import uvicorn
+
+    app = _Closed(_app(_page(captioner, decoding)))
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[at])
+
+
+def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
+    import gradio as gr
+
+    def caption(image: Image.Image | None, beams: float) -> tuple[Any, ...]:
+        if image is None:
+            return "", None, None, gr.update(value=None, visible=False)
+        asked = Decoding(int(beams), decoding.max_length, decoding.length_power)
+        shown = captioner.explain(image, **vars(asked))
+        shown = shown.fitted(min(_SHOWN, max(shown.picture.size)))
+        words = [(shown.overlay(number), word) for number, word in enumerate(shown.words)]
+        heads = [] if shown.heads is None else [(shown.head_sheet(n), word) for n, word in enumerate(shown.words)]
+        return shown.caption, words, shown.sheet(), gr.update(value=heads, visible=bool(heads))
+
+    with gr.Blocks(analytics_enabled=False, title="caption-zoo", delete_cache=(600, 3600)) as page:
+        gr.Markdown(f"# caption-zoo\n\n`{captioner.parts}`")
+        with gr.Row():
+            with gr.Column(scale=1):
+                image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
+                beams = gr.Slider(1, 10, decoding.beams, step=1, label="Beams: width of the search")
+                ask = gr.Button("Caption it", variant="primary")
+            with gr.Column(scale=2):
+                said = gr.Textbox(label="Caption", interactive=False)
+                words = gr.Gallery(label="Where it looked for each word", columns=4, **_GALLERY)
+        sheet = gr.Image(label="All words", format="png", interactive=False, buttons=["download", "fullscreen"])
+        heads = gr.Gallery(label="Layers and heads, word by word", columns=2, visible=False, **_GALLERY)
+        shown = [said, words, sheet, heads]
+        ask.click(caption, [image, beams], shown, api_name="caption")
+        image.upload(caption, [image, beams], shown, api_visibility="private")
+    return page
+
+
+def _app(page: "Blocks") -> Any:
+    from fastapi import FastAPI
+    from gradio import mount_gradio_app
+    from gradio.themes import Base
+
+    return mount_gradio_app(
+        FastAPI(), page, path="/", footer_links=[], theme=Base(**_FONTS), show_error=True, ssr_mode=False
+    )
+
+
+class _Closed:
+    """An application whose pages may load nothing from elsewhere."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"content-security-policy", _POLICY)]
+            await send(message)
+
+        await self.app(scope, receive, answer)

@@ -1,0 +1,78 @@
+"""What a model says of image files, one batch after another."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.config import Decoding
+from benchmarks.pictures import Listed, Prepare, batches, folders
+from benchmarks.progress import bar, write
+from benchmarks.record import REQUEST
+from zoo.captioner import Captioner
+
+Said = list[tuple[str, str]]  # files and their captions
+
+
+@dataclass
+class Describer:
+    """Captions files; one that cannot be read is named on stderr and counted in `unreadable`."""
+
+    captioner: Captioner
+    decoding: Decoding
+    batch: int = 32
+    unreadable: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch={self.batch} should be at least 1")
+
+    def describe(self, listed: Listed) -> Iterator[Said]:
+        """The captions of each batch."""
+        for readable in self._read(listed, self.captioner.backbone.preparation.squash, self.batch):
+            said = self.captioner.caption([picture for _, picture in readable], **vars(self.decoding))
+            yield [(file, text) for (file, _), text in zip(readable, said, strict=True)]
+
+    def explain(self, listed: Listed, maps: Path) -> Iterator[Said]:
+        """As `describe`, one image at a time; each one's maps go to a folder of its name below `maps`."""
+        folder = folders(maps)
+        for readable in self._read(listed, Image.Image.copy, 1):
+            for file, picture in readable:
+                explanation = self.captioner.explain(picture, **vars(self.decoding))
+                explanation.save(folder(file))
+                yield [(file, explanation.caption)]
+
+    def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
+        with bar(listed.count, "captioning", "img") as shown:
+            for batch in batches(listed, prepare, size):
+                for file, why in batch:
+                    if isinstance(why, str):
+                        self.unreadable += 1
+                        write(f"caption-zoo: cannot read image {plain(file)}: {plain(why)}", sys.stderr)
+                readable = [(file, picture) for file, picture in batch if not isinstance(picture, str)]
+                if readable:
+                    yield readable
+                shown.update(len(batch))
+
+
+def decoding_of(run: Path, **asked: int | None) -> Decoding:
+    """How the captions of a run were written, where nothing else is `asked` for.
+
+    Raises:
+        ValueError: its request cannot be read, or what is asked makes no sense.
+    """
+    file = run / REQUEST
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
+        known = Decoding(**written)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
+    return Decoding(**{**vars(known), **{key: value for key, value in asked.items() if value is not None}})
+
+
+def plain(text: str) -> str:
+    """`text` in one line that any terminal can show: what cannot be printed is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -1,0 +1,50 @@
+"""The entries of a table that differ from one in exactly one part: what swapping it would change."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.leaderboard.columns import CIDER
+from benchmarks.leaderboard.rows import PARTS, Row, Table
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An entry with another `part`; gap: its mean CIDEr less ours; margin: beyond which that is clear, if known."""
+
+    part: str
+    value: str
+    row: Row
+    gap: float
+    margin: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the gap can be told from chance, with all pairs of the table looked at."""
+        if self.margin is None:
+            return "not known"
+        if abs(self.gap) <= self.margin:
+            return "not clear"
+        return "clearly better" if self.gap > 0 else "clearly worse"
+
+
+def neighbours(table: Table, row: Row) -> list[Neighbour]:
+    """By part, the best of each first; none where the row has no CIDEr."""
+    return sorted(_found(table, row), key=lambda found: (PARTS.index(found.part), -found.gap))
+
+
+def _found(table: Table, row: Row) -> Iterator[Neighbour]:
+    own = CIDER.read(row)
+    for other in table.rows:
+        theirs = CIDER.read(other)
+        differ = [axis for axis in range(len(PARTS)) if other.parts[axis] != row.parts[axis]]
+        if own is None or theirs is None or len(differ) != 1 or not _same_but(differ[0], row, other):
+            continue
+        margin = table.ranking.margin(table.index[row], table.index[other])
+        yield Neighbour(PARTS[differ[0]], other.parts[differ[0]], other, theirs - own, margin)
+
+
+def _same_but(axis: int, one: Row, other: Row) -> bool:
+    """Whether all but this part come from the same place: of one name there may be two plug-ins."""
+    kept = [place for place in range(len(PARTS)) if place != axis]
+    weights = PARTS[axis] == "backbone" or one.weights == other.weights
+    return weights and all(one.origins[place] == other.origins[place] for place in kept)

@@ -1,0 +1,127 @@
+"""Image files that a command line names, and their pictures, read in batches."""
+
+import glob
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice
+from pathlib import Path
+
+from PIL import Image
+
+STDIN = "-"
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM")  # none that a program is started for
+
+Prepare = Callable[[Image.Image], Image.Image]
+Read = Image.Image | str  # the picture, or why it cannot be read
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Files one after another, and how many there are; None where they come from stdin, and nobody knows."""
+
+    files: Iterator[str]
+    count: int | None
+
+
+def listed(arguments: Sequence[str]) -> Listed:
+    """The files that `arguments` stand for: files, folders, globs, and "-" for one path per line of stdin.
+
+    All but stdin is looked up at once; stdin is read as the paths are asked for. A file that is
+    not there is listed too: whoever reads it says so.
+
+    Raises:
+        ValueError: a folder or a glob holds no image.
+    """
+    named = [None if argument == STDIN else _found(argument) for argument in arguments]
+    files = chain.from_iterable(_lines() if each is None else each for each in named)
+    return Listed(files, None if STDIN in arguments else sum(len(each or ()) for each in named))
+
+
+def read(file: str, prepare: Prepare) -> Read:
+    """What `prepare` makes of the picture in `file`; the reason where it is none."""
+    try:
+        with Image.open(file, formats=_formats()) as image:
+            return prepare(image)
+    except Exception as error:  # a damaged file may break its reader in any way
+        return str(error) or type(error).__name__
+
+
+def batches(listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Read]]]:
+    """Batches of files with their pictures, read in threads, the next batch while this one is used.
+
+    Of files from stdin a batch is returned before the next path is waited for.
+    """
+    pool, waiting = ThreadPoolExecutor(os.cpu_count()), deque[list[tuple[str, Future[Read]]]]()
+    ahead = 0 if listed.count is None else 1
+    try:
+        while batch := [(file, pool.submit(read, file, prepare)) for file in islice(listed.files, size)]:
+            waiting.append(batch)
+            if len(waiting) > ahead:
+                yield _results(waiting.popleft())
+        while waiting:
+            yield _results(waiting.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def folders(parent: Path) -> Callable[[str], Path]:
+    """Names a folder below `parent` after each file: its stem, with a number where that was given before."""
+    given: set[str] = set()
+
+    def name(file: str) -> Path:
+        stem = unique = Path(file).stem
+        count = 1
+        while unique.casefold() in given:  # some file systems do not tell A from a
+            count += 1
+            unique = f"{stem}-{count}"
+        given.add(unique.casefold())
+        return parent / unique
+
+    return name
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those that this Pillow has."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _found(argument: str) -> list[str]:
+    path = Path(argument)
+    if path.is_dir():
+        if not (images := sorted(_below(path))):
+            raise ValueError(f"no image below folder {argument!r}: looked for {', '.join(SUFFIXES)}")
+        return images
+    if path.exists() or not glob.has_magic(argument):
+        return [argument]
+    matches = glob.glob(argument, recursive=True)  # noqa: PTH207  # Path's takes no pattern from the root
+    if not (images := sorted(match for match in matches if Path(match).is_file())):
+        raise ValueError(f"no file matches {argument!r}")
+    return images
+
+
+def _below(folder: Path) -> Iterator[str]:
+    """Every image below `folder`; hidden files and folders are passed over, and links to folders not followed."""
+    for place, inside, files in os.walk(folder):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield str(Path(place) / name)
+
+
+def _lines() -> Iterator[str]:
+    """The paths on stdin, whatever bytes they are of; empty lines are passed over."""
+    for line in sys.stdin.buffer:
+        if path := os.fsdecode(line.rstrip(b"\r\n")):
+            yield path
+
+
+def _results(batch: list[tuple[str, Future[Read]]]) -> list[tuple[str, Read]]:
+    return [(file, future.result()) for file, future in batch]

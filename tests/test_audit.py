@@ -1,0 +1,129 @@
+"""Records from anywhere: what fits itself passes, and whatever was changed is named."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from records import COCO, record
+
+from benchmarks.audit import Auditor
+from benchmarks.cli import main
+from benchmarks.data.scenes import Scenes
+from benchmarks.record import RunRecord
+from benchmarks.score import Scorer
+from registry import Spec
+
+SPEC = "scenes(test=8, train=9, validation=3)"
+METRICS = ["bleu", "rouge", "cider"]
+
+
+@pytest.fixture(scope="module")
+def honest():
+    """A record whose captions were scored in truth: of each image its first reference, cut short."""
+    scenes = Scenes(test=8, train=9, validation=3)
+    said = {example.image_id: " ".join(example.captions[0].split()[:7]) for example in scenes.test}
+    scorer = Scorer({example.image_id: example.captions for example in scenes.test}, METRICS)
+    scores = scorer.score(said)
+    request = {"dataset": SPEC, "fingerprint": scenes.fingerprint, "metrics": METRICS}
+    per_image = {str(image): round(value, 6) for image, value in scores.per_image["CIDEr"].items()}
+    return signed(
+        record(
+            request=request,
+            dataset=SPEC,
+            data={"fingerprint": scenes.fingerprint},
+            scores=scores.values,
+            captions={str(image): text for image, text in said.items()},
+            per_image={"CIDEr": per_image},
+            signature=scores.signature,
+        )
+    )
+
+
+def signed(found: RunRecord, **request) -> RunRecord:
+    """The id that its request gives."""
+    whole = {**found.request, **found.parts, "seed": found.seed, **request}
+    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
+    return replace(found, request=whole, id=digest)
+
+
+def saved(found: RunRecord, folder: Path, name: str = "") -> Path:
+    file = folder / f"{name or found.id}.json"
+    file.write_text(json.dumps(asdict(found)))
+    return file
+
+
+def problems(found: RunRecord, folder: Path, name: str = "") -> list[str]:
+    return list(Auditor().problems([saved(found, folder, name)]))
+
+
+def test_an_honest_record_passes(honest, tmp_path):
+    assert problems(honest, tmp_path) == []
+
+
+def changed(field, how):
+    return lambda found: replace(found, **{field: how(getattr(found, field))})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (changed("request", lambda old: old | {"seed": 9}), "not the hash of its request"),
+        (changed("seed", lambda old: 9), "its seed is 9, its request says 0"),
+        (changed("parts", lambda old: old | {"attention": "luong"}), "its attention is 'luong'"),
+        (changed("scores", lambda old: old | {"Bleu_4": old["Bleu_4"] + 1e-3}), "its captions give Bleu_4"),
+        (changed("captions", lambda old: old | {next(iter(old)): "a large star"}), "its captions give"),
+        (changed("captions", lambda old: dict(list(old.items())[1:])), "captions of other images"),
+        (changed("per_image", lambda old: {"CIDEr": old["CIDEr"] | {next(iter(old["CIDEr"])): 9.0}}), "has the mean"),
+        (changed("per_image", lambda old: {}), "no CIDEr per image"),
+        (changed("scores", lambda old: old | {"METEOR": 1.5}), "its METEOR is 1.5"),
+        (changed("scores", lambda old: old | {"METEOR": "good"}), "its METEOR is 'good'"),
+        (changed("throughput", lambda old: old | {"beam_images_per_sec": -1.0}), "beam_images_per_sec is -1.0"),
+        (changed("environment", lambda old: old | {"commit": "abc+"}), "changed files"),
+        (changed("data", lambda old: {"fingerprint": "other"}), "fingerprint of its data"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_whatever_was_changed_is_named(honest, change, said, tmp_path):
+    assert any(said in problem for problem in problems(change(honest), tmp_path, honest.id))
+
+
+def test_a_wrong_name_and_a_copy_are_named(honest, tmp_path):
+    (found,) = problems(honest, tmp_path, "0123456789ab")
+    assert f"should be called {honest.id}" in found
+    (tmp_path / "again").mkdir()
+    files = [saved(honest, tmp_path), saved(honest, tmp_path / "again")]
+    assert ["the same run as" in each for each in Auditor().problems(files)] == [True]
+
+
+def test_pictures_of_others_are_not_passed_on(honest, tmp_path):
+    photographs = signed(
+        replace(honest, **COCO, captions={}, samples=({"image": 7, "picture": "data:image/jpeg;base64,"},)),
+        dataset=COCO["dataset"],
+    )
+    (found,) = problems(photographs, tmp_path)
+    assert "not ours to pass on" in found
+
+
+def test_a_data_set_that_is_given_scores_captions_again(honest, tmp_path):
+    elsewhere = Auditor(Spec.parse("scenes(test=9, train=9, validation=3)"))
+    assert any("fingerprint" in each for each in elsewhere.problems([saved(honest, tmp_path)]))
+
+
+def test_the_command_checks_records_and_page(honest, tmp_path, capsys):
+    saved(honest, tmp_path)
+    assert main(["leaderboard", str(tmp_path), "--check"]) == 0
+    assert "1 records hold; there is no page" in capsys.readouterr().out
+    assert main(["leaderboard", str(tmp_path)]) == 0
+    assert main(["leaderboard", str(tmp_path), "--check"]) == 0
+    page = tmp_path / "leaderboard" / "index.html"
+    page.write_text(page.read_text().replace("caption-zoo", "caption-zoo!", 1))
+    assert main(["leaderboard", str(tmp_path), "--check"]) == 1
+    assert "index.html: is not what the records give" in capsys.readouterr().err
+    saved(replace(honest, seed=3), tmp_path, honest.id)
+    (tmp_path / "0123456789ab.json").write_text("[]")
+    assert main(["leaderboard", str(tmp_path), "--check"]) == 1
+    said = capsys.readouterr().err
+    assert "its seed is 3" in said
+    assert "0123456789ab.json is no run record" in said
