@@ -15,8 +15,10 @@ import yaml
 from folders import coco_folder, own_folder
 from PIL import Image
 
+from benchmarks.cli import main
 from benchmarks.record import RunRecord
 from benchmarks.run import run_cell
+from benchmarks.throughput import Measured
 from registry import Spec, load_plugin
 from zoo.vocabulary import tokenise
 
@@ -25,6 +27,7 @@ SCENES = "scenes(train=10, validation=3, test=3)"
 RATES = {f"{name}_per_sec": 100.0 for name in ("encode_images", "greedy_images", "beam_images", "train_captions")}
 _TIMING = {"items": 32, "rounds": 5, "median_seconds": 0.3, "min_seconds": 0.3, "max_seconds": 0.3}
 _RUN = re.compile(r"((?:[\w.-]+/)*runs/(?:[\w.-]+/)*([A-Z][A-Z0-9]*))(?:/|$)")
+_RECORD = re.compile(r"((?:[\w.-]+/)*([A-Z][A-Z0-9]*)\.json)$")
 
 
 def sandbox(root: Path) -> Path:
@@ -101,7 +104,7 @@ def in_this_process(cells, out, cache, plugins):
 def no_timing(folder):
     """As `benchmarks.throughput.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
-    return RATES, dict.fromkeys(RATES, _TIMING)
+    return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})
 
 
 def tokenize(captions):
@@ -110,15 +113,33 @@ def tokenize(captions):
 
 
 def provide_first_runs(root: Path) -> list[Path]:
-    """The two models of the quickstart, the one that looks first; as runs/ID and runs/OTHER they are there for all."""
+    """Train three tiny models: one that looks, known as runs/ID too; one that does not, runs/OTHER; one on FOLDER.
+
+    The records of the first two are those of docs/leaderboard, and docs/site has their page.
+    """
+    _caption_zoo("run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2")
+    coco = ("--dataset", "coco(root='FOLDER')", "--attention", "mean", "--out", str(root.parent / "coco"))
+    _caption_zoo("run", "configs/coco-sample.yaml", *coco)
     folders = [path.parent for path in (root / "runs" / "quickstart").glob("*/record.json")]
     trained = sorted(folders, key=lambda folder: RunRecord.load(folder).parts["attention"] == "mean")
     provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
-    return trained
+    for folder in trained:
+        shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
+    _caption_zoo("leaderboard", "docs/leaderboard", "--out", "docs/site/leaderboard")
+    return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]
 
 
 def provide_runs(root: Path, words: list[str], trained: list[Path]) -> None:
-    """Put a trained run wherever `words` speak of one: the first as ID, another under any other name."""
+    """Put a trained run, or its record, wherever `words` speak of one: the first as ID, another by any other name."""
+    if "RECORD" in words:
+        shutil.copy(trained[2 if any("coco(" in word for word in words) else 0] / "record.json", root / "RECORD")
+    for found in filter(None, map(_RECORD.fullmatch, words)):
+        if not (root / found[1]).exists():
+            shutil.copy(trained[found[2] != "ID"] / "record.json", root / found[1])
     for found in filter(None, map(_RUN.search, words)):
         if not (root / found[1]).exists():
             shutil.copytree(trained[found[2] != "ID"], root / found[1])
+
+
+def _caption_zoo(*words: str) -> None:
+    assert main(words) == 0, words

@@ -78,7 +78,6 @@ def place(tmp_path_factory):
         patch.setattr(matrix, "each", in_this_process)
         patch.setattr(run, "measure", no_timing)
         patch.setattr(score, "tokenize", tokenize)
-        assert main(["run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2"]) == 0
         yield root, provide_first_runs(root)
     for cached in (run.load_dataset, run._scorer, run._vocabulary):
         cached.cache_clear()  # they know the sandbox by names that mean nothing elsewhere
