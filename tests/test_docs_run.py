@@ -21,7 +21,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from sandbox import SCENES, in_this_process, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
 
-from benchmarks import matrix, run, score
+from benchmarks import hardware, matrix, run, score
 from benchmarks.cli import COMMANDS, main
 from benchmarks.data import DATASETS
 from benchmarks.metrics import METRICS
@@ -78,6 +78,7 @@ def place(tmp_path_factory):
         patch.setattr(matrix, "each", in_this_process)
         patch.setattr(run, "measure", no_timing)
         patch.setattr(score, "tokenize", tokenize)
+        patch.setattr(hardware, "commit", lambda: "0" * 40)  # whatever was changed in this checkout
         yield root, provide_first_runs(root)
     for cached in (run.load_dataset, run._scorer, run._vocabulary):
         cached.cache_clear()  # they know the sandbox by names that mean nothing elsewhere
