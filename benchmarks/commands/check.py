@@ -5,24 +5,24 @@ from jsonargparse import ArgumentParser, Namespace
 from benchmarks.commands.run import add_config, read, tell_notes
 from registry import load_plugin
 
-_PARTS = ("backbone", "attention", "decoder")
+_KINDS = ("backbone", "attention", "decoder", "dataset", "metric")
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """A config and its overrides; or, where the first argument is a kind, that and a Spec."""
-    if argv and argv[0] in _PARTS:
+    if argv and argv[0] in _KINDS:
         parser.add_argument("kind")
         parser.add_argument("spec", metavar="SPEC", help="the component, as in a config")
         parser.add_argument("--plugin", action="append", metavar="FILE", help="a Python file that registers it")
         return argv
     argv = add_config(parser, argv)
-    parser.usage = f"{parser.prog} CONFIG [options] | {parser.prog} backbone|attention|decoder SPEC [--plugin FILE]"
+    parser.usage = f"{parser.prog} CONFIG [options] | {parser.prog} {'|'.join(_KINDS)} SPEC [--plugin FILE]"
     return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the cells, or what each contract found; exit code 1 where something does not hold."""
-    return _check_part(options) if "spec" in options else _check_config(parser, options)
+    return _check_component(options) if "spec" in options else _check_config(parser, options)
 
 
 def _check_config(parser: ArgumentParser, options: Namespace) -> int:
@@ -39,10 +39,10 @@ def _check_config(parser: ArgumentParser, options: Namespace) -> int:
     return 1 if refused else 0
 
 
-def _check_part(options: Namespace) -> int:
+def _check_component(options: Namespace) -> int:
     for plugin in options.plugin or []:
         load_plugin(plugin)
-    from zoo.contracts import check
+    from benchmarks.contracts import check
 
     broken = 0
     for contract, problem in check(options.kind, options.spec):

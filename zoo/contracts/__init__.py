@@ -41,12 +41,13 @@ def problem(contract: Contract, spec: Spec) -> str | None:
     return None
 
 
-def _named(*contracts: Contract) -> dict[str, Contract]:
+def named(*contracts: Contract) -> dict[str, Contract]:
+    """The contracts by what they say, "leaves masked positions alone": their functions' names."""
     return {contract.__name__.replace("_", " "): contract for contract in contracts}
 
 
 CONTRACTS: dict[str, dict[str, Contract]] = {
-    "backbone": _named(
+    "backbone": named(
         backbone.returns_the_features_it_declares,
         backbone.sees_each_image_alone,
         backbone.prepares_any_picture,
@@ -55,7 +56,7 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
         backbone.can_be_stored,
         backbone.is_what_it_is_called,
     ),
-    "attention": _named(
+    "attention": named(
         attention.weighs_with_shares,
         attention.heads_average_to_the_weights,
         attention.answers_alike_with_and_without_weights,
@@ -70,7 +71,7 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
         attention.can_be_stored,
         attention.is_what_it_is_called,
     ),
-    "decoder": _named(
+    "decoder": named(
         decoder.says_the_same_step_by_step,
         decoder.weighs_with_shares,
         decoder.heads_average_to_the_weights,

@@ -1,0 +1,100 @@
+"""What every data set promises."""
+
+import inspect
+from collections.abc import Sequence
+
+from benchmarks.data import DATASETS, Dataset, Described, Example
+from registry import Spec
+from zoo.contracts.common import is_spelled, must
+from zoo.vocabulary import tokenise
+
+_TRIED = 3  # pictures of each split
+
+
+def says_what_it_is(spec: Spec) -> None:
+    """Its name, what is judged, a fingerprint, and whether images are drawn, can be mirrored and may be passed on."""
+    dataset = DATASETS.build(spec)
+    for field in ("name", "split", "fingerprint"):
+        value = getattr(dataset, field)
+        must(isinstance(value, str) and bool(value), f"{field} is {value!r}, and should be a text")
+    for field in ("synthetic", "mirrorable", "shareable"):
+        value = getattr(dataset, field)
+        must(isinstance(value, bool), f"{field} is {value!r}, and should be True or False")
+
+
+def has_images_and_captions_in_every_split(spec: Spec) -> None:
+    """Each split has an image, each image captions, and each judged image one that has a word."""
+    dataset = DATASETS.build(spec)
+    for split, examples in _splits(dataset).items():
+        must(len(examples) > 0, f"{split} is empty")
+        for example in examples:
+            must(type(example.image_id) is int, f"{split}: image {example.image_id!r} should have a whole number as id")
+            said = example.captions
+            must(
+                isinstance(said, tuple) and len(said) > 0 and all(isinstance(caption, str) for caption in said),
+                f"{split}: image {example.image_id} has captions {str(said)[:60]}, and should have a tuple of texts",
+            )
+    for example in dataset.test:
+        must(any(map(tokenise, example.captions)), f"judged image {example.image_id} has no caption with a word")
+
+
+def shares_no_image_between_splits(spec: Spec) -> None:
+    """No image comes twice, in two splits or in one."""
+    seen: dict[int, str] = {}
+    for split, examples in _splits(DATASETS.build(spec)).items():
+        for example in examples:
+            earlier = seen.setdefault(example.image_id, split)
+            must(earlier is split, f"image {example.image_id} is in {earlier} and in {split}")
+        must(len({example.image_id for example in examples}) == len(examples), f"an image is in {split} twice")
+
+
+def is_the_same_when_built_again(spec: Spec) -> None:
+    """A run that goes on finds the same images, captions, fingerprint and files."""
+    one, other = DATASETS.build(spec), DATASETS.build(spec)
+    must(one.fingerprint == other.fingerprint, "built again it has another fingerprint")
+    must(one.files() == other.files(), "built again it has other files")
+    for split, examples in _splits(one).items():
+        must(list(examples) == list(_splits(other)[split]), f"built again it has other images or captions in {split}")
+
+
+def loads_pictures(spec: Spec) -> None:
+    """The first images of each split are pictures in RGB, the same when loaded again."""
+    dataset = DATASETS.build(spec)
+    for split, examples in _splits(dataset).items():
+        for example in examples[:_TRIED]:
+            picture = dataset.load(example)
+            must(picture.mode == "RGB", f"{split}: image {example.image_id} is in {picture.mode}, and should be in RGB")
+            again = dataset.load(example)
+            must(picture.tobytes() == again.tobytes(), f"{split}: image {example.image_id} is another one each time")
+
+
+def assesses_with_shares(spec: Spec) -> None:
+    """What it makes of captions, right ones and none, lies between 0 and 1 under the same names."""
+    dataset = DATASETS.build(spec)
+    right = dataset.assess({example.image_id: _described(example.captions[0]) for example in dataset.test})
+    silent = dataset.assess({example.image_id: _described("") for example in dataset.test})
+    for name, share in {**right, **silent}.items():
+        must(isinstance(name, str) and 0 <= share <= 1, f"{name} is {share}, and should lie between 0 and 1")
+    for name in right.keys() & silent.keys():
+        must(right[name] >= silent[name], f"{name} is better for saying nothing than for a right caption")
+
+
+def keeps_places_out_of_its_name(spec: Spec) -> None:
+    """What it calls `location` are options: records leave them out of the data set's spelling."""
+    known = inspect.signature(DATASETS[spec.name]).parameters
+    for option in DATASETS.build(spec).location:
+        must(option in known, f"location names {option!r}, which is no option")
+
+
+def is_what_it_is_called(spec: Spec) -> None:
+    """Its spelling is read as the same component with the same options."""
+    is_spelled(DATASETS, spec)
+
+
+def _splits(dataset: Dataset) -> dict[str, Sequence[Example]]:
+    return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+
+
+def _described(caption: str) -> Described:
+    words = tuple(tokenise(caption))
+    return Described(" ".join(words), words)

@@ -1,0 +1,47 @@
+"""A GRU without its past in its gates (Feng et al., 2024, https://arxiv.org/abs/2410.01201, section 3.1)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from registry import Spec
+from zoo.decoders import DECODERS, Features, Memory, State
+from zoo.decoders.recurrent import Recurrent, Step
+
+
+@DECODERS.register("min_gru")
+class MinGRU(Recurrent):
+    """h = (1 - z) h + z c, where z and c come from the word alone; the new state looks at the image.
+
+    Options:
+        dim: width of the state, the words and the projected features.
+        dropout: share of words, features and outputs dropped in training.
+    """
+
+    def __init__(
+        self, vocab_size: int, feature_dim: int, attention: str | Spec, *, dim: int = 512, dropout: float = 0.3
+    ) -> None:
+        super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions="sinusoidal")
+        self.start = nn.Linear(dim, dim)
+        self.gate_and_candidate = nn.Linear(dim, 2 * dim)
+        self.join = nn.Linear(dim + self.attention.context_dim, dim)
+
+    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+        """The attention's memory, and h from the mean feature."""
+        features, mean = self.see(features)
+        return (self.attention.remember(features),), (self.start(mean).tanh(),)
+
+    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+        """z, before its sigmoid, and c: of all steps at once."""
+        return self.gate_and_candidate(words)
+
+    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
+        """Step, then look."""
+        z, c = driven.chunk(2, dim=-1)
+        h = torch.lerp(state[0], c, z.sigmoid())
+        seen = self.attention(h, memory[0], weights=weights)
+        return Step(torch.cat([h, seen.context], dim=-1), seen, (h,))
+
+    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """tanh(W [h; context])."""
+        return self.join(told).tanh()

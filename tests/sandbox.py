@@ -1,0 +1,145 @@
+"""A place where what the documentation tells to do can be done in seconds: everything is there, and tiny.
+
+Placeholders of the pages are real here: FOLDER and DIR are a folder in COCO's layout, FLICKR one
+in Flickr8k's, `runs/ID` and any other capitals below `runs` are trained runs, photo.jpg and
+other.png photographs. Configs keep their names and questions, and lose their size.
+"""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+from folders import coco_folder, own_folder
+from PIL import Image
+
+from benchmarks.cli import main
+from benchmarks.record import RunRecord
+from benchmarks.run import run_cell
+from benchmarks.throughput import Measured
+from registry import Spec, load_plugin
+from zoo.vocabulary import tokenise
+
+ROOT = Path(__file__).parent.parent
+SCENES = "scenes(train=10, validation=3, test=3)"
+RATES = {f"{name}_per_sec": 100.0 for name in ("encode_images", "greedy_images", "beam_images", "train_captions")}
+_TIMING = {"items": 32, "rounds": 5, "median_seconds": 0.3, "min_seconds": 0.3, "max_seconds": 0.3}
+_RUN = re.compile(r"((?:[\w.-]+/)*runs/(?:[\w.-]+/)*([A-Z][A-Z0-9]*))(?:/|$)")
+_RECORD = re.compile(r"((?:[\w.-]+/)*([A-Z][A-Z0-9]*)\.json)$")
+
+
+def sandbox(root: Path) -> Path:
+    """Fill the empty folder `root`, all but its runs."""
+    (root / "configs").mkdir(parents=True)
+    for config in (ROOT / "configs").glob("*.yaml"):
+        small = shrunk(yaml.safe_load(config.read_text(encoding="utf-8")))
+        (root / "configs" / config.name).write_text(yaml.safe_dump(small), encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "examples", root / "docs" / "examples")
+    (root / "docs" / "leaderboard").mkdir()
+    for example in (ROOT / "docs" / "examples").glob("*.py"):
+        shutil.copy(example, root)
+    for name in ("FOLDER", "DIR"):
+        coco_folder(root / name)
+    flickr_folder(root / "FLICKR")
+    shutil.copytree(root / "FOLDER" / "annotations", root / "annotations")
+    shutil.copy(root / "FOLDER" / "dataset_coco.json", root)
+    said = [{"image_id": 1001 + number, "caption": "a red square on black"} for number in range(6)]
+    (root / "captions.json").write_text(json.dumps(said), encoding="utf-8")
+    own_folder(root / "photos")
+    (root / "last-time").touch()
+    os.utime(root / "last-time", (0, 0))
+    for name in (
+        "photo.jpg",
+        "other.png",
+        "photos/one.jpg",
+        "photos/two.jpg",
+        "photographs/one.jpg",
+        "photographs/a.png",
+    ):
+        (root / name).parent.mkdir(exist_ok=True)
+        Image.linear_gradient("L").resize((90, 60)).convert("RGB").save(root / name)
+    return root
+
+
+def shrunk(config: dict) -> dict:
+    """The config with the same attentions on a tiny backbone and few drawn scenes, for one epoch."""
+    matrix, training = config["matrix"], config.get("training", {})
+    training |= {"epochs": 1, "decay_epochs": 2 if training.get("decay_epochs", 1) else 0}
+    decoder = Spec.parse(matrix.get("decoder", ["lstm"])[0])
+    matrix |= {
+        "backbone": ["patches(dim=8)"],
+        "attention": matrix["attention"][:2],
+        "decoder": [str(Spec(decoder.name, decoder.variant, {**decoder.options, "dim": 16}))],
+        "seeds": [0],
+    }
+    return config | {"dataset": SCENES, "metrics": ["cider"], "training": training}
+
+
+def flickr_folder(root: Path, *, train=8, dev=2, test=3) -> Path:
+    """Plain pictures under the names of Flickr8k's files."""
+    (root / "Flicker8k_Dataset").mkdir(parents=True)
+    lines, number = [], 0
+    for split, count in (("train", train), ("dev", dev), ("test", test)):
+        names = [f"{number + place:010}_{split}.jpg" for place in range(count)]
+        number += count
+        (root / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{name}\n" for name in names))
+        for place, name in enumerate(names):
+            shade = ("dark", "pale")[place % 2]
+            Image.new("RGB", (50, 40), ("navy", "khaki")[place % 2]).save(root / "Flicker8k_Dataset" / name)
+            lines += [f"{name}#{caption}\tA {shade} wall without a dog .\n" for caption in range(5)]
+    (root / "Flickr8k.token.txt").write_text("".join(lines))
+    return root
+
+
+def in_this_process(cells, out, cache, plugins):
+    """As `benchmarks.executors.local.each`, without the start of another Python."""
+    for plugin in plugins:
+        load_plugin(plugin)
+    for cell in cells:
+        yield cell, run_cell(cell, out, cache)
+
+
+def no_timing(folder):
+    """As `benchmarks.throughput.measure`, without the measurement."""
+    assert (folder / "model.safetensors").is_file()
+    return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})
+
+
+def tokenize(captions):
+    """As `benchmarks.tokenizer.tokenize`, nearly, without the start of a Java for each handful of captions."""
+    return [" ".join(tokenise(caption)) for caption in captions]
+
+
+def provide_first_runs(root: Path) -> list[Path]:
+    """Train three tiny models: one that looks, known as runs/ID too; one that does not, runs/OTHER; one on FOLDER.
+
+    The records of the first two are those of docs/leaderboard, and docs/site has their page.
+    """
+    _caption_zoo("run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2")
+    coco = ("--dataset", "coco(root='FOLDER')", "--attention", "mean", "--out", str(root.parent / "coco"))
+    _caption_zoo("run", "configs/coco-sample.yaml", *coco)
+    folders = [path.parent for path in (root / "runs" / "quickstart").glob("*/record.json")]
+    trained = sorted(folders, key=lambda folder: RunRecord.load(folder).parts["attention"] == "mean")
+    provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
+    for folder in trained:
+        shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
+    _caption_zoo("leaderboard", "docs/leaderboard", "--out", "docs/site/leaderboard")
+    return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]
+
+
+def provide_runs(root: Path, words: list[str], trained: list[Path]) -> None:
+    """Put a trained run, or its record, wherever `words` speak of one: the first as ID, another by any other name."""
+    if "RECORD" in words:
+        shutil.copy(trained[2 if any("coco(" in word for word in words) else 0] / "record.json", root / "RECORD")
+    for found in filter(None, map(_RECORD.fullmatch, words)):
+        if not (root / found[1]).exists():
+            shutil.copy(trained[found[2] != "ID"] / "record.json", root / found[1])
+    for found in filter(None, map(_RUN.search, words)):
+        if not (root / found[1]).exists():
+            shutil.copytree(trained[found[2] != "ID"], root / found[1])
+
+
+def _caption_zoo(*words: str) -> None:
+    assert main(words) == 0, words

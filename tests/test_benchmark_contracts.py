@@ -1,0 +1,200 @@
+"""Every data set and metric keeps its contracts; every contract catches one that breaks it."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from folders import coco_folder, own_folder
+from PIL import Image
+
+from benchmarks.cli import main
+from benchmarks.contracts import CONTRACTS, check
+from benchmarks.data import DATASETS, Example
+from benchmarks.data.scenes import Scenes
+from benchmarks.metrics import METRICS, MetricScore
+from benchmarks.metrics.cider import Cider
+from benchmarks.metrics.rouge import Rouge
+
+TURN = itertools.count()
+
+
+def broken(kind, spec):
+    return [name for name, problem in check(kind, spec) if problem]
+
+
+@pytest.mark.parametrize("spec", list(METRICS))
+def test_metrics_keep_their_contracts(spec):
+    assert dict(check("metric", spec)) == dict.fromkeys(CONTRACTS["metric"])
+
+
+def test_data_sets_keep_their_contracts(tmp_path):
+    root = coco_folder(tmp_path / "coco")
+    own = own_folder(tmp_path / "own")
+    specs = {
+        "folder": f"folder(root={str(own)!r})",
+        "scenes": "scenes(train=5, validation=4, test=6)",
+        "coco": f"coco(root={str(root)!r})",
+    }
+    assert set(specs) == set(DATASETS), "which options does the new data set take here?"
+    for spec in (*specs.values(), f"coco(root={str(root)!r}, split='karpathy')"):
+        assert dict(check("dataset", spec)) == dict.fromkeys(CONTRACTS["dataset"]), spec
+
+
+class Small(Scenes):
+    def __init__(self, *, train: int = 4):
+        super().__init__(train=train, validation=4, test=4)
+
+
+class Nameless(Small):
+    fingerprint = property(lambda self: "", lambda self, value: None)
+
+
+class Unsplit(Small):
+    def __init__(self, *, train: int = 4):
+        super().__init__(train=train)
+        self.validation = []
+
+
+class Mute(Small):
+    def __init__(self, *, train: int = 4):
+        super().__init__(train=train)
+        self.test = [replace(self.test[0], captions=("...",)), *self.test[1:]]
+
+
+class Leaking(Small):
+    def __init__(self, *, train: int = 4):
+        super().__init__(train=train)
+        self.train = [*self.train, self.test[0]]
+
+
+class Doubled(Small):
+    def __init__(self, *, train: int = 4):
+        super().__init__(train=train)
+        self.train = [*self.train, self.train[0]]
+
+
+class Restless(Small):
+    def __init__(self, *, train: int = 4):
+        super().__init__(train=train)
+        self.train = [Example(3 * next(TURN) + 3000, example.captions) for example in self.train]
+
+
+class Grey(Small):
+    def load(self, example):
+        return super().load(example).convert("L")
+
+
+class Flickering(Small):
+    def load(self, example):
+        return Image.new("RGB", (8, 8), (next(TURN) % 256, 0, 0))
+
+
+class Percent(Small):
+    def assess(self, described):
+        return {"exact": 100.0}
+
+
+class Backwards(Small):
+    def assess(self, described):
+        return {"exact": float(not any(said.caption for said in described.values()))}
+
+
+class Homeless(Small):
+    location = ("folder",)
+
+
+DATA_MISTAKES = [
+    (Nameless, "says what it is"),
+    (Unsplit, "has images and captions in every split"),
+    (Mute, "has images and captions in every split"),
+    (Leaking, "shares no image between splits"),
+    (Doubled, "shares no image between splits"),
+    (Restless, "is the same when built again"),
+    (Grey, "loads pictures"),
+    (Flickering, "loads pictures"),
+    (Percent, "assesses with shares"),
+    (Backwards, "assesses with shares"),
+    (Homeless, "keeps places out of its name"),
+]
+
+
+class Barred(Rouge):
+    signature = "rouge|l"
+
+
+class Mistitled(Rouge):
+    columns = ("ROUGE",)
+
+
+class Pooled(Rouge):
+    def score(self, candidates, references):
+        return {"ROUGE_L": MetricScore(super().score(candidates, references)["ROUGE_L"].corpus, [])}
+
+
+class Distance(Rouge):
+    def score(self, candidates, references):
+        said = super().score(candidates, references)["ROUGE_L"]
+        return {"ROUGE_L": MetricScore(-said.corpus, [-score for score in said.per_image])}
+
+
+class FirstReference(Rouge):
+    def score(self, candidates, references):
+        return super().score(candidates, [said[:1] for said in references])
+
+
+class Fussy(Rouge):
+    def score(self, candidates, references):
+        if not all(candidates):
+            raise ValueError("a caption without a word")
+        return super().score(candidates, references)
+
+
+class Crowd(Cider):
+    def score(self, candidates, references):
+        said = super().score(candidates, references)["CIDEr"]
+        return {"CIDEr": MetricScore(said.corpus / (len(candidates) - 1), said.per_image)}
+
+
+class Drifting(Rouge):
+    def score(self, candidates, references):
+        said = super().score(candidates, references)["ROUGE_L"]
+        return {"ROUGE_L": MetricScore(said.corpus + next(TURN) * 1e-9, said.per_image)}
+
+
+METRIC_MISTAKES = [
+    (Barred, "says what it is"),
+    (Mistitled, "gives its columns for every image"),
+    (Pooled, "gives its columns for every image"),
+    (Distance, "puts the right captions first"),
+    (FirstReference, "does not mind the order"),
+    (Fussy, "takes captions without a word"),
+    (Crowd, "takes one image"),
+    (Drifting, "says the same again"),
+]
+
+
+@pytest.mark.parametrize(
+    ("registry", "part", "contract"),
+    [(DATASETS, *mistake) for mistake in DATA_MISTAKES] + [(METRICS, *mistake) for mistake in METRIC_MISTAKES],
+)
+def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
+    monkeypatch.setitem(registry._factories, "planted", part)
+    assert contract in broken(registry.kind, "planted")
+
+
+def test_every_contract_has_a_mistake_that_it_catches():
+    caught = {contract for _, contract in DATA_MISTAKES + METRIC_MISTAKES}
+    assert caught | {"is what it is called"} == {name for kind in CONTRACTS.values() for name in kind}
+
+
+def test_the_command_says_what_is_broken(monkeypatch, capsys):
+    monkeypatch.setitem(METRICS._factories, "planted", Distance)
+    assert main(["check", "metric", "planted"]) == 1
+    assert "BROKEN  puts the right captions first: AssertionError: ROUGE_L is no higher" in capsys.readouterr().out
+    assert main(["check", "dataset", "scenes(train=0)"]) == 1
+    assert "not train=0" in capsys.readouterr().out
+
+
+def test_a_kind_without_contracts_is_refused():
+    with pytest.raises(ValueError, match="dataset"):
+        list(check("colour", "red"))
