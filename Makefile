@@ -1,6 +1,7 @@
 # Everything is installed into .venv on first use, and again when pyproject.toml changes.
 #   make leaderboard   train the quickstart's models on drawn scenes and make their page
 #   make test          the tests
+#   make test-demo     the tests of the demo's page, for which gradio is installed apart
 #   make check         ruff, mypy, import-linter, generated pages
 #   make docs          the documentation, into docs/_build/html
 #   make clean         remove what was built, but neither .venv nor runs
@@ -8,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS := runs/quickstart
 
-.PHONY: leaderboard test check docs clean
+.PHONY: leaderboard test test-demo check docs clean
 
 # Where some cells failed, the page is made all the same and shows them; make then fails.
 leaderboard: .venv/.installed
@@ -20,12 +21,16 @@ leaderboard: .venv/.installed
 test: .venv/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --benchmark-disable
 
+test-demo: .venv-demo/.installed
+	.venv-demo/bin/python -m pytest tests/test_demo.py
+
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/caption-zoo leaderboard docs/leaderboard --out docs/site/leaderboard --check
 
 docs: .venv/.installed-docs
 	$(BIN)/sphinx-build -W -b html docs docs/_build/html
@@ -50,4 +55,11 @@ clean:
 
 .venv/.installed-%: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --editable '.[$*]'
+	@touch $@
+
+# gradio may hold Pillow back, so it gets a place of its own, which sees all else that is in .venv.
+.venv-demo/.installed: pyproject.toml .venv/.installed-test
+	$(BIN)/python -m venv .venv-demo
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo .venv-demo/lib/python*/site-packages)/base.pth"
+	.venv-demo/bin/python -m pip install --editable '.[demo]'
 	@touch $@

@@ -68,6 +68,8 @@ def decoding_of(run: Path, **asked: int | None) -> Decoding:
     try:
         written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
         known = Decoding(**written)
+        if not isinstance(known.beams, int) or not isinstance(known.max_length, int):
+            raise TypeError("beams and max_length are whole numbers")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
     return Decoding(**{**vars(known), **{key: value for key, value in asked.items() if value is not None}})

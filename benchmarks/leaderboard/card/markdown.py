@@ -66,7 +66,6 @@ def _front(record: RunRecord, table: Table) -> str:
         for column in SCORES
         if (value := number(record.scores.get(column.key))) is not None
     ]
-    dataset = {"type": _tag(record.dataset), "name": record.dataset, "split": table.split}
     return "\n".join(
         [
             "---",
@@ -75,16 +74,18 @@ def _front(record: RunRecord, table: Table) -> str:
             f"tags: {yaml([*dict.fromkeys(tags)])}",
             *(["datasets: [coco]"] if _is_coco(record) else []),
             f"metrics: {yaml([*dict.fromkeys(metric['type'] for metric in metrics)])}",
-            "model-index:",
-            f"- name: {yaml(_name(record))}",
-            "  results:",
-            "  - task: {type: image-to-text, name: Image captioning}",
-            f"    dataset: {yaml(dataset)}",
-            "    metrics:" + ("" if metrics else " []"),
-            *(f"    - {yaml(metric)}" for metric in metrics),
+            *(_index(record, table, metrics) if metrics else []),
             "---",
         ]
     )
+
+
+def _index(record: RunRecord, table: Table, metrics: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """The block that model hubs make their tables of."""
+    dataset = {"type": _tag(record.dataset), "name": record.dataset, "split": table.split}
+    yield from ("model-index:", f"- name: {yaml(_name(record))}", "  results:")
+    yield from ("  - task: {type: image-to-text, name: Image captioning}", f"    dataset: {yaml(dataset)}")
+    yield from ("    metrics:", *(f"    - {yaml(metric)}" for metric in metrics))
 
 
 def _is_coco(record: RunRecord) -> bool:
@@ -104,10 +105,10 @@ def _name(record: RunRecord) -> str:
 def _use(record: RunRecord) -> Iterable[str]:
     loaded = [f"registry.load_plugin({name!r})" for name in settings.plugins(record) if name.endswith(".py")]
     lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
-    lines += [f"model = zoo.from_pretrained({f'runs/{clean(record.id)}'!r})", 'print(model.caption(["photo.jpg"])[0])']
+    lines += ['model = zoo.from_pretrained("FOLDER")', 'print(model.caption(["photo.jpg"])[0])']
     yield "## Use it"
-    yield f"From Python, with the run's folder, which holds the weights:\n\n{_fence('python', chr(10).join(lines))}"
-    yield f"Or as a command:\n\n{_fence('console', settings.caption(record))}"
+    yield f"From Python, with the folder that holds this card and weights:\n\n{_fence('python', chr(10).join(lines))}"
+    yield f"Or as a command:\n\n{_fence('console', settings.caption(record, 'FOLDER'))}"
 
 
 def _scores(record: RunRecord, table: Table) -> Iterable[str]:

@@ -39,10 +39,10 @@ def reproduce(record: RunRecord) -> str:
     return " ".join(["caption-zoo", "reproduce", f"{_shell(record.id)}.json", *place, *files])
 
 
-def caption(record: RunRecord) -> str:
-    """The command that captions anybody's picture with the run's model."""
+def caption(record: RunRecord, folder: str = "") -> str:
+    """The command that captions anybody's picture with the run's model, which lies in `folder` or as runs do."""
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
-    return " ".join(["caption-zoo", "caption", f"runs/{_shell(record.id)}", "photo.jpg", *files])
+    return " ".join(["caption-zoo", "caption", folder or f"runs/{_shell(record.id)}", "photo.jpg", *files])
 
 
 def plugins(record: RunRecord) -> list[str]:
