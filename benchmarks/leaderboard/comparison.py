@@ -7,7 +7,7 @@ from benchmarks.leaderboard.data import Panel, links
 from benchmarks.leaderboard.rows import Row, Table
 from benchmarks.leaderboard.statistics import PLANNED
 from benchmarks.leaderboard.text import BLANK, breakable, html, hundred, signed
-from benchmarks.leaderboard.versus import VERDICTS, Judged, Versus, versus
+from benchmarks.leaderboard.versus import VERDICTS, Judged, Versus, percent, versus
 
 _SHOWN = 3  # images on which either is ahead
 
@@ -42,7 +42,8 @@ def said(table: Table, one: Row, other: Row, found: Versus) -> str:
     """The verdict, and on how many of the images A is ahead."""
     better, lesser = ("A", "B") if found.gap >= 0 else ("B", "A")
     text = VERDICTS[found.verdict].format(better=better, other=lesser, entries=len(table.rows))
-    return text if found.wins is None else f"{text} A has the higher score on {100 * found.wins:.0f} % of the images."
+    wins = percent(table, one, other)
+    return text if wins is None else f"{text} A has the higher score on {wins} % of the images."
 
 
 def change(column: Column, one: Row, other: Row, found: Versus) -> str:
