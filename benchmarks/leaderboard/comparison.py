@@ -25,7 +25,8 @@ def comparison(table: Table, shown: Sequence[Column], panel: Panel) -> str:
         f"{_side(table, one, 'A')}{_side(table, other, 'B')}"
         '<p class="js"><button type="button" name="swap">Swap A and B</button></p>'
         f'<p class="verdict" aria-live="polite">{html(said(table, one, other, found))}</p>'
-        '<div class="sides"><div class="scroll" role="region" tabindex="0" aria-label="A and B, figure by figure">'
+        '<div class="sides"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="A and B of {table.key}, figure by figure">'
         "<table><caption>The columns chosen above</caption><thead>"
         '<tr><td></td><th scope="col">A</th><th scope="col">B</th><th scope="col">A to B</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>{_images(table, one, other, panel)}</div></section>"

@@ -119,6 +119,19 @@ class Columns {
     for (const box of this.boxes) {
       box.addEventListener("change", () => state.save());
     }
+    this.choice = board.form.querySelector(".columns");
+    this.choice.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.choice.open) return;
+      this.choice.open = false;
+      this.choice.querySelector("summary").focus();
+    });
+    addEventListener("click", (event) => this.leave(event.target));
+  }
+
+  // Where the boxes lie over the table, they go when something else is pressed.
+  leave(pressed) {
+    const over = getComputedStyle(this.choice.querySelector("fieldset")).position === "absolute";
+    if (over && !this.choice.contains(pressed)) this.choice.open = false;
   }
 
   choices() {
