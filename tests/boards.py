@@ -1,9 +1,13 @@
 """Whole leaderboards of invented records, for tests in a browser and for measuring."""
 
+import random
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from records import FEW, failure, record
+from records import FEW, PLACE, WORDS, failure, record, sampled
 
 from benchmarks.leaderboard import write
 from benchmarks.record import RunRecord
@@ -14,7 +18,7 @@ LACKING = 3  # the entry without speeds and sizes, whose cells are blank
 
 
 def matrix(backbones: int, attentions: int, decoders: int, *, seeds: int = 1, images: int = 60) -> list[RunRecord]:
-    """A record for every combination and seed; scores, speeds and sizes differ."""
+    """A record for every combination and seed, with captions and samples; scores, speeds and sizes differ."""
     runs = []
     for place in range(backbones * attentions * decoders):
         rest, decoder = divmod(place, decoders)
@@ -35,10 +39,23 @@ def matrix(backbones: int, attentions: int, decoders: int, *, seeds: int = 1, im
         level = 0.5 + 0.03 * backbone + 0.06 * (attention > 0) + 0.01 * decoder
         runs += [
             record(ATTENTIONS[attention], seed=seed, level=level + 0.004 * seed, images=images, parts=parts,
+                   captions=captions(images, f"{place} {seed}"), samples=samples(),
                    **(blank if place == LACKING else known))
             for seed in range(seeds)
         ]  # fmt: skip
     return runs
+
+
+def captions(images: int, name: str) -> dict[str, str]:
+    """For each image a caption of some ten words; hardly two are alike."""
+    draw = random.Random(name)
+    return {str(image): " ".join(draw.choices(WORDS, k=draw.randint(8, 12))) for image in range(images)}
+
+
+@cache
+def samples() -> tuple[dict[str, Any], ...]:
+    """What a record says of six drawn images."""
+    return sampled(record(images=6))[0].samples
 
 
 def page(records: Sequence[RunRecord], folder: Path) -> Path:
@@ -49,6 +66,17 @@ def page(records: Sequence[RunRecord], folder: Path) -> Path:
 def varied() -> list[RunRecord]:
     """Twelve entries that differ in every part, with two seeds, one of them with blanks; one failed run."""
     return [*matrix(2, 3, 2, seeds=2), failure(attention="broken")]
+
+
+def moved() -> list[RunRecord]:
+    """Eight entries in two parts that differ, five of which were timed on a second machine as well."""
+    runs = matrix(2, 4, 1)
+    other = {**PLACE, "device": "Example GPU", "threads": 8}
+    again = [
+        replace(run, id=run.id[::-1], environment=other, throughput={name: 9 * rate for name, rate in run.throughput.items()})
+        for run in runs[2:]
+    ]  # fmt: skip
+    return [*runs, *again]
 
 
 def small() -> list[RunRecord]:

@@ -48,13 +48,15 @@ def launched() -> Iterator[Any]:
 
 
 class Visit:
-    """A file open in a browser of its own cookies and size; whatever it asks of anyone else is refused.
+    """A file open in a browser of its own cookies and size; what lies outside of its folder is refused.
 
     requests: every address asked for, its own included; said: all it logged and raised;
     dialogs: all it showed. `options` are those of a browser context, such as `color_scheme`.
     """
 
-    def __init__(self, browser: Any, file: Path, *, width: int = 1280, height: int = 900, **options: Any) -> None:
+    def __init__(
+        self, browser: Any, file: Path, *, width: int = 1280, height: int = 900, fragment: str = "", **options: Any
+    ) -> None:
         self.file = file
         self.requests: list[str] = []
         self.said: list[str] = []
@@ -68,11 +70,11 @@ class Visit:
         self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.said.append(f"raised: {error}"))
         self.page.on("dialog", self._dialog)
-        self.page.goto(file.as_uri())
+        self.page.goto(file.as_uri() + fragment)
 
     def _guard(self, route: Any) -> None:
-        own = route.request.url.partition("#")[0] == self.file.as_uri()
-        route.continue_() if own else route.abort()
+        near = route.request.url.startswith(f"{self.file.parent.as_uri()}/")
+        route.continue_() if near else route.abort()
 
     def _dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)

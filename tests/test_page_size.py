@@ -1,4 +1,4 @@
-"""The page stays light: bytes of boards of invented entries. `tests/browser/measure.py` has the times."""
+"""The page stays light: bytes of boards of invented entries, with captions and samples. `tests/browser/measure.py` has the times."""
 
 import gzip
 

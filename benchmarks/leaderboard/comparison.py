@@ -7,7 +7,7 @@ from benchmarks.leaderboard.data import Panel, links
 from benchmarks.leaderboard.rows import Row, Table
 from benchmarks.leaderboard.statistics import PLANNED
 from benchmarks.leaderboard.text import BLANK, breakable, html, hundred, signed
-from benchmarks.leaderboard.versus import VERDICTS, Judged, Versus, versus
+from benchmarks.leaderboard.versus import VERDICTS, Judged, Versus, percent, versus
 
 _SHOWN = 3  # images on which either is ahead
 
@@ -25,7 +25,8 @@ def comparison(table: Table, shown: Sequence[Column], panel: Panel) -> str:
         f"{_side(table, one, 'A')}{_side(table, other, 'B')}"
         '<p class="js"><button type="button" name="swap">Swap A and B</button></p>'
         f'<p class="verdict" aria-live="polite">{html(said(table, one, other, found))}</p>'
-        '<div class="sides"><div class="scroll" role="region" tabindex="0" aria-label="A and B, figure by figure">'
+        '<div class="sides"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="A and B of {table.key}, figure by figure">'
         "<table><caption>The columns chosen above</caption><thead>"
         '<tr><td></td><th scope="col">A</th><th scope="col">B</th><th scope="col">A to B</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>{_images(table, one, other, panel)}</div></section>"
@@ -42,7 +43,8 @@ def said(table: Table, one: Row, other: Row, found: Versus) -> str:
     """The verdict, and on how many of the images A is ahead."""
     better, lesser = ("A", "B") if found.gap >= 0 else ("B", "A")
     text = VERDICTS[found.verdict].format(better=better, other=lesser, entries=len(table.rows))
-    return text if found.wins is None else f"{text} A has the higher score on {100 * found.wins:.0f} % of the images."
+    wins = percent(table, one, other)
+    return text if wins is None else f"{text} A has the higher score on {wins} % of the images."
 
 
 def change(column: Column, one: Row, other: Row, found: Versus) -> str:

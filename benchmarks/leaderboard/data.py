@@ -9,11 +9,15 @@ from benchmarks.leaderboard.columns import Column
 from benchmarks.leaderboard.rows import PARTS, Row, Table
 from benchmarks.leaderboard.statistics import PLANNED
 from benchmarks.leaderboard.text import clean, link
-from benchmarks.leaderboard.versus import VERDICTS, Judged, judged, versus
+from benchmarks.leaderboard.versus import VERDICTS, Judged, judged, percent, versus
 
 COMPARED = 100  # of so many rows, the best, each pair's standard error is on the page
 _CAPTIONS = 30_000  # about so many characters of captions; of many entries, fewer images
 _IMAGES = 24
+_VERDICTS = VERDICTS | {
+    "far": f"Of the best {COMPARED} alone this page tells whether a difference is real; "
+    "caption-zoo compare tells it of all.",
+}
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,11 @@ def data(table: Table, shown: Sequence[Column], panel: Panel) -> str:
         "names": [clean(table.name(row)) for row in table.rows],
         "parts": {part: [table.axes[part].index(row.parts[axis]) for row in table.rows]
                   for axis, part in enumerate(PARTS) if len(table.axes[part]) > 1},
-        "values": [[_short(each.read(row)) for row in table.rows] for each in shown],
+        "values": [[_short(each.read(row), _digits(each)) for row in table.rows] for each in shown],
         "ranks": [standing and standing.first for standing in ranking.standings],
         "threshold": _short(ranking.threshold),
         "planned": PLANNED,
-        "verdicts": {key: text.replace("{entries}", str(len(table.rows))) for key, text in VERDICTS.items()},
+        "verdicts": {key: text.replace("{entries}", str(len(table.rows))) for key, text in _VERDICTS.items()},
         "pairs": _pairs(table),
         "panel": _panel(table, panel),
     }  # fmt: skip
@@ -65,13 +69,12 @@ def data(table: Table, shown: Sequence[Column], panel: Panel) -> str:
 
 
 def _pairs(table: Table) -> list[list[list[float | None]]]:
-    """For each of the best rows, for each row before it: standard error of the difference, and share of wins."""
+    """For each of the best rows, for each row before it: standard error of the difference, wins of 100 images."""
     best = [row for row in table.rows[:COMPARED] if row.mean("scores", "CIDEr") is not None]
-    found: list[list[list[float | None]]] = []
-    for place, row in enumerate(best):
-        against = [versus(table, row, other) for other in best[:place]]
-        found.append([[_short(each.error), None if each.wins is None else round(each.wins, 2)] for each in against])
-    return found
+    return [
+        [[_short(versus(table, row, other).error), percent(table, row, other)] for other in best[:place]]
+        for place, row in enumerate(best)
+    ]
 
 
 def _panel(table: Table, panel: Panel) -> dict[str, Any]:
@@ -97,6 +100,11 @@ def _variance(scores: Sequence[float]) -> float:
     return sum((score - middle) ** 2 for score in scores) / len(scores)
 
 
-def _short(value: float | None) -> float | None:
+def _digits(column: Column) -> int:
+    """Two more for what differences are taken of, so that these are rounded as they are everywhere else."""
+    return 7 if column.kind == "score" else 5
+
+
+def _short(value: float | None, digits: int = 5) -> float | None:
     """To five digits: more than is shown, and no more than can be meant."""
-    return None if value is None or value != value else float(f"{value:.5g}")
+    return None if value is None or value != value else float(f"{value:.{digits}g}")

@@ -31,7 +31,7 @@ def heat(table: Table) -> str:
         f'<section class="heat"><h3>{title}</h3>'
         f'<p><label class="js">Show <select name="heat">{options}</select></label>'
         '<span class="nojs">CIDEr × 100.</span> Deeper colour: a higher figure. A cell leads to its row.</p>'
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{title}"><table>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{title} in {table.key}"><table>'
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{lines}</tbody></table></div></section>"
     )
 

@@ -41,6 +41,15 @@ def versus(table: Table, one: Row, other: Row) -> Versus:
     return Versus(gap, error, verdict(gap, error, table.ranking.threshold), None if math.isnan(wins) else wins)
 
 
+def percent(table: Table, one: Row, other: Row) -> int | None:
+    """On how many of 100 images A has the higher score; rounded so that it and what is B's are 100 together."""
+    upper, lower = sorted((table.index[one], table.index[other]))
+    wins = float(table.ranking.wins[lower, upper])
+    if math.isnan(wins):
+        return None
+    return round(100 * wins) if table.index[one] == lower else 100 - round(100 * wins)
+
+
 def verdict(gap: float, error: float | None, threshold: float) -> str:
     """Which of the three verdicts a gap deserves; "unknown" without a standard error."""
     if error is None:

@@ -1,4 +1,4 @@
-"""Measures the leaderboard page: bytes, seconds to make it, and what a browser needs to open, sort and filter it.
+"""Measures the leaderboard page: bytes, seconds to make it, and what a browser needs to open, sort, filter and compare.
 
     python tests/browser/measure.py
 
@@ -36,15 +36,14 @@ _TIMED = """async () => {
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     return [work, performance.now() - start];
 }"""
-SORT = _TIMED % "document.querySelectorAll('thead tr:last-child button')[3].click();"
-FILTER = (
-    _TIMED
-    % """
-    const search = document.querySelector("input[type=search]");
-    search.value = "luong";
-    search.dispatchEvent(new Event("input", { bubbles: true }));
-"""
-)
+_ENTER = "%s.value = %s; %s.dispatchEvent(new Event('input', { bubbles: true }));"
+_SEARCH, _SIDE = "document.querySelector('input[type=search]')", "document.querySelector('select[name=A]')"
+_ROW = f"String({_SIDE}.options[9].value)"
+ACTS = {
+    "sort": _TIMED % "document.querySelectorAll('.rows thead button')[3].click();",
+    "filter": _TIMED % (_ENTER % (_SEARCH, "'luong'", _SEARCH)),
+    "compare": _TIMED % (_ENTER % (_SIDE, _ROW, _SIDE)),
+}
 
 
 def medians(rows: list[list[float]]) -> list[float]:
@@ -61,22 +60,21 @@ def main() -> None:
             file = page(runs, Path(folder))
             seconds = time.perf_counter() - begun
             text = file.read_bytes()
-            opened, sorted_, filtered = [], [], []
+            opened, times = [], {act: [] for act in ACTS}
             for _ in range(REPEATS):
                 visit = Visit(browser, file)
                 visit.page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
                 opened.append(visit.page.evaluate(OPENED))
-                sorted_.append(visit.page.evaluate(SORT))
-                filtered.append(visit.page.evaluate(FILTER))
+                for act, script in ACTS.items():
+                    times[act].append(visit.page.evaluate(script))
                 visit.close()
-            (usable, painted), sort, filter_ = map(medians, (opened, sorted_, filtered))
-            print(
-                f"{name}: {len(text):,} bytes, {len(gzip.compress(text, 9, mtime=0)):,} gzipped, made in {seconds:.1f} s"
-            )
+            usable, painted = medians(opened)
+            size, packed = len(text), len(gzip.compress(text, 9, mtime=0))
+            print(f"{name}: {size:,} bytes, {packed:,} gzipped, made with a card per run in {seconds:.1f} s")
             print(f"  usable after {usable:.0f} ms, first paint after {painted:.0f} ms")
-            print(
-                f"  sort {sort[0]:.1f} ms work, {sort[1]:.0f} ms shown; filter {filter_[0]:.1f} ms work, {filter_[1]:.0f} ms shown"
-            )
+            for act, rows in times.items():
+                work, shown = medians(rows)
+                print(f"  {act}: {work:.1f} ms work, {shown:.0f} ms shown")
 
 
 if __name__ == "__main__":

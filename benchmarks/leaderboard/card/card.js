@@ -14,14 +14,23 @@ function makeCopied(block) {
   });
 }
 
+// The theme stands in the address, as the page puts it there, and goes on to the cards this one leads to.
 function makeThemed(button) {
   const themes = ["auto", "light", "dark"];
+  const root = document.documentElement;
+  const set = (theme) => {
+    root.dataset.theme = theme;
+    button.textContent = `Theme: ${theme}`;
+    const hash = theme === "auto" ? "" : `#theme=${theme}`;
+    for (const link of document.querySelectorAll("a[href]:not([href*='/']):not([href^='#'])")) link.hash = hash;
+    return hash;
+  };
   button.addEventListener("click", () => {
-    const root = document.documentElement;
-    const next = themes[(themes.indexOf(root.dataset.theme ?? "auto") + 1) % themes.length];
-    root.dataset.theme = next;
-    button.textContent = `Theme: ${next}`;
+    const hash = set(themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length]);
+    history.replaceState(null, "", hash || location.pathname + location.search);
   });
+  const asked = new URLSearchParams(location.hash.slice(1)).get("theme");
+  set(themes.includes(asked) ? asked : "auto");
 }
 
 document.documentElement.classList.add("on");

@@ -14,10 +14,15 @@ class Theme {
     this.name = this.names.includes(name) ? name : "auto";
     document.documentElement.dataset.theme = this.name;
     this.button.textContent = `Theme: ${this.name}`;
+    for (const link of document.querySelectorAll("a[href^='runs/']")) link.hash = this.choice() && `theme=${this.name}`;
+  }
+
+  choice() {
+    return this.name === "auto" ? "" : this.name;
   }
 
   choices() {
-    return [["theme", this.name === "auto" ? "" : this.name]];
+    return [["theme", this.choice()]];
   }
 
   choose(find) {

@@ -1,4 +1,5 @@
 // Sorting, filtering and choosing columns. Values come from the page's data, in full; what is shown, from its cells.
+// That a column goes when its box is not ticked is the style sheet's work.
 
 const collator = new Intl.Collator("en", { numeric: true });
 
@@ -64,6 +65,15 @@ class Filter {
         state.save();
       });
     }
+    board.section.addEventListener("click", (event) => this.reveal(event.target.closest("a[href^='#']")));
+  }
+
+  // A link to a row that is filtered out takes the filter away; going back brings it again.
+  reveal(link) {
+    const row = link ? this.board.data.rows.indexOf(link.getAttribute("href").slice(1)) : -1;
+    if (row < 0 || !this.board.rows[row].hidden) return;
+    for (const field of this.fields) field.value = "";
+    this.apply();
   }
 
   matches(field, row) {
@@ -107,16 +117,21 @@ class Columns {
     this.board = board;
     this.boxes = [...board.form.querySelectorAll(".columns input")];
     for (const box of this.boxes) {
-      box.addEventListener("change", () => {
-        this.mark();
-        state.save();
-      });
+      box.addEventListener("change", () => state.save());
     }
+    this.choice = board.form.querySelector(".columns");
+    this.choice.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.choice.open) return;
+      this.choice.open = false;
+      this.choice.querySelector("summary").focus();
+    });
+    addEventListener("click", (event) => this.leave(event.target));
   }
 
-  // Columns that somebody chose are shown on a phone too.
-  mark() {
-    this.board.section.classList.toggle("chosen", this.boxes.some((box) => box.checked !== box.defaultChecked));
+  // Where the boxes lie over the table, they go when something else is pressed.
+  leave(pressed) {
+    const over = getComputedStyle(this.choice.querySelector("fieldset")).position === "absolute";
+    if (over && !this.choice.contains(pressed)) this.choice.open = false;
   }
 
   choices() {
@@ -130,6 +145,5 @@ class Columns {
     this.boxes.forEach((box, index) => {
       box.checked = box.defaultChecked !== changed.includes(this.board.data.columns[index].key);
     });
-    this.mark();
   }
 }

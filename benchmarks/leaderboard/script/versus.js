@@ -39,18 +39,26 @@ class Versus {
     state.save();
   }
 
+  // To choose on one side what stands on the other swaps the two.
   set(side, row) {
-    this.pair[side] = row;
-    this.ticked = [...new Set(this.pair)];
+    if (this.pair[1 - side] === row) this.pair.reverse();
+    else this.pair[side] = row;
+    this.ticked = [...this.pair];
     this.show();
     state.save();
   }
 
-  // Standard error of the difference and share of wins of A; null where they are not on the page.
+  // Standard error of the difference and on how many of 100 images A wins; null where they are not on the page.
   known() {
     const [a, b] = this.pair;
     const found = this.board.data.pairs[Math.max(a, b)]?.[Math.min(a, b)] ?? [null, null];
-    return { error: found[0], wins: found[1] === null || a > b ? found[1] : 1 - found[1] };
+    return { error: found[0], wins: found[1] === null || a > b ? found[1] : 100 - found[1] };
+  }
+
+  // Whether either stands too far down for the page to hold more than its figures.
+  far() {
+    const { pairs, values } = this.board.data;
+    return this.pair.some((row) => row >= pairs.length && values[0][row] !== null);
   }
 
   verdict() {
@@ -58,12 +66,12 @@ class Versus {
     const [a, b] = this.pair.map((row) => data.values[0][row]);
     const { error, wins } = this.known();
     const gap = a - b;
-    let key = error === null ? "unknown" : "tie";
+    let key = error !== null ? "tie" : this.far() ? "far" : "unknown";
     if (error !== null && Math.abs(gap) > data.planned * error) key = "planned";
     if (error !== null && Math.abs(gap) > data.threshold * error) key = "clear";
     const [better, other] = gap >= 0 ? ["A", "B"] : ["B", "A"];
     const text = data.verdicts[key].replaceAll("{better}", better).replaceAll("{other}", other);
-    return wins === null ? text : `${text} A has the higher score on ${Math.round(100 * wins)} % of the images.`;
+    return wins === null ? text : `${text} A has the higher score on ${wins} % of the images.`;
   }
 
   change(column) {
@@ -132,9 +140,9 @@ class Versus {
   choose(find) {
     const ids = find(`${this.board.key}.versus`).split(" ");
     const rows = ids.map((id) => this.board.data.rows.indexOf(`${this.board.key}-${id}`));
-    const good = rows.length === 2 && rows.every((row) => row >= 0 && this.board.data.values[0][row] !== null);
+    const good = rows.length === 2 && rows[0] !== rows[1] && rows.every((row) => row >= 0);
     this.pair = good ? rows : [0, 1];
-    this.ticked = good ? [...new Set(rows)] : [];
+    this.ticked = good ? [...rows] : [];
     this.show();
   }
 }
