@@ -90,12 +90,12 @@ class Visit:
         """The directives of the page's policy that were violated."""
         return self.page.evaluate("window.violations")
 
-    def rules_broken(self) -> list[str]:
-        """What axe-core finds wrong, each with where; skips the test without axe-core."""
+    def rules_broken(self, *rules: str) -> list[str]:
+        """What axe-core finds wrong, each with where, by all rules or by these; skips the test without axe-core."""
         if not AXE.exists():
             pytest.skip(f"needs axe-core: {INSTALL}")
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("tags => axe.run(document, {runOnly: tags})", RULES)
+        found = self.page.evaluate("only => axe.run(document, {runOnly: only})", list(rules) or RULES)
         self.rules_run = {rule["id"] for kind in ("passes", "violations", "inapplicable") for rule in found[kind]}
         return [
             f"{rule['id']}: {node['target']} {node['failureSummary']}"

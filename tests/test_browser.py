@@ -145,7 +145,7 @@ FAINT = DOTS.replace(".map", ".filter((dot) => getComputedStyle(dot).opacity < 0
 
 
 def test_choices_and_words_are_met_together_and_in_any_case(opened):
-    opened.page.get_by_label("Attention", exact=True).select_option("luong")
+    opened.page.locator("form select[name=attention]").select_option("luong")
     opened.page.get_by_label("Find").fill("GRU  resnet18")
     (row,) = opened.texts(".rows tbody th")
     assert all(word in row for word in ("luong", "gru", "resnet18"))

