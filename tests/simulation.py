@@ -94,11 +94,7 @@ def gap_for(seed_sd: float, share: float) -> float:
 
 def uncorrected() -> AbstractContextManager[object]:
     """Plants a mistake: each pair is judged as if it were the only one."""
-
-    def margins(samples: np.ndarray) -> np.ndarray:
-        return 1.96 * np.stack([(samples - samples[:, [index]]).std(axis=0) for index in range(samples.shape[1])])
-
-    return patch.object(statistics, "_margins", margins)
+    return patch.object(statistics, "_threshold", lambda samples, errors: statistics.PLANNED)
 
 
 def seedless() -> AbstractContextManager[object]:

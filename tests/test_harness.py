@@ -275,11 +275,9 @@ def test_caption_and_leaderboard_from_the_run(place, done):
         text=True,
         check=True,
     )
-    assert sorted(Path(name).name for name in page.stdout.split()) == [
-        "index.html",
-        "leaderboard.csv",
-        "leaderboard.md",
-    ]
+    assert sorted(Path(name).name for name in page.stdout.split()) == sorted(
+        ["index.html", "leaderboard.csv", "leaderboard.md", *(f"{record.id}.html" for record in done[0])]
+    )
     assert "Drawn scenes, not photographs" in (place / "page" / "index.html").read_text()
     subprocess.run(
         [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"],
