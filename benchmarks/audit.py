@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks.config import PROTOCOL
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.record import FILE, SCORES, BadRecord, RunRecord
 from benchmarks.score import Scorer
@@ -20,11 +21,13 @@ class Auditor:
     """Checks records one after another; a data set is made once for all of its records.
 
     `given` stands for the data set of records that leave out where it lies; without it, only
-    data sets that need no files are made again.
+    data sets that need no files are made again. `rescored` counts the records whose captions
+    were scored again.
     """
 
     def __init__(self, given: Spec | None = None) -> None:
         self.given = given
+        self.rescored = 0
         self._scorers: dict[str, Scorer | str] = {}
 
     def problems(self, files: Iterable[Path]) -> Iterator[str]:
@@ -49,8 +52,7 @@ class Auditor:
         elif named != record.id:
             yield f"it should be called {record.id}, as its run is"
         yield from _unlike_request(record)
-        if str(record.environment.get("commit") or "").endswith("+"):
-            yield "it was made with changed files (commit with +), so nobody can make it again"
+        yield from _unrepeatable(record)
         if not record.synthetic and any({"picture", "references"} & sample.keys() for sample in record.samples):
             yield "its samples hold pictures or references, which are not ours to pass on"
         if record.done:
@@ -65,6 +67,7 @@ class Auditor:
             if self.given is not None:
                 yield scorer
             return
+        self.rescored += 1
         scores = scorer.score({int(image): text for image, text in record.captions.items()})
         for name, value in scores.values.items():
             if not math.isclose(value, record.scores.get(name, math.nan), abs_tol=_CLOSE):
@@ -98,6 +101,17 @@ def _unlike_request(record: RunRecord) -> Iterator[str]:
             yield f"its {name} is {value!r}, its request says {record.request.get(name)!r}"
     if record.done and record.data.get("fingerprint") != record.request.get("fingerprint"):
         yield "the fingerprint of its data is not that of its request"
+
+
+def _unrepeatable(record: RunRecord) -> Iterator[str]:
+    """Why nobody can make the record again with this version."""
+    commit = record.environment.get("commit")
+    if not commit:
+        yield "it does not say with which commit it was made"
+    elif str(commit).endswith("+"):
+        yield "it was made with changed files (commit with +), so nobody can make it again"
+    if record.request.get("protocol") != PROTOCOL:
+        yield f"it is of protocol {record.request.get('protocol')!r}, this version has {PROTOCOL}"
 
 
 def _implausible(record: RunRecord) -> Iterator[str]:

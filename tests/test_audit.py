@@ -6,10 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from records import COCO, record
+from records import COCO, PLACE, record
 
 from benchmarks.audit import Auditor
 from benchmarks.cli import main
+from benchmarks.config import PROTOCOL
 from benchmarks.data.scenes import Scenes
 from benchmarks.record import RunRecord
 from benchmarks.score import Scorer
@@ -26,7 +27,7 @@ def honest():
     said = {example.image_id: " ".join(example.captions[0].split()[:7]) for example in scenes.test}
     scorer = Scorer({example.image_id: example.captions for example in scenes.test}, METRICS)
     scores = scorer.score(said)
-    request = {"dataset": SPEC, "fingerprint": scenes.fingerprint, "metrics": METRICS}
+    request = {"protocol": PROTOCOL, "dataset": SPEC, "fingerprint": scenes.fingerprint, "metrics": METRICS}
     per_image = {str(image): round(value, 6) for image, value in scores.per_image["CIDEr"].items()}
     return signed(
         record(
@@ -37,6 +38,7 @@ def honest():
             captions={str(image): text for image, text in said.items()},
             per_image={"CIDEr": per_image},
             signature=scores.signature,
+            environment=PLACE | {"commit": "0123456789ab"},
         )
     )
 
@@ -81,6 +83,8 @@ def changed(field, how):
         (changed("scores", lambda old: old | {"METEOR": "good"}), "its METEOR is 'good'"),
         (changed("throughput", lambda old: old | {"beam_images_per_sec": -1.0}), "beam_images_per_sec is -1.0"),
         (changed("environment", lambda old: old | {"commit": "abc+"}), "changed files"),
+        (changed("environment", lambda old: old | {"commit": None}), "does not say with which commit"),
+        (changed("request", lambda old: old | {"protocol": 0}), "of protocol 0"),
         (changed("data", lambda old: {"fingerprint": "other"}), "fingerprint of its data"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -114,7 +118,7 @@ def test_a_data_set_that_is_given_scores_captions_again(honest, tmp_path):
 def test_the_command_checks_records_and_page(honest, tmp_path, capsys):
     saved(honest, tmp_path)
     assert main(["leaderboard", str(tmp_path), "--check"]) == 0
-    assert "1 records hold; there is no page" in capsys.readouterr().out
+    assert "1 records hold, the captions of 1 were scored again; there is no page" in capsys.readouterr().out
     assert main(["leaderboard", str(tmp_path)]) == 0
     assert main(["leaderboard", str(tmp_path), "--check"]) == 0
     page = tmp_path / "leaderboard" / "index.html"

@@ -38,8 +38,8 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
     from benchmarks.record import record_files
     from registry import Spec
 
-    files = record_files(runs)
-    problems = list(Auditor(Spec.parse(dataset) if dataset else None).problems(files))
+    files, auditor = record_files(runs), Auditor(Spec.parse(dataset) if dataset else None)
+    problems = list(auditor.problems(files))
     page = "there is no page to compare them with"
     if out.is_dir():
         page = f"{out} is what they give"
@@ -50,7 +50,7 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
     for problem in problems:
         print(f"caption-zoo: {problem}", file=sys.stderr)
     if not problems:
-        print(f"{len(files)} records hold; {page}")
+        print(f"{len(files)} records hold, the captions of {auditor.rescored} were scored again; {page}")
     return 1 if problems else 0
 
 

@@ -67,7 +67,11 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
         return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap, where))
     faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
     if not faster:
-        return Finding(question, "The best is also the fastest", (leader, f"{own}; nothing here is faster.", where))
+        top = max(rates, key=rates.__getitem__)
+        if top is leader:
+            return Finding(question, "The best is also the fastest", (leader, f"{own}; nothing here is faster.", where))
+        text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: a gain too small to be one.", where)
+        return Finding(question, "Nothing here is clearly faster", text)
     gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
     price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
     return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, where))
