@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from registry import Spec
 from zoo.registries import placeless
 
+Precision = Literal["float32", "bfloat16"]
 PROTOCOL = 1  # what a number means; raise it when the same request would give another one
 
 
@@ -77,13 +79,15 @@ class Training:
     mirror: bool = True
     min_count: int = 5
     max_words: int = 16
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words")
         for name, value in vars(self).items():
-            if isinstance(value, float | int) and value < 0:
-                raise ValueError(f"{name}={value} should not be negative")
+            if isinstance(value, float | int) and not 0 <= value < math.inf:
+                raise ValueError(f"{name}={value} should be a number, and not negative")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"precision={self.precision!r} should be one of {', '.join(get_args(Precision))}")
         if self.decay_epochs and self.decay_epochs < self.epochs:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
         if not 0 <= self.average < 1 or not 0 <= self.label_smoothing < 1:
@@ -106,8 +110,8 @@ class Decoding:
 
     def __post_init__(self) -> None:
         _positive(self, "beams", "max_length")
-        if self.length_power < 0:
-            raise ValueError(f"length_power={self.length_power} should not be negative")
+        if not 0 <= self.length_power < math.inf:
+            raise ValueError(f"length_power={self.length_power} should be a number, and not negative")
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,10 @@ class Experiment:
     metrics: tuple[Spec, ...] = (Spec("bleu"), Spec("meteor"), Spec("rouge"), Spec("cider"))
     training: Training = field(default_factory=Training)
     decoding: Decoding = field(default_factory=Decoding)
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise ValueError("metrics is empty: captions have to be judged by something")
 
 
 @dataclass(frozen=True)

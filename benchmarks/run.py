@@ -170,9 +170,11 @@ def _samples(
     scores: Scores,
     folder: Path,
 ) -> tuple[dict[str, Any], ...]:
-    """What the card of this run shows; what may not be passed on goes into the gallery."""
-    rated = scores.per_image.get("CIDEr") or next(iter(scores.per_image.values()))
+    """What the card of this run shows; what may not be passed on goes into the gallery. Nothing without CIDEr."""
+    rated = scores.per_image.get("CIDEr", {})
     picks = picked(rated)
+    if not picks:
+        return ()
     described = look(captioner, {image: said[image] for image in picks}, store)
     told, gallery = samples(dataset, described, rated, picks, elsewhere=bool(captioner.decoder.elsewhere))
     write_gallery(gallery, folder)
