@@ -40,6 +40,9 @@ def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 
     (table, row), (elsewhere, rival) = _entry(ours, places, one), _entry(theirs, places, other)
     if table is not elsewhere:
         raise ValueError(f"{one} and {other} may not be compared: they differ in {_differences(table, elsewhere)}")
+    for path, each in ((one, row), (other, rival)):
+        if each.mean("scores", "CIDEr") is None:
+            raise ValueError(f"{path} has no CIDEr, so there is nothing to compare by")
     if row is rival:
         raise ValueError(f"{one} and {other} are the same entry: {table.name(row)}")
     return Comparison(table, row, rival, versus(table, row, rival), most_different(row, rival, images))
@@ -62,7 +65,7 @@ def _entry(runs: list[RunRecord], places: dict[str, tuple[Table, Row]], path: Pa
 
 
 def _differences(one: Table, other: Table) -> str:
-    names = ("dataset", "split", "fingerprint", "signature")
+    names = ("dataset", "split", "synthetic", "fingerprint", "signature")
     found = [name for name in names if getattr(one, name) != getattr(other, name)]
     found += ["random and learnt backbones"] if one.random != other.random else []
     keys = sorted(one.protocol.keys() | other.protocol.keys())

@@ -116,9 +116,9 @@ def test_drawn_scenes_random_weights_and_plugins_are_announced(tmp_path):
 def test_few_photographs_are_announced_as_a_sample(tmp_path):
     few, whole = ({"train": count, "test": 347} for count in (2040, 113_287))
     for text in made([record(**COCO, data=few)], tmp_path)[:2]:
-        assert "A sample: trained on 2\u2009040 photographs, judged on 347 images." in text
-    assert "A sample" not in made([record(**COCO, data=whole)], tmp_path)[0]
-    assert "A sample" not in made([record(data=few)], tmp_path)[0]
+        assert "A small sample: trained on 2\u2009040 photographs, judged on 347 images." in text
+    assert "A small sample" not in made([record(**COCO, data=whole)], tmp_path)[0]
+    assert "A small sample" not in made([record(data=few)], tmp_path)[0]
 
 
 def test_failed_runs_are_listed_with_their_reason(tmp_path):

@@ -70,7 +70,7 @@ def _bar(table: Table, shown: list[Column]) -> str:
         for place, each in enumerate(shown, start=1)
     )
     return (
-        f'<form class="bar" aria-label="Filter {html(wording.headline(table))} {table.key}">{choices}'
+        f'<form class="bar" aria-label="Filter {html(wording.headline(table))}, table {table.number}">{choices}'
         f'<details class="columns"><summary>Columns</summary><fieldset><legend>Columns shown</legend>{boxes}</fieldset>'
         f'</details><p class="js picks" aria-live="polite"></p></form>'
     )

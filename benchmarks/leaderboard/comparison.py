@@ -26,9 +26,9 @@ def comparison(table: Table, shown: Sequence[Column], panel: Panel) -> str:
         '<p class="js"><button type="button" name="swap">Swap A and B</button></p>'
         f'<p class="verdict" aria-live="polite">{html(said(table, one, other, found))}</p>'
         '<div class="sides"><div class="scroll" role="region" tabindex="0" '
-        f'aria-label="A and B of {table.key}, figure by figure">'
+        f'aria-label="A and B of table {table.number}, figure by figure">'
         "<table><caption>The columns chosen above</caption><thead>"
-        '<tr><td></td><th scope="col">A</th><th scope="col">B</th><th scope="col">A to B</th></tr></thead>'
+        '<tr><td></td><th scope="col">A</th><th scope="col">B</th><th scope="col">A to B<small>95 %, if planned</small></th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>{_images(table, one, other, panel)}</div></section>"
     )
 
@@ -44,7 +44,7 @@ def said(table: Table, one: Row, other: Row, found: Versus) -> str:
     better, lesser = ("A", "B") if found.gap >= 0 else ("B", "A")
     text = VERDICTS[found.verdict].format(better=better, other=lesser, entries=len(table.rows))
     wins = percent(table, one, other)
-    return text if wins is None else f"{text} A has the higher score on {wins} % of the images."
+    return text if wins is None else f"{text} A has the higher score on {wins} % of the images, ties counted half."
 
 
 def change(column: Column, one: Row, other: Row, found: Versus) -> str:

@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from benchmarks.leaderboard.rows import PARTS, Row, Table
-from benchmarks.leaderboard.statistics import LEVEL
+from benchmarks.leaderboard.statistics import LEVEL, PLANNED
 
 FLOOR = "mean"  # the attention that cannot look: it averages all places alike
 
@@ -63,7 +63,8 @@ def _contexts(part: str, rows: Iterable[Row]) -> list[Mapping[str, Row]]:
     groups: dict[tuple[str, ...], dict[str, Row]] = defaultdict(dict)
     for row in rows:  # the best first
         weights = "" if part == "backbone" else row.weights
-        groups[(*row.parts[:axis], *row.parts[axis + 1 :], weights)].setdefault(row.parts[axis], row)
+        others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
+        groups[(*others, weights)].setdefault(row.parts[axis], row)
     return list(groups.values())
 
 
@@ -78,12 +79,16 @@ def _intervals(table: Table, found: Sequence[Sequence[tuple[Row, Row]]]) -> list
     """Half the width of the interval around each mean difference, by one max-t threshold for all of them."""
     if not found:
         return []
-    draws = table.ranking.draws
-    changes = [[draws[:, table.index[new]] - draws[:, table.index[old]] for new, old in pairs] for pairs in found]
-    means = np.stack([np.mean(each, axis=0) for each in changes])
-    drift = means - means.mean(axis=1, keepdims=True)
-    errors = drift.std(axis=1)
+    errors = _changes(table, table.ranking.draws, found).std(axis=1)
+    drift = _changes(table, table.ranking.strays, found)
+    drift -= drift.mean(axis=1, keepdims=True)
     size = np.divide(np.abs(drift), errors[:, None], out=np.zeros_like(drift), where=errors[:, None] > 0)
     known = size[~np.isnan(errors)]
-    threshold = float(np.quantile(known.max(axis=0), LEVEL)) if len(known) else math.nan
+    threshold = max(PLANNED, float(np.quantile(known.max(axis=0), LEVEL))) if len(known) else math.nan
     return [threshold * error for error in errors.tolist()]
+
+
+def _changes(table: Table, draws: np.ndarray, found: Sequence[Sequence[tuple[Row, Row]]]) -> np.ndarray:
+    """The mean difference of each swap in each resample: (swaps, RESAMPLES)."""
+    each = [[draws[:, table.index[new]] - draws[:, table.index[old]] for new, old in pairs] for pairs in found]
+    return np.stack([np.mean(changes, axis=0) for changes in each])

@@ -32,19 +32,21 @@ def findings(table: Table) -> list[Finding]:
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
     leader, first = next(iter(cider)), table.tied
     standing = table.standing(leader)
-    interval = f" ({span(standing.low, standing.high)} on other images)" if standing else ""
+    interval = f" ({span(standing.low, standing.high)} over all images of the kind)" if standing else ""
     text: tuple[str | Row, ...] = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
     if len(cider) == 1:
         answer, text = f"{CIDER.text(leader)} CIDEr", (leader, f" is the only entry so far{interval}.")
     elif leader not in first or table.ranking.resolution is None:
         answer, text = "One entry leads", (*text, " Which gaps are real is not known: scores per image are missing.")
     else:
-        others = len(cider) - 1
-        clear = f"One entry is clear of the other {others}" if others > 1 else "One entry is clear of the other"
-        number = "Both" if len(first) == len(cider) == 2 else "All" if len(first) == len(cider) else f"{len(first)} of"
-        size = "" if number == "Both" else f" {len(cider)}"
+        known = len([each for each in table.ranking.standings if each])
+        clear = f"One entry is clear of the other {known - 1}" if known > 2 else "One entry is clear of the other"
+        number = "Both" if len(first) == known == 2 else "All" if len(first) == known else f"{len(first)} of"
+        size = "" if number == "Both" else f" {known}"
         answer = clear if len(first) == 1 else f"{number}{size} entries tie for first"
-        text = (*text, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.")
+        rest = len(cider) - known
+        apart = f" {rest} more cannot be compared with them." if rest else ""
+        text = (*text, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.{apart}")
     return Finding("Best captions", answer, text)
 
 
@@ -53,8 +55,8 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     column = rate(table, place)
     rates = {row: pace for row in cider if (pace := column.read(row))}
     where = f" Measured on {wording.environment(place)}."
-    if leader not in rates:
-        return Finding(question, "Not known", ("The speed of ", leader, " was not measured.", where))
+    if leader not in rates or len(cider) > len(rates) == 1:
+        return Finding(question, "Not known", ("The speed of ", leader, ", or of all others, was not measured.", where))
     own = f" captions {speed(rates[leader])} images a second"
     if len(cider) == 1:
         return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", where))
@@ -84,6 +86,9 @@ def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
     swap = _swap(table)
     if len(cider) == 1 or not varying:
         return Finding(question, "Nothing to compare yet", ("It takes two entries that differ in a part.",))
+    swaps = effects(table)
+    if swaps and not any(each.clear or math.isnan(each.low) for each in swaps):
+        return Finding(question, "No swap of one part is clear", (f"{range_}, which these images cannot tell apart.",))
     if len(varying) == 1:
         text = swap or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
         return Finding(question, f"{varying[0].capitalize()}: {range_}", text)
@@ -109,11 +114,11 @@ def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
 
 
 def _swap(table: Table) -> tuple[str | Row, ...]:
-    """The attention that adds most to the one that cannot look; without one, the largest swap that is clear."""
+    """The attention that adds most to the one that cannot look; without one, the best swap that is clear."""
     found = effects(table)
     floored = [each for each in found if each.base.partition("(")[0] == FLOOR]
     clear = floored or [each for each in found if each.clear]
-    return (_told(table, max(clear, key=lambda each: abs(each.difference))),) if clear else ()
+    return (_told(table, max(clear, key=lambda each: each.difference)),) if clear else ()
 
 
 def _told(table: Table, swap: Effect) -> str:

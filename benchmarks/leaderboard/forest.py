@@ -24,7 +24,7 @@ def forest(table: Table) -> str:
         "<p>Mean difference in CIDEr × 100 over pairs of entries that differ in nothing else, with 95 % intervals for "
         "all lines at once.</p>"
         '<div class="scroll" role="region" tabindex="0" '
-        f'aria-label="What swapping one part changed in {table.key}"><table>'
+        f'aria-label="What swapping one part changed in table {table.number}"><table>'
         f'<thead><tr><th scope="col">Swap</th><th scope="col">CIDEr</th><td>{_axis(across)}</td>'
         f'<th scope="col">Higher in</th></tr></thead>{bodies}</table></div></section>'
     )

@@ -41,7 +41,7 @@ def glyph(table: Table, row: Row, across: Axis) -> str:
     bars = ""
     if standing:
         bars = _bar("far", across, standing.low, standing.high)
-        if len(table.rows) > 1:
+        if len([each for each in table.ranking.standings if each]) > 1:
             bars += _bar("near", across, standing.near_low, standing.near_high)
     seeds = "".join(f"M{across.place(value):.1f} 15v3" for value in row.seed_scores() if len(row.runs) > 1)
     bars += f'<path class="seed" d="{seeds}"/>' if seeds else ""

@@ -16,8 +16,8 @@ def grid(table: Table, shown: Sequence[Column]) -> str:
     across = scale(table)
     rows = "\n".join(_row(table, row, shown, across) for row in table.rows)
     return (
-        f'<div class="scroll rows" role="region" tabindex="0" aria-label="Rows of {html(wording.headline(table))} '
-        f'{table.key}"><table><caption><div>{_caption(table)}</div></caption>'
+        f'<div class="scroll rows" role="region" tabindex="0" aria-label="Rows of {html(wording.headline(table))}, '
+        f'table {table.number}"><table><caption><div>{_caption(table)}</div></caption>'
         f"<thead>{_heads(shown, across)}</thead>"
         f'<tbody>\n{rows}\n</tbody></table><p class="none" hidden>No entry matches.</p></div>'
     )
@@ -27,12 +27,12 @@ def _caption(table: Table) -> str:
     if not any(table.ranking.standings):
         return f"By mean CIDEr. {wording.noise(table)}"
     if len(table.rows) == 1:
-        return f"{LEGEND} thin: the score on other images."
+        return f"{LEGEND} thin: the score over all images of the kind."
     first = "tied for first" if len(table.tied) > 1 else "first"
     seeds, ticks = ("", "") if table.ranking.seed_sd is None else (" and seeds", " Ticks: single seeds.")
     return (
         f'By mean CIDEr; a rank is as narrow as these images can tell. <span class="swatch"></span> {first}. '
-        f"{LEGEND} thick: to compare rows by; thin: the score on other images{seeds}.{ticks}"
+        f"{LEGEND} thick: to compare rows by; thin: the score over all images of the kind{seeds}.{ticks}"
     )
 
 

@@ -29,9 +29,9 @@ def heat(table: Table) -> str:
     title = f"{' and '.join(down)} × {across}".capitalize()
     return (
         f'<section class="heat"><h3>{title}</h3>'
-        f'<p><label class="js">Show <select name="heat">{options}</select></label>'
+        f'<p><label class="js">Figure shown <select name="heat">{options}</select></label>'
         '<span class="nojs">CIDEr × 100.</span> Deeper colour: a higher figure. A cell leads to its row.</p>'
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{title} in {table.key}"><table>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{title} in table {table.number}"><table>'
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{lines}</tbody></table></div></section>"
     )
 

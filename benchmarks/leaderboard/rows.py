@@ -104,11 +104,13 @@ class Table:
     signature: str
     protocol: Mapping[str, Any]
     rows: tuple[Row, ...]
+    number: int = 1  # on the page
 
     @cached_property
     def key(self) -> str:
         """What names the table in links, whatever else is on the page."""
-        identity = (self.dataset, self.split, self.random, self.fingerprint, self.signature, dict(self.protocol))
+        data = (self.synthetic, self.dataset, self.split, self.fingerprint, self.random)
+        identity = (*data, self.signature, dict(self.protocol))
         return "t" + _digest(*identity)
 
     def anchor(self, row: Row) -> str:
@@ -176,7 +178,7 @@ class Table:
 
 
 def _digest(*identity: Any) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:6]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def leaves(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

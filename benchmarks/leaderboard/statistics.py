@@ -6,6 +6,7 @@ hard cancels in differences. Training seeds add noise of their own, pooled over 
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import variance
@@ -23,7 +24,7 @@ _TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
 class Standing:
     """Where an entry stands; raw scores, 95 % intervals.
 
-    low, high: its score on other images; near_low, near_high: for comparing entries, what
+    low, high: its score over all images of the kind; near_low, near_high: for comparing entries, what
     they share taken out; first, last: the ranks that cannot be told from its own.
     """
 
@@ -43,7 +44,8 @@ class Ranking:
     seeds, None where no entry has two; resolution: about the gap that can be told apart;
     threshold: how many standard errors tell any pair of the table apart; errors: the
     standard error of each pair's difference; wins: on which share of the images the one
-    is ahead of the other, ties counted half; draws: (RESAMPLES, entries) resampled means.
+    is ahead of the other, ties counted half; draws: (RESAMPLES, entries) resampled means;
+    strays: the same, where the deviation between seeds is itself in doubt, to find thresholds by.
     The arrays are NaN where nothing is known.
     """
 
@@ -55,6 +57,7 @@ class Ranking:
     errors: np.ndarray
     wins: np.ndarray
     draws: np.ndarray
+    strays: np.ndarray
 
     def error(self, one: int, other: int) -> float | None:
         """The standard error of the difference of two entries, None if not known."""
@@ -68,42 +71,61 @@ class Ranking:
 
 
 def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[float]]) -> Ranking:
-    """Compare entries by score per image (mean over seeds; empty if unknown) and by score per seed."""
+    """Compare entries by score per image (mean over seeds; empty if unknown) and by score per seed.
+
+    Only entries that were judged on the same images are compared: those of most entries.
+    """
     count, seed_sd = len(per_image), pooled_sd(seeds)
-    judged = [index for index, scores in enumerate(per_image) if scores]
-    shared = set[str]().union(*per_image).intersection(*(per_image[index] for index in judged))
+    images = _commonest(per_image)
+    judged = [index for index, scores in enumerate(per_image) if images and sorted(scores) == images]
     standings: list[Standing | None] = [None] * count
     errors, wins = np.full((count, count), math.nan), np.full((count, count), math.nan)
-    draws = np.full((RESAMPLES, count), math.nan)
-    if len(shared) < 2:
-        return Ranking(tuple(standings), len(shared), seed_sd, None, math.nan, errors, wins, draws)
-    images = sorted(shared)
+    draws, strays = np.full((RESAMPLES, count), math.nan), np.full((RESAMPLES, count), math.nan)
+    if len(images) < 2:
+        return Ranking(tuple(standings), len(images), seed_sd, None, math.nan, errors, wins, draws, strays)
     scores = np.array([[per_image[index][image] for image in images] for index in judged])
     noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in judged]
-    draws[:, judged] = samples = _resample(scores, np.array(noise))
+    samples, doubtful = _resample(scores, np.array(noise), freedom(seeds))
+    draws[:, judged], strays[:, judged] = samples, doubtful
     errors[np.ix_(judged, judged)] = found = _errors(samples)
     wins[np.ix_(judged, judged)] = [((own > scores) + 0.5 * (own == scores)).mean(axis=1) for own in scores]
-    threshold, means = _threshold(samples, found), scores.mean(axis=1)
+    threshold, means = _threshold(doubtful, found), scores.mean(axis=1)
     for index, standing in zip(judged, _standings(means, samples, threshold * found, count), strict=True):
         standings[index] = standing
     pairs = found[np.triu_indices(len(judged), 1)]
     resolution = threshold * float(np.median(pairs)) if len(pairs) else None
-    return Ranking(tuple(standings), len(shared), seed_sd, resolution, threshold, errors, wins, draws)
+    return Ranking(tuple(standings), len(images), seed_sd, resolution, threshold, errors, wins, draws, strays)
+
+
+def _commonest(per_image: Sequence[Mapping[str, float]]) -> list[str]:
+    """The images that most entries were judged on; of two such sets the larger one."""
+    sets = Counter(tuple(sorted(scores)) for scores in per_image if scores)
+    return list(max(sets, key=lambda images: (sets[images], len(images), images), default=()))
 
 
 def pooled_sd(seeds: Sequence[Sequence[float]]) -> float | None:
     """The standard deviation between seeds, pooled over entries that have two or more."""
-    repeated = [scores for scores in seeds if len(scores) > 1]
-    freedom = sum(len(scores) - 1 for scores in repeated)
-    return math.sqrt(sum((len(scores) - 1) * variance(scores) for scores in repeated) / freedom) if freedom else None
+    squares = sum((len(scores) - 1) * variance(scores) for scores in seeds if len(scores) > 1)
+    return math.sqrt(squares / freedom(seeds)) if freedom(seeds) else None
 
 
-def _resample(scores: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Means of the rows of `scores` over resampled columns, plus seed noise: (RESAMPLES, entries)."""
+def freedom(seeds: Sequence[Sequence[float]]) -> int:
+    """The degrees of freedom of that deviation: how many seeds there are beside the first of each entry."""
+    return sum(max(0, len(scores) - 1) for scores in seeds)
+
+
+def _resample(scores: np.ndarray, noise: np.ndarray, known: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the rows of `scores` over resampled columns, plus seed noise: (RESAMPLES, entries).
+
+    Then the same with noise as unsure as a deviation with `known` degrees of freedom is: of few
+    seeds it may well be too small, and on a small board that would make differences of nothing.
+    """
     generator = np.random.default_rng(_SEED)
     images = scores.shape[1]
     weights = generator.multinomial(images, np.full(images, 1 / images), size=RESAMPLES) / images
-    return np.asarray(weights @ scores.T + generator.standard_normal((RESAMPLES, len(scores))) * noise)
+    means, luck = weights @ scores.T, generator.standard_normal((RESAMPLES, len(scores))) * noise
+    doubt = np.sqrt(known / generator.chisquare(known, (RESAMPLES, 1))) if known else np.ones((RESAMPLES, 1))
+    return means + luck, means + luck * doubt
 
 
 def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray, entries: int) -> list[Standing]:
@@ -128,7 +150,7 @@ def _errors(samples: np.ndarray) -> np.ndarray:
 
 
 def _threshold(samples: np.ndarray, errors: np.ndarray) -> float:
-    """How many standard errors tell any pair apart.
+    """How many standard errors tell any pair apart; never less than for one pair alone.
 
     One threshold for all pairs: the 95 % quantile of the largest studentised difference
     (max-t), or else the luckiest of many pairs would pass for better.
@@ -138,7 +160,7 @@ def _threshold(samples: np.ndarray, errors: np.ndarray) -> float:
         error, drift = errors[index, index + 1 :], np.abs(_drift(samples, index))
         size = np.divide(drift, error, out=np.zeros_like(drift), where=error > 0)
         largest = np.maximum(largest, size.max(axis=1))
-    return float(np.quantile(largest, LEVEL))
+    return max(PLANNED, float(np.quantile(largest, LEVEL)))
 
 
 def _drift(samples: np.ndarray, index: int) -> np.ndarray:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.leaderboard.rows import HOME, PARTS, RANDOM, Place, Row, Table
 from benchmarks.record import RunRecord
 
+_WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
 # What a request says of one cell or of its data set; the rest is the protocol.
 PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint"))
 
@@ -43,13 +44,16 @@ def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for record in done:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
+        if others := {name: code for name, code in _sources(record).items() if not name.startswith(PARTS)}:
+            protocol["sources"] = others  # of metrics and data sets
         fingerprint = str(record.data.get("fingerprint", ""))
         data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
         groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
-    for key in sorted(groups):
+    for number, key in enumerate(sorted(groups), start=1):
         synthetic, dataset, split, fingerprint, random, signature, protocol = key
         rows = tuple(sorted(_rows(groups[key]), key=_best_first))
-        yield Table(dataset, split, synthetic, random, fingerprint, signature, json.loads(protocol), rows)
+        protocol = json.loads(protocol)
+        yield Table(dataset, split, synthetic, random, fingerprint, signature, protocol, rows, number)
 
 
 def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
@@ -72,10 +76,18 @@ def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
 
 
 def _origin(run: RunRecord, part: str) -> str:
-    """Where a part came from, without folders; a plug-in's file with the hash of its text."""
+    """Where a part came from, without folders; a plug-in's file with the hash of its text, nested ones' too."""
     file = re.split(r"[\\/]", run.origins.get(part, HOME))[-1]
-    source = run.request.get("sources", {}).get(part, "")
-    return f"{file} {source[:8]}" if source else file
+    codes = [
+        str(code)[:8] for name, code in sorted(_sources(run).items()) if name.startswith(part) and name != _WEIGHTS
+    ]
+    return " ".join([file, *codes])
+
+
+def _sources(run: RunRecord) -> Mapping[str, Any]:
+    """The hash of every file that is not the project's, by what it is for."""
+    found = run.request.get("sources", {})
+    return found if isinstance(found, Mapping) else {}
 
 
 def _best_first(row: Row) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ _SIZES = tuple(column for column in SIZES if column.kind == "size")
 _BY_KEY = {column.key: column for column in (*SCORES, *_SIZES)}
 COLUMNS = (
     "dataset", "split", "synthetic", "images", *PARTS, "weights", "origins", "seeds",
-    "rank_first", "rank_last", *SCORE_ORDER, "CIDEr_low", "CIDEr_high", "diagnostics",
+    "rank_first", "rank_last", *SCORE_ORDER, "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
     *(column.key for column in _SIZES), *Place._fields, *(timing.key for timing in RATES),
     "fingerprint", "signature", "protocol", "runs",
 )  # fmt: skip
@@ -51,6 +51,8 @@ def _line(table: Table, row: Row, place: Place) -> dict[str, Any]:
         # Rounded, so that the last digits of another machine's linear algebra do not show.
         "CIDEr_low": standing and round(standing.low, 6),
         "CIDEr_high": standing and round(standing.high, 6),
+        "CIDEr_near_low": standing and round(standing.near_low, 6),
+        "CIDEr_near_high": standing and round(standing.near_high, 6),
         "diagnostics": json.dumps({name: row.mean("diagnostics", name) for name in names}),
         **{column.key: column.read(row) for column in _SIZES},
         **place._asdict(),

@@ -27,7 +27,7 @@ def _sample(table: Table) -> list[str]:
         return []
     judged = "" if test is None else f", judged on {counted(int(test), 'image')}"
     learnt = counted(int(train), "photograph")
-    return [f"A sample: trained on {learnt}{judged}. These scores do not compare with published ones."]
+    return [f"A small sample: trained on {learnt}{judged}. These scores do not compare with those on other images."]
 
 
 def headline(table: Table) -> str:
@@ -43,15 +43,15 @@ def environment(place: Place) -> str:
         clean(place.processor),
         f"{clean(place.threads)} {'thread' if place.threads == '1' else 'threads'}" if place.threads else "",
         f"batch {clean(place.batch)}" if place.batch else "",
-        "float32",
+        "captioning in float32",
     ]
     return ", ".join(word for word in words if word) if any(place) else "environment not recorded"
 
 
 def letter(table: Table, place: Place) -> str:
     """A letter for each place where speeds were measured; none where there is one place."""
-    number = table.places.index(place)
-    return "" if len(table.places) == 1 else chr(ord("A") + number) if number < 26 else f"#{number + 1}"
+    index = table.places.index(place)
+    return "" if len(table.places) == 1 else chr(ord("A") + index) if index < 26 else f"#{index + 1}"
 
 
 def places(table: Table) -> str:
@@ -108,7 +108,9 @@ def rank(table: Table, row: Row) -> str:
 def marks(table: Table, row: Row) -> list[str]:
     """What a reader must know of a row before comparing it."""
     lone = len(row.runs) == 1 and table.ranking.seed_sd is not None
-    return ["random weights"] * row.random + ["1 seed"] * lone + [f"plug-in {clean(file)}" for file in row.plugins]
+    apart = bool(row.per_image) and table.standing(row) is None and table.ranking.images > 1
+    told = ["random weights"] * row.random + ["1 seed"] * lone + ["judged on other images"] * apart
+    return told + [f"plug-in {clean(file)}" for file in row.plugins]
 
 
 def reason(record: RunRecord) -> str:

@@ -58,7 +58,7 @@ def costs(record: RunRecord) -> list[tuple[str, str]]:
         ("Of those, learning", _millions(record.trained)),
         ("FLOPs per image", ", ".join(f"{stage} {speed(value / 1e9)} G" for stage, value in flops if value)),
         ("Time taken", ", ".join(_durations(record))),
-        ("Precision", f"training {clean(precision)}, captions and rates float32" if precision else ""),
+        ("Precision", f"training {clean(precision)}, captions and their rates float32" if precision else ""),
         ("Measured on", machine(record)),
     ]
     return [(name, said) for name, said in found if said]

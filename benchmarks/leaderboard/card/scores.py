@@ -41,7 +41,7 @@ def _standing(table: Table, row: Row) -> list[str]:
     mean = f"The mean of the entry's {seeds} seeds is {CIDER.text(row)}. " if seeds > 1 else ""
     if standing is None:
         return [mean + wording.noise(table)]
-    interval = f"On other images of the kind it would fall between {span(standing.low, standing.high)} (95 %)."
+    interval = f"Over all images of the kind it lies between {span(standing.low, standing.high)} (95 %)."
     interval = interval.replace(" to ", " and ")
     ranked = f"Rank {wording.rank(table, row)} of {len(table.rows)} entries"
     ranked += "." if standing.first == standing.last else ": the ranks that cannot be told apart from its own."

@@ -46,8 +46,8 @@ class Board {
     const { backbone } = this.data.parts;
     this.presets = {
       first: (row) => this.rows[row].classList.contains("first"),
-      front: (row) => this.dots[row].some((dot) => dot.classList.contains("best")),
-      backbone: (row) => !backbone || backbone.indexOf(backbone[row]) === row, // the best stands first
+      front: (row) => this.dots[row].some((dot) => dot.matches(".best") && !dot.closest(".plot").hidden),
+      backbone: (row) => (backbone ? backbone.indexOf(backbone[row]) === row : row === 0), // the best stands first
     };
   }
 }

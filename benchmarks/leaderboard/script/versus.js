@@ -71,7 +71,7 @@ class Versus {
     if (error !== null && Math.abs(gap) > data.threshold * error) key = "clear";
     const [better, other] = gap >= 0 ? ["A", "B"] : ["B", "A"];
     const text = data.verdicts[key].replaceAll("{better}", better).replaceAll("{other}", other);
-    return wins === null ? text : `${text} A has the higher score on ${wins} % of the images.`;
+    return wins === null ? text : `${text} A has the higher score on ${wins} % of the images, ties counted half.`;
   }
 
   change(column) {
@@ -89,7 +89,8 @@ class Versus {
   show() {
     this.sides.forEach((side, index) => (side.selectedIndex = this.pair[index]));
     this.ticks.forEach((tick, index) => (tick.checked = this.ticked.includes(index)));
-    this.section.querySelector(".verdict").textContent = this.verdict();
+    const verdict = this.section.querySelector(".verdict");
+    if (verdict.textContent !== this.verdict()) verdict.textContent = this.verdict(); // or it is read aloud anew
     [...this.section.querySelectorAll("tbody tr")].forEach((line, column) => {
       this.pair.forEach((row, index) => {
         const cell = this.board.rows[row].cells[column + 2];
