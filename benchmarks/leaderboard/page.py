@@ -24,8 +24,8 @@ _READING = (
     ),
     (
         "Intervals",
-        "95 %. Thin: of the score over all images of the kind, of which these are some. Thick: what the entries share, such as "
-        "hard images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all entries.",
+        "95 %. Thin: of the score over all images of the kind, of which these are some. Thick: what the entries share, "
+        "such as hard images, is taken out; compare rows by it. Noise between seeds is taken to be alike in all.",
     ),
     (
         "Swaps",

@@ -15,7 +15,8 @@ _SIZES = tuple(column for column in SIZES if column.kind == "size")
 _BY_KEY = {column.key: column for column in (*SCORES, *_SIZES)}
 COLUMNS = (
     "dataset", "split", "synthetic", "images", *PARTS, "weights", "origins", "seeds",
-    "rank_first", "rank_last", *SCORE_ORDER, "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
+    "rank_first", "rank_last", *SCORE_ORDER,
+    "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
     *(column.key for column in _SIZES), *Place._fields, *(timing.key for timing in RATES),
     "fingerprint", "signature", "protocol", "runs",
 )  # fmt: skip
