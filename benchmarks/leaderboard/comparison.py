@@ -28,7 +28,8 @@ def comparison(table: Table, shown: Sequence[Column], panel: Panel) -> str:
         '<div class="sides"><div class="scroll" role="region" tabindex="0" '
         f'aria-label="A and B of table {table.number}, figure by figure">'
         "<table><caption>The columns chosen above</caption><thead>"
-        '<tr><td></td><th scope="col">A</th><th scope="col">B</th><th scope="col">A to B<small>95 %, if planned</small></th></tr></thead>'
+        '<tr><td></td><th scope="col">A</th><th scope="col">B</th>'
+        '<th scope="col">A to B<small>95 %, if planned</small></th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>{_images(table, one, other, panel)}</div></section>"
     )
 

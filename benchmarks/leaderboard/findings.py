@@ -115,10 +115,9 @@ def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
 
 def _swap(table: Table) -> tuple[str | Row, ...]:
     """The attention that adds most to the one that cannot look; without one, the best swap that is clear."""
-    found = effects(table)
-    floored = [each for each in found if each.base.partition("(")[0] == FLOOR]
-    clear = floored or [each for each in found if each.clear]
-    return (_told(table, max(clear, key=lambda each: each.difference)),) if clear else ()
+    told = [each for each in effects(table) if each.clear or math.isnan(each.low)]
+    floored = [each for each in told if each.base.partition("(")[0] == FLOOR]
+    return (_told(table, max(floored or told, key=lambda each: each.difference)),) if told else ()
 
 
 def _told(table: Table, swap: Effect) -> str:
