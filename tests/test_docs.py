@@ -31,7 +31,7 @@ def links(page):
         if not re.match(r"[a-z]+:|#", target):
             file, _, anchor = target.partition("#")
             path = page.parent / file.rpartition("<")[2].rstrip(">")  # {doc}`words <page>`
-            if found[5] and not path.exists():  # HTML is not looked at by Sphinx, which puts what lies in site/ beside it
+            if found[5] and not path.exists():  # raw HTML; Sphinx puts what lies in site/ beside the pages
                 path = page.parent / "site" / file
             yield (path.with_suffix(".md") if found[2] else path), anchor
 
