@@ -34,7 +34,7 @@ def require() -> None:
     try:
         import gradio  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"the demo needs gradio ({error}): pip install 'caption-zoo[demo]'") from error
+        raise ValueError(f"the demo needs gradio ({error}): in a clone, pip install --editable '.[demo]'") from error
 
 
 def listen(host: str, port: int) -> socket.socket:

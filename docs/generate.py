@@ -30,7 +30,10 @@ _COMPONENTS = """# Components
 All that comes with caption-zoo, by kind: how it is spelt, with the types and defaults of its options,
 what it does, how large it is with these defaults, and where it is defined. `caption-zoo show KIND NAME`
 prints the same, for plug-ins and for every model of timm too."""
-_LINK = '<p><a href="leaderboard/index.html">The same as a page to sort and filter</a></p>'
+_LINK = (
+    '<p><a href="leaderboard/index.html">The same as a page to sort and filter</a>; '
+    "in a clone: <code>docs/site/leaderboard/index.html</code></p>"
+)
 _NO_RECORDS = """# Leaderboard
 
 There are no records here yet. This page is made from the run records below `docs/leaderboard/`. To make some:

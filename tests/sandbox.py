@@ -37,9 +37,8 @@ def sandbox(root: Path) -> Path:
         small = shrunk(yaml.safe_load(config.read_text(encoding="utf-8")))
         (root / "configs" / config.name).write_text(yaml.safe_dump(small), encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "examples", root / "docs" / "examples")
+    shutil.copy(ROOT / "docs" / "generate.py", root / "docs")
     (root / "docs" / "leaderboard").mkdir()
-    for example in (ROOT / "docs" / "examples").glob("*.py"):
-        shutil.copy(example, root)
     for name in ("FOLDER", "DIR"):
         coco_folder(root / name)
     flickr_folder(root / "FLICKR")

@@ -16,8 +16,10 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted(path for path in (ROOT / "docs" / "examples").iterdir() if path.is_file())
 
-_LINK = re.compile(r"\]\(([^)\s]+)\)|\{doc\}`([^`]+)`|^:file: (\S+)|\{literalinclude\} (\S+)", re.MULTILINE)
-_ADDRESS = re.compile(r"\]\(([a-z]+:[^)\s]*)\)|<([a-z]+:[^>\s]*)>")
+_LINK = re.compile(
+    r"\]\(([^)\s]+)\)|\{doc\}`([^`]+)`|^:file: (\S+)|\{literalinclude\} (\S+)|\bhref=\"([^\"]+)\"", re.MULTILINE
+)
+_ADDRESS = re.compile(r"\]\(([a-z]+:[^)\s]*)\)|<([a-z]+:[^>\s]*)>|\bhref=\"([a-z]+:[^\"]*)\"")
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"^caption-zoo .*$|`(caption-zoo [a-z][^`\n]*)`", re.MULTILINE)
 
@@ -29,6 +31,8 @@ def links(page):
         if not re.match(r"[a-z]+:|#", target):
             file, _, anchor = target.partition("#")
             path = page.parent / file.rpartition("<")[2].rstrip(">")  # {doc}`words <page>`
+            if found[5] and not path.exists():  # raw HTML; Sphinx puts what lies in site/ beside the pages
+                path = page.parent / "site" / file
             yield (path.with_suffix(".md") if found[2] else path), anchor
 
 
@@ -77,10 +81,14 @@ def test_a_broken_link_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
         "# A heading, of words\n[here](page.md#a-heading-of-words), [lost](page.md#no-heading), [there](none.md), "
-        "{doc}`page`, {doc}`gone`, [web](https://example.org/a), [plain](http://example.org), <https://localhost>"
+        "{doc}`page`, {doc}`gone`, [web](https://example.org/a), [plain](http://example.org), <https://localhost>\n"
+        '<p><a href="page.html">raw</a>, <a href="board/index.html">made</a>, <a href="http://example.org/raw">'
     )
+    (tmp_path / "site" / "board").mkdir(parents=True)
+    (tmp_path / "site" / "board" / "index.html").touch()
     assert list(broken(page)) == [
-        "page.md#no-heading", "none.md", "gone.md", "http://example.org", "https://localhost",
+        "page.md#no-heading", "none.md", "gone.md", "page.html",
+        "http://example.org", "https://localhost", "http://example.org/raw",
     ]  # fmt: skip
 
 

@@ -312,7 +312,7 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, capsys):
     run = run_folder(tmp_path / "run", model(*SMALL))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
-    assert "pip install 'caption-zoo[onnx]'" in capsys.readouterr().err
+    assert "pip install --editable '.[onnx]'" in capsys.readouterr().err
 
 
 # torch.export and torch.compile

@@ -75,7 +75,7 @@ def _needs_extra() -> None:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed: pip install 'caption-zoo[onnx]'") from None
+        raise ValueError(f"{error.name} is not installed: in a clone, pip install --editable '.[onnx]'") from None
     onnxruntime.set_default_logger_severity(3)  # errors
 
 
