@@ -15,7 +15,7 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 PAD, START, END, UNKNOWN = range(4)  # the first four words of the vocabulary are marks
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")  # none that a program is started for
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")  # none that a program is started for
 State = list[np.ndarray]
 
 
