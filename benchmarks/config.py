@@ -1,13 +1,12 @@
 """An experiment as data: what is trained, how, and how it is judged."""
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any, Literal, get_args
 
+from benchmarks.record import identity
 from registry import Spec
 from zoo.registries import placeless
 
@@ -188,7 +187,7 @@ class Cell:
     @property
     def id(self) -> str:
         """Twelve hex digits that change if and only if the request does."""
-        return hashlib.sha256(json.dumps(self.request, sort_keys=True).encode()).hexdigest()[:12]
+        return identity(self.request)
 
     def __str__(self) -> str:
         return " + ".join(self.parts.values()) + f", seed {self.seed}"

@@ -9,6 +9,7 @@ from PIL import Image
 
 from benchmarks.config import Decoding
 from zoo.captioner import Captioner
+from zoo.explain import NoGrid
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -67,18 +68,15 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
         if image is None:
             return "", None, None, gr.update(value=None, visible=False)
         asked = Decoding(int(beams), decoding.max_length, decoding.length_power)
-        shown = captioner.explain(image, **vars(asked))
-        shown = shown.fitted(min(_SHOWN, max(shown.picture.size)))
-        words = [(shown.overlay(number), word) for number, word in enumerate(shown.words)]
-        heads = [] if shown.heads is None else [(shown.head_sheet(n), word) for n, word in enumerate(shown.words)]
-        return shown.caption, words, shown.sheet(), gr.update(value=heads, visible=bool(heads))
+        *shown, heads = _shown(captioner, image, asked)
+        return *shown, gr.update(value=heads, visible=bool(heads))
 
     with gr.Blocks(analytics_enabled=False, title="caption-zoo", delete_cache=(600, 3600)) as page:
         gr.Markdown(f"# caption-zoo\n\n`{captioner.parts}`")
         with gr.Row():
             with gr.Column(scale=1):
                 image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
-                beams = gr.Slider(1, 10, decoding.beams, step=1, label="Beams: width of the search")
+                beams = gr.Slider(1, max(10, decoding.beams), decoding.beams, step=1, label="Beams: width of search")
                 ask = gr.Button("Caption it", variant="primary")
             with gr.Column(scale=2):
                 said = gr.Textbox(label="Caption", interactive=False)
@@ -89,6 +87,18 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
         ask.click(caption, [image, beams], shown, api_name="caption")
         image.upload(caption, [image, beams], shown, api_visibility="private")
     return page
+
+
+def _shown(captioner: Captioner, image: Image.Image, decoding: Decoding) -> tuple[Any, ...]:
+    """The caption, a picture for each word, one of all, and those of layers and heads; no picture without a grid."""
+    try:
+        seen = captioner.explain(image, **vars(decoding))
+    except NoGrid:
+        return captioner.caption([image], **vars(decoding))[0], [], None, []
+    seen = seen.fitted(min(_SHOWN, max(seen.picture.size)))
+    words = [(seen.overlay(number), word) for number, word in enumerate(seen.words)]
+    heads = [] if seen.heads is None else [(seen.head_sheet(n), word) for n, word in enumerate(seen.words)]
+    return seen.caption, words, seen.sheet(), heads
 
 
 def _app(page: "Blocks") -> Any:

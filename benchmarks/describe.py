@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -14,7 +15,13 @@ from benchmarks.progress import bar, write
 from benchmarks.record import REQUEST
 from zoo.captioner import Captioner
 
-Said = list[tuple[str, str]]  # files and their captions
+
+class Said(NamedTuple):
+    """A file, its caption, and the folder of its maps where there are some."""
+
+    image: str
+    caption: str
+    maps: str | None = None
 
 
 @dataclass
@@ -30,20 +37,20 @@ class Describer:
         if self.batch < 1:
             raise ValueError(f"batch={self.batch} should be at least 1")
 
-    def describe(self, listed: Listed) -> Iterator[Said]:
+    def describe(self, listed: Listed) -> Iterator[list[Said]]:
         """The captions of each batch."""
         for readable in self._read(listed, self.captioner.backbone.preparation.squash, self.batch):
             said = self.captioner.caption([picture for _, picture in readable], **vars(self.decoding))
-            yield [(file, text) for (file, _), text in zip(readable, said, strict=True)]
+            yield [Said(file, text) for (file, _), text in zip(readable, said, strict=True)]
 
-    def explain(self, listed: Listed, maps: Path) -> Iterator[Said]:
+    def explain(self, listed: Listed, maps: Path) -> Iterator[list[Said]]:
         """As `describe`, one image at a time; each one's maps go to a folder of its name below `maps`."""
         folder = folders(maps)
         for readable in self._read(listed, Image.Image.copy, 1):
             for file, picture in readable:
                 explanation = self.captioner.explain(picture, **vars(self.decoding))
-                explanation.save(folder(file))
-                yield [(file, explanation.caption)]
+                explanation.save(place := folder(file))
+                yield [Said(file, explanation.caption, str(place))]
 
     def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
         with bar(listed.count, "captioning", "img") as shown:
@@ -70,7 +77,7 @@ def decoding_of(run: Path, **asked: int | None) -> Decoding:
         known = Decoding(**written)
         if not isinstance(known.beams, int) or not isinstance(known.max_length, int):
             raise TypeError("beams and max_length are whole numbers")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
     return Decoding(**{**vars(known), **{key: value for key, value in asked.items() if value is not None}})
 

@@ -17,7 +17,7 @@ from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 def huggingface(run: Path, captioner: Captioner, folder: Path) -> str:
     """Write the whole model, its card and, where there is one, what the run asked for; returns a line to print."""
-    captioner.save_pretrained(folder)
+    captioner.write(folder)
     (folder / "README.md").write_text(model_card(_record(run, captioner), {}), encoding="utf-8")
     if (run / REQUEST).is_file():
         shutil.copyfile(run / REQUEST, folder / REQUEST)  # `caption` then searches as the run did

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def _captions(old: Mapping[str, str], new: Mapping[str, str]) -> str:
 
 def _cider(old: RunRecord, new: RunRecord) -> str:
     each = [_numbers(side.per_image.get("CIDEr")) for side in (old, new)]
-    error = standard_error(*each)
+    error = None
+    with suppress(ArithmeticError, ValueError):  # scores so far apart that no float holds their squares
+        error = standard_error(*each)
     worth = "not known" if error is None else f"{error:.5f}"
     return (
         f"Scores: they differ, CIDEr by {new.scores['CIDEr'] - old.scores['CIDEr']:+.5f}. The standard error of this "
@@ -94,6 +97,11 @@ def _cider(old: RunRecord, new: RunRecord) -> str:
 
 
 def _numbers(found: Any) -> dict[str, float]:
-    """What of it is a number; a record may come from anywhere."""
+    """What of it is a finite number; a record may come from anywhere."""
     items = found.items() if isinstance(found, Mapping) else ()
-    return {name: value for name, value in items if isinstance(value, int | float) and not isinstance(value, bool)}
+    kept = {}
+    for name, value in items:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            with suppress(OverflowError):  # JSON has whole numbers that no float can hold
+                kept[name] = float(value)
+    return {name: value for name, value in kept.items() if math.isfinite(value)}

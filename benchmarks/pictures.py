@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
 from PIL import Image
 
+from zoo.pictures import open_picture
+
 STDIN = "-"
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM")  # none that a program is started for
 
 Prepare = Callable[[Image.Image], Image.Image]
 Read = Image.Image | str  # the picture, or why it cannot be read
@@ -46,9 +46,8 @@ def listed(arguments: Sequence[str]) -> Listed:
 def read(file: str, prepare: Prepare) -> Read:
     """What `prepare` makes of the picture in `file`; the reason where it is none."""
     try:
-        with Image.open(file, formats=_formats()) as image:
-            return prepare(image)
-    except Exception as error:  # a damaged file may break its reader in any way
+        return prepare(open_picture(file))
+    except OSError as error:
         return str(error) or type(error).__name__
 
 
@@ -75,7 +74,7 @@ def folders(parent: Path) -> Callable[[str], Path]:
     given: set[str] = set()
 
     def name(file: str) -> Path:
-        stem = unique = Path(file).stem
+        stem = unique = Path(file).stem.strip(".") or "image"  # of "...jpg" it is "..", which leads out
         count = 1
         while unique.casefold() in given:  # some file systems do not tell A from a
             count += 1
@@ -84,13 +83,6 @@ def folders(parent: Path) -> Callable[[str], Path]:
         return parent / unique
 
     return name
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    """Those that this Pillow has."""
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _found(argument: str) -> list[str]:

@@ -1,5 +1,6 @@
 """One run, written down once and never edited: what was asked, how good, how fast, where."""
 
+import hashlib
 import json
 import os
 import re
@@ -108,6 +109,11 @@ class RunRecord:
             return cls(**{key: value for key, value in values.items() if key in names})
         except TypeError as error:
             raise BadRecord(f"{path} is no complete run record: {error}") from None
+
+
+def identity(request: Mapping[str, Any]) -> str:
+    """The id of whatever makes this request: twelve hex digits that change if and only if the request does."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def records(root: Path) -> Iterator[RunRecord]:

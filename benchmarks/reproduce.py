@@ -1,7 +1,5 @@
 """The cell of a record, from its request alone; refused where it cannot be the same again."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -10,7 +8,7 @@ from benchmarks.config import PROTOCOL, Cell, Decoding, Experiment, Matrix, Trai
 from benchmarks.data import DATASETS
 from benchmarks.matrix import misfit, plan
 from benchmarks.metrics import METRICS
-from benchmarks.record import RunRecord
+from benchmarks.record import RunRecord, identity
 from benchmarks.run import load_dataset
 from registry import Spec
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
@@ -77,7 +75,7 @@ def _request(record: RunRecord) -> Mapping[str, Any]:
         )
     if wrong := [key for key, kinds in _KINDS.items() if type(request.get(key)) not in kinds]:
         raise ValueError(f"record {record.id!r} asks for {wrong[0]} {request.get(wrong[0])!r}, which is no {wrong[0]}")
-    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+    digest = identity(request)
     if digest != record.id:
         raise ValueError(f"record {record.id!r} was edited: its request has the id {digest}")
     return request

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ImageOps
 
 from benchmarks.data import Dataset, Described, Example
+from zoo.pictures import upright
 
 GALLERY = "gallery.json"
 PICKS = ("best", "median", "worst")
@@ -95,7 +95,7 @@ def _looked(described: Described, *, elsewhere: bool) -> dict[str, Any]:
 
 def _picture(dataset: Dataset, example: Example) -> str:
     """As a data URL: a photograph as JPEG, a drawing as PNG."""
-    picture = ImageOps.exif_transpose(dataset.load(example)).convert("RGB")
+    picture = upright(dataset.load(example))
     picture.thumbnail((_SIDE, _SIDE))
     kind, data = ("PNG" if dataset.synthetic else "JPEG"), io.BytesIO()
     picture.save(data, kind, optimize=True, **({} if kind == "PNG" else {"quality": 80}))

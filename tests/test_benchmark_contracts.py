@@ -103,6 +103,11 @@ class Homeless(Small):
     location = ("folder",)
 
 
+class Placed(Small):
+    def __init__(self, *, folder: str = __file__):
+        super().__init__()
+
+
 DATA_MISTAKES = [
     (Nameless, "says what it is"),
     (Unsplit, "has images and captions in every split"),
@@ -115,6 +120,7 @@ DATA_MISTAKES = [
     (Percent, "assesses with shares"),
     (Backwards, "assesses with shares"),
     (Homeless, "keeps places out of its name"),
+    (Placed, "keeps places out of its name"),
 ]
 
 

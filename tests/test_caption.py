@@ -101,7 +101,10 @@ def test_mistakes_are_one_line(capsys, run, photos, monkeypatch, arguments, mess
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("request_", ["{", "[]", '{"decoding": {"beams": "x"}}', '{"decoding": {"width": 2}}'])
+@pytest.mark.parametrize(
+    "request_",
+    ["{", "[]", pytest.param("[" * 100_000, id="nested"), '{"decoding": {"beams": "x"}}', '{"decoding": {"width": 2}}'],
+)
 def test_a_damaged_request_is_one_line(capsys, run, photos, tmp_path, request_):
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((photos.parent / run / name).read_bytes())
@@ -147,10 +150,18 @@ def test_maps_go_to_a_folder_for_each_image(capsys, run, photos, tmp_path):
         assert sorted(path.name for path in (folder / "heads").iterdir()) == words
 
 
+def test_json_says_where_the_maps_lie(capsys, run, photos, tmp_path):
+    assert main(["caption", run, str(photos / "b.jpg"), "--json", "--maps", str(tmp_path / "maps")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told.keys() == {"image", "caption", "maps"}
+    assert told["maps"] == str(tmp_path / "maps" / "b")
+
+
 def test_folders_are_unique_whatever_the_stems():
     name = pictures.folders(photos := pictures.Path("out"))
     files = ["a.jpg", "x/a.png", "A.gif", "a-2.jpg", "a.jpg", ".jpg"]
-    assert [name(file) for file in files] == [photos / stem for stem in ("a", "a-2", "A-3", "a-2-2", "a-4", ".jpg")]
+    assert [name(file) for file in files] == [photos / stem for stem in ("a", "a-2", "A-3", "a-2-2", "a-4", "jpg")]
+    assert all((place := name(dots)).parent == photos and place.name.strip(".") for dots in ("...jpg", "....png"))
 
 
 def test_paths_on_stdin_are_any_bytes_and_mix_with_files(capsys, run, photos, monkeypatch):

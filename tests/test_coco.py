@@ -1,5 +1,6 @@
 """COCO from a folder: both layouts, disjoint splits, and one clear line for every broken file."""
 
+import math
 import os
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_missing_files_say_what_there_is(folder):
     (folder / "annotations" / "captions_val2017.json").write_text('{"images": [')
     with pytest.raises(ValueError, match=r"cannot read .*captions_val2017\.json"):
         Coco(root=str(folder))
+
+
+def test_numbers_and_nesting_that_no_file_needs_are_one_line(folder):
+    change(folder / "annotations" / "captions_val2017.json", lambda c: c["annotations"][1].update(image_id=math.inf))
+    with pytest.raises(ValueError, match=r"captions_val2017.json is not in COCO's caption format"):
+        Coco(root=str(folder))
+    change(folder / "dataset_coco.json", lambda c: c["images"][1].update(cocoid=math.inf))
+    with pytest.raises(ValueError, match=r"dataset_coco.json is not in Karpathy's format"):
+        Coco(root=str(folder), split="karpathy")
+    (folder / "dataset_coco.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"cannot read .*dataset_coco.json"):
+        Coco(root=str(folder), split="karpathy")
 
 
 def test_empty_captions_are_left_out(folder):

@@ -154,6 +154,12 @@ class Unstored(Bahdanau):
         return super().keys(tokens * self.direction)
 
 
+class Scattered(Bahdanau):
+    def __init__(self, query_dim, feature_dim):
+        super().__init__(query_dim, feature_dim)
+        self.register_buffer("neighbours", torch.eye(4).bool().to_sparse())  # no file of weights holds it
+
+
 class Priced(Bahdanau):
     def __init__(self, query_dim, feature_dim, *, price: float = 1.0):
         super().__init__(query_dim, feature_dim)
@@ -340,6 +346,7 @@ PLANTED = [
     ("attention", Chatty, "tells what it draws"),
     ("attention", Overflowing, "stays finite in bfloat16"),
     ("attention", Unstored, "can be stored"),
+    ("attention", Scattered, "can be stored"),
     ("attention", Priced, "is what it is called"),
     ("backbone", Narrow, "returns the features it declares"),
     ("backbone", Batchy, "sees each image alone"),

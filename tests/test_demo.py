@@ -11,9 +11,12 @@ import torch
 from PIL import Image
 
 from benchmarks.cli import main
-from benchmarks.demo import listen
+from benchmarks.config import Decoding
+from benchmarks.demo import _shown, listen
 from benchmarks.record import REQUEST
 from zoo import checkpoint, create_model
+from zoo.backbones.patches import Patches
+from zoo.registries import BACKBONES
 from zoo.vocabulary import END
 
 WATCH = """
@@ -46,7 +49,7 @@ def run(tmp_path_factory):
     model = create_model("patches(dim=8)", "multihead(num_heads=2)", "lstm(dim=8)", vocabulary=["red", "a", "circle"])
     model.decoder.bias.data[END] = -1e3
     checkpoint.save(model, folder, weights=model.backbone.load_pretrained())
-    (folder / REQUEST).write_text(json.dumps({"decoding": {"beams": 2, "max_length": 3}}))
+    (folder / REQUEST).write_text(json.dumps({"decoding": {"beams": 12, "max_length": 3}}))
     return folder
 
 
@@ -73,6 +76,27 @@ def test_an_address_that_cannot_be_had_is_a_mistake(host, port):
 def test_a_port_in_use_is_a_mistake():
     with listen("127.0.0.1", 0) as taken, pytest.raises(ValueError, match="choose another --host or --port"):
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+class Gridless(Patches):
+    def forward(self, images):
+        return super().forward(images)._replace(grid=None)
+
+
+def test_a_backbone_without_a_grid_has_its_caption_without_maps(monkeypatch):
+    monkeypatch.setitem(BACKBONES._factories, "gridless", Gridless)
+    model = create_model("gridless", "mean", "lstm(dim=8)", vocabulary=["red", "a"])
+    picture, decoding = Image.effect_noise((40, 30), 90).convert("RGB"), Decoding(2, 3)
+    assert _shown(model, picture, decoding) == (model.caption([picture], beams=2, max_length=3)[0], [], None, [])
+
+
+def test_a_damaged_request_is_told_before_an_address_is(capsys, run, tmp_path):
+    pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    (tmp_path / REQUEST).write_text("{")
+    assert main(["demo", str(tmp_path), "--port", "0"]) == 2
+    assert capsys.readouterr().out == ""
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +133,13 @@ def test_an_image_gets_its_caption_and_its_maps(page, run, tmp_path):
     assert len(heads["value"]) == 3
     client.close()
     assert log.read_text() == ""
+
+
+def test_the_slider_reaches_what_the_run_searched_with(page):
+    with urllib.request.urlopen(f"{page[0]}/config") as answer:
+        parts = json.load(answer)["components"]
+    (slider,) = [part["props"] for part in parts if part["type"] == "slider"]
+    assert (slider["value"], slider["maximum"]) == (12, 12)
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):

@@ -239,6 +239,21 @@ def test_hostile_words_stay_in_the_folder_and_in_one_line(tmp_path, texts):
     assert json.loads((folder / "maps.json").read_text())["words"] == HOSTILE
 
 
+def test_nothing_of_an_earlier_caption_stays_and_files_of_others_do(tmp_path):
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    (folder / "01-holiday.png").write_text("mine, before any map was saved here")
+    explanation([one_hot(0)], words=["red"]).save(folder)
+    assert (folder / "01-holiday.png").is_file()
+    heads = np.tile(one_hot(0), (3, 1, 1, 1, 1))
+    explanation(heads.mean(axis=(1, 2)), heads, words=["a", "blue", "dog"]).save(folder)
+    (folder / "holiday.png").write_text("mine")
+    (folder / "1-a.png").write_text("mine")
+    files = explanation([one_hot(0)], words=["red"]).save(folder)
+    mine = {folder / "holiday.png", folder / "1-a.png"}
+    assert {path for path in folder.rglob("*") if path.is_file()} == {*files, *mine}
+
+
 def test_the_numbers_are_kept_beside_the_pictures(tmp_path):
     seen = explanation([one_hot(1) * 0.75], words=["red"], elsewhere=np.array([0.25]), name="sentinel")
     assert [path.name for path in seen.save(tmp_path)] == ["sheet.png", "01-red.png", "maps.json"]

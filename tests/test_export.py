@@ -21,12 +21,14 @@ import zoo
 from benchmarks.cli import main
 from benchmarks.leaderboard.card.markdown import model_card
 from registry import load_plugin
-from zoo import checkpoint
+from zoo import checkpoint, contracts
 from zoo.attention import ATTENTIONS
 from zoo.attention.mean import Mean
 from zoo.backbones import RANDOM
 from zoo.backbones.efficientnet_lite import EfficientNetLite
+from zoo.decoders.lstm import LSTM
 from zoo.export.graphs import Encoder, Step, flat
+from zoo.registries import DECODERS
 from zoo.vocabulary import END
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +84,22 @@ def test_a_saved_model_comes_back_without_the_source_of_its_weights(tmp_path, mo
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
 
 
+class Tied(LSTM):
+    def __init__(self, *sizes):
+        super().__init__(*sizes, dim=32)
+        self.words = self.embed
+
+
+def test_tied_weights_are_stored_and_stay_tied(tmp_path, monkeypatch):
+    monkeypatch.setitem(DECODERS._factories, "tied", Tied)
+    assert dict(contracts.check("decoder", "tied"))["can be stored"] is None
+    made = model("patches(dim=8)", "mean", "tied")
+    made.save_pretrained(tmp_path / "model")
+    again = zoo.from_pretrained(tmp_path / "model")
+    assert again.caption(PHOTOS, beams=2) == made.caption(PHOTOS, beams=2)
+    assert again.decoder.words.weight is again.decoder.embed.weight
+
+
 def test_a_plugged_in_part_comes_back_with_its_file(tmp_path, plugins, capsys):
     load_plugin(GAUSSIAN)
     run = run_folder(tmp_path / "run", made := model("patches(dim=8)", "gaussian", "lstm(dim=8)"))
@@ -126,8 +144,15 @@ def test_a_disk_that_fills_leaves_no_half_a_model(tmp_path, monkeypatch):
 
     made = model(*SMALL)
     monkeypatch.setattr(os, "fsync", full)
+    opened, closed = [], []
+    monkeypatch.setattr(
+        os, "open", lambda *given, open=os.open, **more: opened.append(open(*given, **more)) or opened[-1]
+    )
+    monkeypatch.setattr(os, "close", lambda handle, close=os.close: closed.append(handle) or close(handle))
     with pytest.raises(OSError, match="No space"):
         made.save_pretrained(tmp_path / "model")
+    assert sorted(opened) == sorted(closed)
+    assert opened
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,6 +213,13 @@ def test_a_run_takes_its_scores_and_its_search_along(tmp_path, capsys):
         == said[1]
         == f"{tmp_path / 'photo.png'}\t{made.caption(PHOTOS[:1], beams=2, max_length=3, length_power=0.0)[0]}"
     )
+
+
+def test_an_export_is_made_whole_once(tmp_path, monkeypatch):
+    run = run_folder(tmp_path / "run", model(*SMALL))
+    monkeypatch.setattr("zoo.captioner.whole", lambda folder: pytest.fail("a hidden folder inside a hidden folder"))
+    assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "model.safetensors").is_file()
 
 
 def test_the_card_claims_no_licence_and_no_scores_that_are_not_there():
@@ -267,6 +299,38 @@ def test_the_shipped_script_captions_as_torch_does_and_without_it(exported, tmp_
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
+def test_the_shipped_script_goes_on_after_what_cannot_be_read(exported, tmp_path):
+    made, folder = exported
+    Image.fromarray(np.linspace(0, 65535, 2000).astype(np.uint16).reshape(40, 50)).save(tmp_path / "wide.png")
+    PHOTOS[0].save(tmp_path / "exif.png", exif=b"Exif\0\0no TIFF")
+    PHOTOS[1].save(tmp_path / "a\nb.png")
+    (tmp_path / "drawing.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(tmp_path / "numbers.tif")
+    good, bad = ["wide.png", "exif.png", "a\nb.png"], ["drawing.png", "numbers.tif"]
+    done = subprocess.run(
+        [sys.executable, str(folder / "caption.py"), *bad, *good], cwd=tmp_path, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [f"cannot read {name}" for name in bad]
+    ours = made.caption([tmp_path / name for name in good], beams=3, max_length=6)
+    names = ["wide.png", "exif.png", "a\\nb.png"]
+    assert done.stdout.splitlines() == [f"{name}\t{text}" for name, text in zip(names, ours, strict=True)]
+
+
+def test_an_export_draws_the_same_each_time_and_leaves_the_model_as_it_was(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    from zoo.export import onnx
+
+    made, drawn, state = model(*SMALL).train(), [], torch.get_rng_state()
+    monkeypatch.setattr(onnx, "_write_graphs", lambda captioner, folder: drawn.append(torch.rand(1).item()))
+    monkeypatch.setattr(onnx, "check", lambda captioner, folder: float(captioner.training))
+    assert [onnx.export(made, tmp_path, decoding={}) for _ in range(2)] == [0.0, 0.0]
+    assert drawn[0] == drawn[1]
+    assert made.training
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_the_graphs_tell_no_place_and_the_files_what_is_needed(exported):
     _, folder = exported
     assert {file.name for file in folder.iterdir()} == {"encoder.onnx", "decoder.onnx", "config.json", "vocabulary.json", "caption.py"}  # fmt: skip
@@ -313,6 +377,11 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
     assert "pip install --editable '.[onnx]'" in capsys.readouterr().err
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('a library is\\nmissing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
+    assert "(a library is missing): in a clone, pip install --editable '.[onnx]'" in capsys.readouterr().err
 
 
 # torch.export and torch.compile

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 import random
 import shutil
 import statistics
+from dataclasses import replace
 
 import pytest
 from folders import change, own_folder
@@ -12,6 +14,7 @@ from folders import change, own_folder
 from benchmarks.cli import main
 from benchmarks.likeness import environments, standard_error, table, verdict
 from benchmarks.record import RunRecord
+from benchmarks.record import identity as id_of
 
 CONFIG = """
 name: small
@@ -226,6 +229,21 @@ def test_differences_are_told_with_what_they_are_worth(scenes):
         f"Scores: made otherwise, {old.signature!r} and 'another', and not to be compared.",
     ]
     assert list(environments({"torch": "1"}, {"torch": "1"})) == []
+
+
+def test_numbers_that_no_run_gives_are_passed_over(scenes):
+    old = RunRecord.load(scenes)
+    new = replace(old, scores=old.scores | {"CIDEr": 10**400, "ROUGE_L": math.nan})
+    rows = {line.split()[0]: line.split()[1:] for line in table(old, new) if line.strip()}
+    assert [rows[name][1:] for name in ("CIDEr", "ROUGE_L")] == [["-", "-"]] * 2
+    assert list(verdict(old, new, [{}, {}]))[1] == "Scores: they differ."
+    far = replace(old, scores=old.scores | {"CIDEr": 9.0}, per_image={"CIDEr": {"1": 1e300, "2": -1e300}})
+    near = replace(old, per_image={"CIDEr": {"1": 0.0, "2": 0.0}})
+    assert "over the judged images is not known" in list(verdict(near, far, [{}, {}]))[1]
+
+
+def test_the_id_is_that_of_every_version():
+    assert id_of({"b": [1, "\u00e9"], "a": None}) == id_of({"a": None, "b": [1, "\u00e9"]}) == "1c3d52eb7867"
 
 
 def test_the_standard_error_is_that_of_a_paired_bootstrap():

@@ -11,11 +11,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from registry import Spec
-from zoo.backbones import RANDOM, Backbone, upright
+from zoo.backbones import RANDOM, Backbone
 from zoo.decoders import Decoder
-from zoo.explain import Explanation
+from zoo.explain import Explanation, NoGrid
 from zoo.folder import whole, write
 from zoo.generate import generate
+from zoo.pictures import open_picture, upright
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
 from zoo.types import DecoderOutput, Features
 from zoo.vocabulary import Vocabulary
@@ -137,13 +138,13 @@ class Captioner(nn.Module):
 
         Raises:
             OSError: the file is not there or is no image.
-            ValueError: the backbone's features lie on no grid, so there is nothing to draw.
+            NoGrid: a ValueError; the backbone's features lie on no grid, so there is nothing to draw.
         """
         picture = upright(_picture(image))
         with self._in_evaluation():
             features = self._look_at([picture])
             if features.grid is None:
-                raise ValueError(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
+                raise NoGrid(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
             numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
             words = self.vocabulary.decode(numbers[0].tolist())
             tokens = torch.tensor([[self.vocabulary.numbers(words)]], device=numbers.device)
@@ -174,19 +175,19 @@ class Captioner(nn.Module):
             ValueError: something lies in `folder` already.
         """
         with whole(folder) as partial:
-            write(
-                partial,
-                self.state_dict(),
-                parts=self.parts.as_dict(),
-                words=self.vocabulary.words,
-                backbone_weights=self.backbone_weights,
-                backbone_stored=True,
-            )
+            self.write(partial)
+
+    def write(self, folder: Path) -> None:
+        """As `save_pretrained`, into a folder that is there."""
+        write(
+            folder,
+            self.state_dict(),
+            parts=self.parts.as_dict(),
+            words=self.vocabulary.words,
+            backbone_weights=self.backbone_weights,
+            backbone_stored=True,
+        )
 
 
 def _picture(image: Image.Image | str | Path) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image
-    with Image.open(image) as opened:
-        opened.load()
-        return opened
+    return image if isinstance(image, Image.Image) else open_picture(image)

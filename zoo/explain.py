@@ -19,6 +19,10 @@ _SAVED = 1280  # pixels of the longer side of what is saved, at most
 _COLUMNS = 5
 
 
+class NoGrid(ValueError):
+    """A backbone's features lie on no grid, so its maps cannot be drawn; the message names it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """A caption, and where the model looked for each of its T words.
@@ -100,12 +104,16 @@ class Explanation:
         """Write `sheet.png`, an overlay for each word, `heads/` where there are any, and `maps.json`; says what.
 
         Overlays are at most 1280 pixels wide or high: `overlay` has them as large as the picture.
+        Those that were saved there before are taken away.
 
         Raises:
             OSError: the folder cannot be written.
         """
         folder = Path(folder)
         (folder if self.heads is None else folder / "heads").mkdir(parents=True, exist_ok=True)
+        if (folder / "maps.json").is_file():
+            for old in [*folder.glob("[0-9][0-9]-*.png"), *folder.glob("heads/[0-9][0-9]-*.png")]:
+                old.unlink()
         written = []
         for name, picture in self.fitted(min(_SAVED, max(self.picture.size)))._pictures():
             picture.save(folder / name)

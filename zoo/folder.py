@@ -35,11 +35,22 @@ def write(
         "backbone_stored": backbone_stored,
         "vocabulary": words,
     }
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    save_file(storable(tensors), folder / WEIGHTS)
     (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to the owner alone
     (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for name in (WEIGHTS, CONFIG):
         _to_disk(folder / name)
+
+
+def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as safetensors takes them: on the processor, each in storage of its own, tied weights too."""
+    kept, taken = {}, set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        storage = tensor.untyped_storage().data_ptr()
+        kept[name] = tensor.clone() if storage in taken else tensor
+        taken.add(storage)
+    return kept
 
 
 @contextmanager
@@ -70,5 +81,7 @@ def whole(folder: str | Path) -> Iterator[Path]:
 
 def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

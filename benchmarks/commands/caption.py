@@ -41,7 +41,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     describer = Describer(checkpoint.load(options.run, device=device()), decoding, options.batch)
     maps = None if options.maps is None else Path(options.maps)
     for batch in describer.describe(files) if maps is None else describer.explain(files, maps):
-        for file, text in batch:
-            write(json.dumps({"image": file, "caption": text}) if options.json else f"{plain(file)}\t{plain(text)}")
+        for said in batch:
+            told = {key: value for key, value in said._asdict().items() if value is not None}
+            write(json.dumps(told) if options.json else f"{plain(said.image)}\t{plain(said.caption)}")
         sys.stdout.flush()
     return 2 if describer.unreadable else 0

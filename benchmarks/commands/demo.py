@@ -25,9 +25,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     demo.require()
     for plugin in options.plugin:
         load_plugin(plugin)
+    decoding = decoding_of(Path(options.run))
     captioner = checkpoint.load(options.run, device=device())
     with demo.listen(options.host, options.port) as at:
         host, port = at.getsockname()[:2]
         print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)
-        demo.serve(captioner, decoding_of(Path(options.run)), at)
+        demo.serve(captioner, decoding, at)
     return 0

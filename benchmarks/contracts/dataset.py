@@ -1,6 +1,7 @@
 """What every data set promises."""
 
 import inspect
+import os
 from collections.abc import Sequence
 
 from benchmarks.data import DATASETS, Dataset, Described, Example
@@ -80,10 +81,14 @@ def assesses_with_shares(spec: Spec) -> None:
 
 
 def keeps_places_out_of_its_name(spec: Spec) -> None:
-    """What it calls `location` are options: records leave them out of the data set's spelling."""
-    known = inspect.signature(DATASETS[spec.name]).parameters
-    for option in DATASETS.build(spec).location:
+    """What it calls `location` are options: records leave them out of the data set's spelling. No other is a place."""
+    known, location = inspect.signature(DATASETS[spec.name]).parameters, DATASETS.build(spec).location
+    for option in location:
         must(option in known, f"location names {option!r}, which is no option")
+    values = {name: parameter.default for name, parameter in known.items()} | dict(spec.options)
+    for option, value in values.items():
+        there = isinstance(value, str) and os.sep in value and os.path.exists(value)  # noqa: PTH110  pathlib may raise
+        must(option in location or not there, f"{option} is a place, {value!r}, and location does not name it")
 
 
 def is_what_it_is_called(spec: Spec) -> None:

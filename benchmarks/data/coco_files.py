@@ -42,7 +42,7 @@ def _read_official(folder: Path, split: str) -> list[Photo]:
             )
             for image in content["images"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{file} is not in COCO's caption format ({_why(error)})") from None
     return _checked(photos, file)
 
@@ -53,11 +53,11 @@ def _read_karpathy(folder: Path) -> dict[str, list[Photo]]:
     try:
         for image in _json(file, folder)["images"]:
             captions = tuple(_text(sentence["raw"]) for sentence in image["sentences"])
-            file = _image(folder, image["filepath"], image["filename"])
+            place = _image(folder, image["filepath"], image["filename"])
             source = _source(image["filepath"], image["filename"])
-            photo = Photo(int(image["cocoid"]), captions, file, source=source)
+            photo = Photo(int(image["cocoid"]), captions, place, source=source)
             splits[str(image["split"])].append(photo)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{file} is not in Karpathy's format ({_why(error)})") from None
     splits = {name: _checked(photos, file) for name, photos in splits.items()}
     found = {
@@ -84,7 +84,7 @@ def _json(file: Path, folder: Path) -> Any:
             else "it has no captions"
         )
         raise ValueError(f"no {file.relative_to(folder)} in {folder}; {has}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot read {file}: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file} is not in COCO's caption format (no object at the top)")

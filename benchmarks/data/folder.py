@@ -64,8 +64,12 @@ class Folder(Dataset):
         self.mirrorable = mirrorable
         file = folder / beside
         rows = read_rows(file)
-        listed = dict(_listed(folder))
+        listed = dict(everything := list(_listed(folder)))
         found = _photos(folder, rows, listed)
+        if alike := [name for name, path in everything if name in found and listed[name] != path]:
+            raise ValueError(
+                f"{root} has two files called {alike[0]!r}, which spell its letters in two Unicode forms: rename one"
+            )
         names, self.split = assign(rows, file, validation, test)
         self.train, self.validation, self.test = ([found[name] for name in part] for part in names.values())
         self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)

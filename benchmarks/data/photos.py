@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.data import Example, UnreadableImage
+from zoo.pictures import open_picture
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,17 @@ class Photo(Example):
 
 
 def read(example: Example, folder: Path) -> Image.Image:
-    """The photograph, decoded in full, in RGB.
+    """The photograph, decoded in full, upright and in RGB.
 
     Raises:
         UnreadableImage: it cannot be; the message names it as it lies below `folder`, since records repeat it.
     """
     assert isinstance(example, Photo)
     try:
-        with Image.open(example.file) as image:
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        name = example.file.relative_to(folder)
-        why = getattr(error, "strerror", None) or str(error).replace(str(example.file), str(name))
+        return open_picture(example.file)
+    except OSError as error:
+        place, name = str(example.file), str(example.file.relative_to(folder))
+        why = (error.strerror or str(error)).replace(repr(place), repr(name)).replace(place, name)
         raise UnreadableImage(f"{name}: {why}") from None
 
 

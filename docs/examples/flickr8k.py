@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.data import DATASETS, Dataset, Described, Example, UnreadableImage
+from zoo.pictures import open_picture
 
 
 @DATASETS.register("flickr8k")
@@ -35,12 +36,12 @@ class Flickr8k(Dataset):
         self.fingerprint = hashlib.sha256(repr(splits).encode()).hexdigest()[:16]
 
     def load(self, example: Example) -> Image.Image:
-        """The photograph, decoded in full."""
+        """The photograph, decoded in full, upright and in RGB."""
         try:
-            with Image.open(self.images / example.source) as image:
-                return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UnreadableImage(f"{example.source}: {getattr(error, 'strerror', None) or error}") from None
+            return open_picture(self.images / example.source)
+        except OSError as error:
+            why = error.strerror or str(error).replace(f"{self.images}/", "")  # records repeat it
+            raise UnreadableImage(f"{example.source}: {why}") from None
 
     def files(self) -> str:
         """The size of every file."""

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
+from zoo.pictures import upright
 from zoo.registries import BACKBONES
 from zoo.types import Features
 
@@ -50,11 +51,6 @@ class Preparation(NamedTuple):
         """Pixels with the backbone's own mean and standard deviation, on their device, channels last in memory."""
         mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
         return ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """The picture in RGB, turned as the camera says it was held."""
-    return ImageOps.exif_transpose(image).convert("RGB")
 
 
 class Backbone(nn.Module, ABC):

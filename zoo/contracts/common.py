@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from registry import Registry, Spec
+from zoo.folder import storable
 from zoo.types import AttentionOutput, DecoderOutput, Features
 
 IMAGES, POSITIONS, QUERIES, WIDTH, WORDS = 3, 6, 4, 32, 11
@@ -58,12 +60,12 @@ def learns(module: nn.Module, said: Tensor) -> None:
 
 
 def can_be_stored(build: Callable[[], Any], say: Callable[[Any], Tensor]) -> None:
-    """One that is given another's state says the same."""
+    """One that is given another's state, as a file keeps it, says the same."""
     one, other = build(), build()
     for tensor in one.state_dict().values():
         if tensor.is_floating_point():
             tensor += 0.01 * torch.rand_like(tensor)
-    other.load_state_dict(one.state_dict())
+    other.load_state_dict(load(save(storable(one.state_dict()))))
     same(say(other), say(one), "after loading a stored state it says something else")
 
 

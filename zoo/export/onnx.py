@@ -41,15 +41,16 @@ def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -
         ValueError: the extra is missing, the parts cannot be exported, or the graphs say something else.
     """
     _needs_extra()
-    captioner = captioner.cpu().eval()
-    with torch.no_grad():
-        _write_graphs(captioner, folder)
+    with _alike(captioner):
+        with torch.no_grad():
+            _write_graphs(captioner, folder)
+        difference = check(captioner, folder)
     preparation = captioner.backbone.preparation._asdict()
     config = {"parts": captioner.parts.as_dict(), **preparation, "decoding": dict(decoding)}
     _write_json(config, folder / "config.json")
     _write_json(captioner.vocabulary.words, folder / "vocabulary.json")
     shutil.copy(_RUNTIME, folder)
-    return check(captioner, folder)
+    return difference
 
 
 def check(captioner: Captioner, folder: Path) -> float:
@@ -74,9 +75,23 @@ def _needs_extra() -> None:
     try:
         import onnxruntime
         import onnxscript  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed: in a clone, pip install --editable '.[onnx]'") from None
+    except ImportError as error:  # missing or broken
+        why = " ".join(str(error).split())
+        raise ValueError(f"ONNX needs onnxscript and onnxruntime ({why}): in a clone, pip install --editable '.[onnx]'") from None
     onnxruntime.set_default_logger_severity(3)  # errors
+
+
+@contextmanager
+def _alike(captioner: Captioner) -> Iterator[None]:
+    """The captioner on the processor, in evaluation, and the same random numbers each time; then all is as before."""
+    device, training = next(captioner.parameters()).device, captioner.training
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            captioner.cpu().eval()
+            yield
+    finally:
+        captioner.to(device).train(training)
 
 
 def _write_graphs(captioner: Captioner, folder: Path) -> None:
