@@ -240,6 +240,7 @@ SPOILT = {
     "maps too few": {"samples": [{"pick": "best", "words": ["a", "b"], **looked(("a",))}]},
     "huge grid": {"samples": [{"pick": "best", "words": ["a"], "grid": [10**9, 10**9], "peak": 1, "maps": "AA=="}]},
     "peak no number": {"samples": [{"pick": "best", "words": ["a"], "grid": [1, 1], "peak": "x", "maps": "AA=="}]},
+    "peak below nothing": {"samples": [{"pick": "best", "words": ["a"], "grid": [1, 1], "peak": -9, "maps": "AQ=="}]},
     "picture a script": {"samples": [{"pick": "best", "words": ["a"], "picture": "data:text/html,<script>"}]},
     "picture an svg": {"samples": [{"pick": "best", "words": ["a"], "picture": "data:image/svg+xml;base64,PHN2Zz4="}]},
     "picture broken": {"samples": [{"pick": "best", "words": ["a"], "picture": "data:image/png;base64,AAAA"}]},

@@ -28,11 +28,11 @@ def linear(low: float, high: float, start: float, end: float) -> Axis:
 
 def spread(values: Sequence[float], start: float, end: float) -> Axis:
     """An axis for positive `values` with some room around; logarithmic if they are wide apart."""
-    low, high = max(min(values), _LEAST), max(*values, _LEAST)
+    low, high = min(values), max(values)
     if high <= _WIDE * low:
         room = 0.15 * (high - low) or 0.1 * high
         return linear(max(0.0, low - room), high + room, start, end)
-    left, right = math.log10(low / 1.4), math.log10(high * 1.4)
+    left, right = math.log10(max(low, _LEAST) / 1.4), math.log10(max(high, _LEAST) * 1.4)
     place = _between(left, right, start, end)
     marks = [unit * 10.0**power for power in range(math.floor(left), math.ceil(right)) for unit in (1, 2, 5)]
     return Axis(
