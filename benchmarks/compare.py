@@ -40,7 +40,8 @@ def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 
     places = {run.id: (table, row) for table in summary.tables for row in table.rows for run in row.runs}
     for run in [*ours, *theirs]:
         if run.id not in places:
-            raise ValueError(f"run {run.id} gave way to {_later(run, summary)}, a later one of its seed: compare that")
+            later = clean(_later(run, summary))
+            raise ValueError(f"run {clean(run.id)} gave way to {later}, a later one of its seed: compare that")
     (table, row), (elsewhere, rival) = _entry(ours, places, one), _entry(theirs, places, other)
     if table is not elsewhere:
         raise ValueError(f"{one} and {other} may not be compared: they differ in {_differences(table, elsewhere)}")

@@ -183,3 +183,10 @@ def test_what_cannot_be_checked_is_a_mistake(honest, tmp_path, capsys):
         assert main(["leaderboard", *line]) == 2
         assert said in capsys.readouterr().err
     assert not (tmp_path / "leaderboard").exists()
+
+
+def test_what_a_record_says_stays_on_its_line(honest, tmp_path, capsys):
+    saved(replace(honest, diagnostics={"exact\n\x1b[31m\ud800": 2.0}), tmp_path)
+    assert main(["leaderboard", str(tmp_path), "--check"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("its exact \ufffd[31m\ufffd is 2.0, which is no share")

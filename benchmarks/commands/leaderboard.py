@@ -39,6 +39,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 def _check(runs: Path, out: Path, dataset: str | None) -> int:
     """Whether records can be believed, and whether the page is what they give."""
     from benchmarks.audit import Auditor
+    from benchmarks.leaderboard.text import clean
     from benchmarks.record import record_files
     from registry import Spec
 
@@ -54,7 +55,7 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
         except ValueError as error:
             problems.append(f"{out}: cannot be compared: {error}")
     for problem in problems:
-        print(f"caption-zoo: {problem}", file=sys.stderr)
+        print(f"caption-zoo: {clean(problem)}", file=sys.stderr)
     if not problems:
         print(f"{len(files)} records hold, the captions of {auditor.rescored} were scored again; {page}")
     return 1 if problems else 0
