@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.leaderboard.columns import columns
 from benchmarks.leaderboard.comparison import change, said
 from benchmarks.leaderboard.rows import Row, Table
-from benchmarks.leaderboard.summary import summarise
+from benchmarks.leaderboard.summary import Summary, summarise
 from benchmarks.leaderboard.text import clean, hundred
 from benchmarks.leaderboard.versus import Judged, Versus, most_different, versus
 from benchmarks.record import RunRecord, records
@@ -29,7 +29,8 @@ def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 
     """Compare the entries that lie at two paths, as two of all whose records lie below `among`.
 
     Raises:
-        ValueError: a path holds no finished run or several entries, or the two may not be compared.
+        ValueError: a path holds no finished run, several entries or one that gave way to a later run, or the two may
+            not be compared.
     """
     ours, theirs = _runs(one), _runs(other)
     family = list(records(among)) if among else []
@@ -37,6 +38,10 @@ def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 
         raise ValueError(f"no run records below {among}")
     summary = summarise([*family, *ours, *theirs])
     places = {run.id: (table, row) for table in summary.tables for row in table.rows for run in row.runs}
+    for run in [*ours, *theirs]:
+        if run.id not in places:
+            later = clean(_later(run, summary))
+            raise ValueError(f"run {clean(run.id)} gave way to {later}, a later one of its seed: compare that")
     (table, row), (elsewhere, rival) = _entry(ours, places, one), _entry(theirs, places, other)
     if table is not elsewhere:
         raise ValueError(f"{one} and {other} may not be compared: they differ in {_differences(table, elsewhere)}")
@@ -62,6 +67,14 @@ def _entry(runs: list[RunRecord], places: dict[str, tuple[Table, Row]], path: Pa
     if len(found) > 1:
         raise ValueError(f"{path} holds {len(found)} entries: name the folder or the record of one")
     return next(iter(found.values()))
+
+
+def _later(run: RunRecord, summary: Summary) -> str:
+    """The id of the run that stands in the place of `run`, which was asked the same with the same seed."""
+    (table,) = summarise([run]).tables
+    named = (table.key, table.rows[0].key, run.seed)
+    rows = ((each.key, row) for each in summary.tables for row in each.rows)
+    return next(after.id for key, row in rows for after in row.runs if (key, row.key, after.seed) == named)
 
 
 def _differences(one: Table, other: Table) -> str:

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from benchmarks.record_fields import misfit
 
 SCHEMA = 1
 FILE = "record.json"
@@ -94,19 +97,24 @@ class RunRecord:
         """Read a record, from its file or its folder.
 
         Raises:
-            BadRecord: it is missing, no record, or of another schema.
+            BadRecord: it is missing, no record, or of another schema, or a field holds what it may not.
         """
         path = path / FILE if path.is_dir() else path
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            text = path.read_text(encoding="utf-8")
+            values = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        except (OSError, ValueError, RecursionError) as error:
             raise BadRecord(f"cannot read run record {path}: {error}") from None
         if not isinstance(values, dict) or values.get("schema") != SCHEMA:
             found = values.get("schema") if isinstance(values, dict) else None
             raise BadRecord(f"{path} is no run record of schema {SCHEMA} (its schema: {found})")
         names = {item.name for item in fields(cls)}
+        known = {key: value for key, value in values.items() if key in names}
+        if wrong := misfit(known):
+            raise BadRecord(f"cannot read run record {path}: its {wrong}")
+        known |= {key: tuple(known[key]) for key in ("samples", "curve") if key in known}  # JSON has lists alone
         try:
-            return cls(**{key: value for key, value in values.items() if key in names})
+            return cls(**known)
         except TypeError as error:
             raise BadRecord(f"{path} is no complete run record: {error}") from None
 
@@ -114,6 +122,13 @@ class RunRecord:
 def identity(request: Mapping[str, Any]) -> str:
     """The id of whatever makes this request: twelve hex digits that change if and only if the request does."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is no number of JSON, or too large a one")
+    return value
 
 
 def records(root: Path) -> Iterator[RunRecord]:

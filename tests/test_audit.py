@@ -64,6 +64,16 @@ def test_an_honest_record_passes(honest, tmp_path):
     assert problems(honest, tmp_path) == []
 
 
+def on(dataset: str, found: RunRecord) -> RunRecord:
+    return signed(replace(found, dataset=dataset), dataset=dataset)
+
+
+def swapped(scores: dict[str, float]) -> dict[str, float]:
+    """The same mean, but two images have each other's score."""
+    (one, low), (other, high) = sorted(scores.items(), key=lambda item: item[1])[:: len(scores) - 1]
+    return scores | {one: high, other: low}
+
+
 def changed(field, how):
     return lambda found: replace(found, **{field: how(getattr(found, field))})
 
@@ -80,7 +90,26 @@ def changed(field, how):
         (changed("per_image", lambda old: {"CIDEr": old["CIDEr"] | {next(iter(old["CIDEr"])): 9.0}}), "has the mean"),
         (changed("per_image", lambda old: {}), "no CIDEr per image"),
         (changed("scores", lambda old: old | {"METEOR": 1.5}), "its METEOR is 1.5"),
-        (changed("scores", lambda old: old | {"METEOR": "good"}), "its METEOR is 'good'"),
+        (changed("scores", lambda old: old | {"METEOR": "good"}), "its scores should be"),
+        (changed("scores", lambda old: old | {"CIDEr": None}), "its scores should be"),
+        (changed("scores", lambda old: old | {"Bleu_4": [0.3]}), "its scores should be"),
+        (changed("scores", lambda old: old | {"CIDEr": -0.1}), "its CIDEr is -0.1"),
+        (changed("scores", lambda old: old | {"Bleu_5": 0.1}), "its captions give Bleu_5 nothing, it says 0.1"),
+        (changed("per_image", lambda old: {"CIDEr": swapped(old["CIDEr"])}), "its captions give for CIDEr of image"),
+        (changed("signature", lambda old: old.replace("1.2", "1.1")), "its captions are scored here by"),
+        (changed("captions", lambda old: {}), "no captions, so its scores cannot be checked"),
+        (changed("captions", lambda old: old | {"x": "a cat"}), "not those of all judged images"),
+        (changed("split", lambda old: "validation"), "its split is 'validation', its data set has 'test'"),
+        (changed("synthetic", lambda old: False), "its synthetic is False"),
+        (changed("parts", lambda old: {**old, "attention": ""}), "does not say which attention"),
+        (changed("weights", lambda old: ""), "does not say where the weights"),
+        (changed("diagnostics", lambda old: old | {"exact": 1.5}), "its exact is 1.5, which is no share"),
+        (changed("params", lambda old: 0), "its params is 0"),
+        (lambda old: signed(old, metrics=[]), "its captions give CIDEr nothing"),
+        (lambda old: signed(old, metrics=7), "names no metrics but 7"),
+        (lambda old: on("scenes(test=300000)", old), "add up to more than 200,000"),
+        (lambda old: on("folder(root='/')", old), "says with root where data lie"),
+        (lambda old: on("scrapes", old), "cannot be scored again: no dataset 'scrapes'"),
         (changed("throughput", lambda old: old | {"beam_images_per_sec": -1.0}), "beam_images_per_sec is -1.0"),
         (changed("environment", lambda old: old | {"commit": "abc+"}), "changed files"),
         (changed("environment", lambda old: old | {"commit": None}), "does not say with which commit"),
@@ -101,13 +130,23 @@ def test_a_wrong_name_and_a_copy_are_named(honest, tmp_path):
     assert ["the same run as" in each for each in Auditor().problems(files)] == [True]
 
 
-def test_pictures_of_others_are_not_passed_on(honest, tmp_path):
-    photographs = signed(
-        replace(honest, **COCO, captions={}, samples=({"image": 7, "picture": "data:image/jpeg;base64,"},)),
-        dataset=COCO["dataset"],
-    )
+@pytest.mark.parametrize("claimed", [False, True])
+def test_pictures_of_others_are_not_passed_on_whatever_a_record_says_of_itself(honest, claimed, tmp_path):
+    sample = {"image": 7, "picture": "data:image/jpeg;base64,"}
+    photographs = on(COCO["dataset"], replace(honest, split="test", synthetic=claimed, samples=(sample,)))
     (found,) = problems(photographs, tmp_path)
     assert "not ours to pass on" in found
+    assert any("not ours to pass on" in each for each in problems(on("scrapes", photographs), tmp_path))
+    assert problems(replace(honest, samples=(sample,)), tmp_path) == []
+
+
+def test_records_of_other_data_are_not_judged_by_what_was_made_for_the_first(honest, tmp_path):
+    forged = signed(replace(honest, data={"fingerprint": "f00dcafe"}), fingerprint="f00dcafe")
+    auditor = Auditor()
+    (found,) = auditor.problems([saved(honest, tmp_path), saved(forged, tmp_path)])
+    assert found.startswith(str(tmp_path / forged.id))
+    assert "has the fingerprint" in found
+    assert auditor.rescored == 1
 
 
 def test_a_data_set_that_is_given_scores_captions_again(honest, tmp_path):
@@ -131,3 +170,23 @@ def test_the_command_checks_records_and_page(honest, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "its seed is 3" in said
     assert "0123456789ab.json is no run record" in said
+
+
+def test_what_cannot_be_checked_is_a_mistake(honest, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    saved(honest, tmp_path)
+    for line, said in (
+        ([str(tmp_path / "empty"), "--check"], "no run records below"),
+        ([str(tmp_path), "--check", "--out", str(tmp_path / "none")], "with a page to check"),
+        ([str(tmp_path), "--dataset", SPEC], "--dataset is for --check"),
+    ):
+        assert main(["leaderboard", *line]) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "leaderboard").exists()
+
+
+def test_what_a_record_says_stays_on_its_line(honest, tmp_path, capsys):
+    saved(replace(honest, diagnostics={"exact\n\x1b[31m\ud800": 2.0}), tmp_path)
+    assert main(["leaderboard", str(tmp_path), "--check"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("its exact \ufffd[31m\ufffd is 2.0, which is no share")

@@ -219,7 +219,7 @@ def test_hostile_text_stays_text(text):
         references=[text],
     )
     spoilt = ({**run.samples[0], "words": [text] * 12, "image": text, "source": text}, *run.samples[1:])
-    run = replace(run, samples=spoilt, captions={text: text}, files={text: text}, id=text)
+    run = replace(run, samples=spoilt, captions={text: text}, files={text: text}, id=text, seed=text)
     page, plain = made(run, gallery), made(*sampled(record(**COCO), sentinel=True))
     assert {name for _, name, _ in Page(page).attributes} <= {name for _, name, _ in Page(plain).attributes} | {"dir"}
     assert page.count("<script") == page.count("</script") == 1
@@ -240,6 +240,7 @@ SPOILT = {
     "maps too few": {"samples": [{"pick": "best", "words": ["a", "b"], **looked(("a",))}]},
     "huge grid": {"samples": [{"pick": "best", "words": ["a"], "grid": [10**9, 10**9], "peak": 1, "maps": "AA=="}]},
     "peak no number": {"samples": [{"pick": "best", "words": ["a"], "grid": [1, 1], "peak": "x", "maps": "AA=="}]},
+    "peak below nothing": {"samples": [{"pick": "best", "words": ["a"], "grid": [1, 1], "peak": -9, "maps": "AQ=="}]},
     "picture a script": {"samples": [{"pick": "best", "words": ["a"], "picture": "data:text/html,<script>"}]},
     "picture an svg": {"samples": [{"pick": "best", "words": ["a"], "picture": "data:image/svg+xml;base64,PHN2Zz4="}]},
     "picture broken": {"samples": [{"pick": "best", "words": ["a"], "picture": "data:image/png;base64,AAAA"}]},
@@ -256,8 +257,14 @@ def test_what_does_not_fit_is_left_out(changes):
     page = made(run)
     Page(page)
     assert not re.search(r'data:(text|image/svg)|"javascript:|NaN|nan', page)
-    assert not pngs(page)
+    assert "data:image" not in page
     assert front(model_card(run, {}))
+
+
+def test_the_same_sample_is_shown_where_it_fits():
+    page = made(record(samples=[{"pick": "best", "words": ["a"], "picture": picture(), **looked(("a",), side=1)}]))
+    assert len(pngs(page)) == 1
+    assert page.count("data:image") == 2
 
 
 def test_a_picture_larger_than_any_card_is_left_out():

@@ -55,7 +55,20 @@ def test_seeds_of_one_entry_may_lie_in_a_folder(tmp_path, capsys):
 def test_hostile_text_stays_on_its_line(tmp_path, capsys):
     odd = replace(LUONG, captions=dict.fromkeys(LUONG.captions, "a\x1b[31m\ncat"))
     assert main(["compare", saved(odd, tmp_path), saved(MEAN, tmp_path)]) == 0
-    assert "\x1b" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    shown = [line for line in said.splitlines() if "cat" in line]
+    assert shown
+    assert all("a\ufffd[31m cat" in line or "a cat" in line for line in shown)
+
+
+def test_a_run_that_gave_way_to_a_later_one_names_it(tmp_path, capsys):
+    older, later = (record(level=level, finished=f"2026-11-{day}") for level, day in ((0.6, 20), (0.65, 21)))
+    rival, folder = saved(MEAN, tmp_path / "c"), tmp_path / "runs"
+    saved(later, folder)
+    assert main(["compare", saved(older, tmp_path / "a"), rival, "--among", str(folder)]) == 2
+    assert f"run {older.id} gave way to {later.id}" in capsys.readouterr().err
+    assert main(["compare", str(folder / f"{later.id}.json"), rival, "--among", str(tmp_path / "a")]) == 0
 
 
 def test_what_may_not_be_compared_is_a_mistake(tmp_path, capsys):

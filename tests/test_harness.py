@@ -291,6 +291,6 @@ def test_caption_and_leaderboard_from_the_run(place, done):
         capture_output=True,
         text=True,
     )
-    assert stale.returncode == 2
+    assert stale.returncode == 1
     assert "leaderboard.md" in stale.stderr
     assert RunRecord.load(place / "runs" / done[0][0].id).done

@@ -14,13 +14,15 @@ from records import COCO, FEW, PLACE, record
 
 from benchmarks.leaderboard import statistics
 from benchmarks.leaderboard.columns import rate
-from benchmarks.leaderboard.data import COMPARED, Panel, data
+from benchmarks.leaderboard.data import COMPARED, Panel, data, links
 from benchmarks.leaderboard.effects import effects
 from benchmarks.leaderboard.findings import findings
 from benchmarks.leaderboard.heat import heat, step
 from benchmarks.leaderboard.plot import pareto, plots
+from benchmarks.leaderboard.scales import linear, spread
 from benchmarks.leaderboard.statistics import rank
 from benchmarks.leaderboard.summary import summarise
+from benchmarks.leaderboard.text import number
 from benchmarks.leaderboard.versus import most_different, verdict, versus
 from benchmarks.record import SCORES
 
@@ -281,3 +283,35 @@ def test_the_map_has_a_cell_for_each_entry_and_a_blank_for_each_gap():
     assert drawn.count("<td>\u2013</td>") == 1
     assert [step(value, 0.0, 1.0) for value in (0.0, 0.5, 1.0)] == [0, 4, 7]
     assert heat(summarise(FEW).tables[0]) == ""  # one part varies
+
+
+def test_an_image_leads_where_most_runs_say():
+    def run(name, address):
+        return record(name, samples=({"image": 7, "source": f"http://images.example.org/{address}.jpg"},))
+
+    told = [run(name, address) for name, address in zip("abcd", "2311", strict=True)]
+    for runs in (told, told[::-1]):
+        assert links(summarise(runs).tables[0]) == {"7": "http://images.example.org/1.jpg"}
+    assert links(summarise(told[:2]).tables[0]) == {"7": "http://images.example.org/2.jpg"}
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**16), math.inf, math.nan, 1.1e15, True, "1", None])
+def test_what_no_run_gives_is_no_number(value):
+    assert number(value) is None
+    assert number(10**15) == 1e15
+
+
+def test_a_score_below_nothing_is_none():
+    (row,) = summarise([record(scores={"CIDEr": -0.1})]).tables[0].rows
+    assert row.mean("scores", "CIDEr") is None
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0], [5e-324, 1e15], [1e15, 1e15], [5e-324, 5e-324], [1.0, 1 + 1e-15], [1e-300, 1]]
+)
+def test_an_axis_holds_whatever_a_run_can_give(values):
+    low, high = min(values), max(values)
+    for axis in (spread(values, 0, 100), linear(low, high, 0, 100), linear(-high, high, 0, 100)):
+        assert all(-1e-6 <= axis.place(value) <= 100 + 1e-6 for value in values)
+        assert len(axis.ticks) < 100
+        assert all(map(math.isfinite, axis.ticks))

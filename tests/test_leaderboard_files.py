@@ -70,7 +70,7 @@ def test_hostile_text_stays_text(text, tmp_path):
     parts = {"backbone": text, "attention": text, "decoder": text}
     words = {"dataset": text, "split": text, "signature": text, "weights": text, "finished": text}
     runs = [record(parts=parts, origins={"attention": text}, diagnostics={text: 0.5}, request={text: text}, **words)]
-    runs += [replace(runs[0], status="failed", error=text), record(parts={"attention": "b"}, **words)]
+    runs += [replace(runs[0], status="failed", error=text, seed=text), record(parts={"attention": "b"}, **words)]
     page, markdown, rows = made(runs, tmp_path)
     plain, read = Page(made(FEW, tmp_path / "plain")[0]), Page(page)
     assert {name for _, name, _ in read.attributes} <= {name for _, name, _ in plain.attributes} | {"hidden"}

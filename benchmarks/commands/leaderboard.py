@@ -25,7 +25,11 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     if not runs.is_dir():
         raise ValueError(f"no folder {options.runs!r} with run records: caption-zoo run makes them")
     out = Path(options.out) if options.out else runs / "leaderboard"
+    if options.dataset and not options.check:
+        raise ValueError("--dataset is for --check, which scores captions again: add it, or leave --dataset out")
     if options.check:
+        if options.out and not out.is_dir():
+            raise ValueError(f"no folder {options.out!r} with a page to check: leave --out out to check records alone")
         return _check(runs, out, options.dataset)
     for file in write(records(runs), out, galleries(runs)):
         print(file)
@@ -35,10 +39,13 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 def _check(runs: Path, out: Path, dataset: str | None) -> int:
     """Whether records can be believed, and whether the page is what they give."""
     from benchmarks.audit import Auditor
+    from benchmarks.leaderboard.text import clean
     from benchmarks.record import record_files
     from registry import Spec
 
     files, auditor = record_files(runs), Auditor(Spec.parse(dataset) if dataset else None)
+    if not files:
+        raise ValueError(f"no run records below {runs}: caption-zoo run makes them")
     problems = list(auditor.problems(files))
     page = "there is no page to compare them with"
     if out.is_dir():
@@ -48,7 +55,7 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
         except ValueError as error:
             problems.append(f"{out}: cannot be compared: {error}")
     for problem in problems:
-        print(f"caption-zoo: {problem}", file=sys.stderr)
+        print(f"caption-zoo: {clean(problem)}", file=sys.stderr)
     if not problems:
         print(f"{len(files)} records hold, the captions of {auditor.rescored} were scored again; {page}")
     return 1 if problems else 0

@@ -94,7 +94,7 @@ def _throughput(stage: str, items: str) -> Callable[[Row, Place], float | None]:
 def _whole(row: Row, place: Place) -> float | None:
     """Images per second through the backbone and then the beam search."""
     stages = [_throughput(stage, "images")(row, place) for stage in ("encode", "beam")]
-    return None if None in stages else 1 / sum(1 / stage for stage in stages if stage)
+    return None if None in stages else positive(1 / sum(1 / stage for stage in stages if stage))
 
 
 SPEED = Timing(

@@ -1,6 +1,7 @@
 """What the page's script reads: every figure in full, and what two entries need to be compared."""
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,9 +91,12 @@ def _panel(table: Table, panel: Panel) -> dict[str, Any]:
 
 
 def links(table: Table) -> dict[str, str]:
-    """Image id -> where people can see it, as far as the samples of its runs tell."""
-    samples = (sample for row in table.rows for run in row.runs for sample in run.samples)
-    return {str(each.get("image")): address for each in samples if (address := link(each.get("source")))}
+    """Image id -> where people can see it, as far as the samples of its runs tell: what most of them say."""
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for sample in (sample for row in table.rows for run in row.runs for sample in run.samples):
+        if address := link(sample.get("source")):
+            told[str(sample.get("image"))][address] += 1
+    return {image: min(found, key=lambda address: (-found[address], address)) for image, found in told.items()}
 
 
 def _variance(scores: Sequence[float]) -> float:

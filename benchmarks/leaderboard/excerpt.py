@@ -5,7 +5,7 @@ from benchmarks.leaderboard.card.strips import NOT_WHY, sample
 from benchmarks.leaderboard.columns import CIDER
 from benchmarks.leaderboard.paths import FOLDER, name_of
 from benchmarks.leaderboard.rows import Table
-from benchmarks.leaderboard.text import breakable
+from benchmarks.leaderboard.text import breakable, html
 
 _TITLES = {"best": "One of its best", "median": "One from the middle", "worst": "One of its worst"}
 
@@ -24,5 +24,5 @@ def excerpt(table: Table) -> str:
     name = name_of(row.runs[0])
     more = f' <a href="{FOLDER}/{name}">All samples, with references</a>' if name else ""
     note = NOT_WHY if any(one.maps for one in found.values()) else ""
-    said = f'<p>Of its run with seed {row.runs[0].seed:d}.{more}</p><div class="triple">{parts}</div><p>{note}</p>'
+    said = f'<p>Of its run with seed {html(row.runs[0].seed)}.{more}</p><div class="triple">{parts}</div><p>{note}</p>'
     return f'<section class="excerpt"><h3>What <bdi>{breakable(table.name(row))}</bdi> says</h3>{said}</section>'

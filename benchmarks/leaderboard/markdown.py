@@ -49,7 +49,7 @@ def _cells(table: Table, row: Row, shown: Sequence[Column]) -> list[str]:
 
 def _failure(record: RunRecord) -> str:
     parts = " + ".join(_code(record.parts.get(part, "")) for part in PARTS)
-    return f"- {parts}, seed {record.seed}, on {_code(record.dataset)}: {_code(wording.reason(record))}"
+    return f"- {parts}, seed {_code(record.seed)}, on {_code(record.dataset)}: {_code(wording.reason(record))}"
 
 
 def _line(cells: Iterable[str]) -> str:

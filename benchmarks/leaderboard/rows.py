@@ -60,9 +60,9 @@ class Row:
         return sorted({origin for origin in self.origins if origin != HOME})
 
     def mean(self, field: str, name: str) -> float | None:
-        """The mean over seeds of a score or diagnostic; None if any run lacks it."""
+        """The mean over seeds of a score or diagnostic; None if any run lacks it, or has less than nothing."""
         values = _each(self.runs, field, name)
-        return fmean(values) if values else None
+        return fmean(values) if values and min(values) >= 0 else None
 
     def median(self, field: str, name: str, place: Place) -> float | None:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""

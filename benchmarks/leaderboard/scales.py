@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _WIDE = 5  # values that spread by more than this factor go on a log scale
+_EQUAL = 1e-9  # ends that differ by no more than this share of their size are as good as equal
+_LEAST = 1e-9  # smaller ones lie where this does: logarithms of next to nothing go on for ever
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,10 @@ class Axis:
 
 
 def linear(low: float, high: float, start: float, end: float) -> Axis:
-    """An axis on which `low` lies at `start` and `high` at `end`."""
+    """An axis on which `low` lies at `start` and `high` at `end`; with some room around them where they are equal."""
+    size = max(abs(low), abs(high), _LEAST)
+    if high - low < _EQUAL * size:
+        low, high = low - 0.05 * size, high + 0.05 * size
     return Axis(_between(low, high, start, end), _steps(low, high))
 
 
@@ -27,10 +32,14 @@ def spread(values: Sequence[float], start: float, end: float) -> Axis:
     if high <= _WIDE * low:
         room = 0.15 * (high - low) or 0.1 * high
         return linear(max(0.0, low - room), high + room, start, end)
-    left, right = math.log10(low / 1.4), math.log10(high * 1.4)
+    left, right = math.log10(max(low, _LEAST) / 1.4), math.log10(max(high, _LEAST) * 1.4)
     place = _between(left, right, start, end)
     marks = [unit * 10.0**power for power in range(math.floor(left), math.ceil(right)) for unit in (1, 2, 5)]
-    return Axis(lambda value: place(math.log10(value)), [x for x in marks if left <= math.log10(x) <= right], log=True)
+    return Axis(
+        lambda value: place(math.log10(max(value, _LEAST))),
+        [x for x in marks if left <= math.log10(x) <= right],
+        log=True,
+    )
 
 
 def _between(low: float, high: float, start: float, end: float) -> Callable[[float], float]:

@@ -1,6 +1,5 @@
 """Text from records, made fit to show: whatever it says, it stays text."""
 
-import math
 import re
 import unicodedata
 from html import escape
@@ -8,6 +7,7 @@ from typing import Any
 
 _INVISIBLE = {"Cc", "Cf", "Cs"}  # control; format, so bidi overrides; lone surrogates, which UTF-8 cannot hold
 BLANK = "–"
+_MOST = 1e15  # beyond this a number in a record is no figure of a run
 
 
 def clean(value: object) -> str:
@@ -33,9 +33,9 @@ def link(value: object) -> str:
 
 
 def number(value: Any) -> float | None:
-    """`value` if it is a finite number; a record may come from anyone."""
+    """`value` if it is a number that a run can give, so never infinite; a record may come from anyone."""
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if plain and math.isfinite(value) else None
+    return float(value) if plain and abs(value) <= _MOST else None  # NaN compares with nothing
 
 
 def hundred(value: float) -> str:

@@ -77,7 +77,8 @@ def _needs_extra() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:  # missing or broken
         why = " ".join(str(error).split())
-        raise ValueError(f"ONNX needs onnxscript and onnxruntime ({why}): in a clone, pip install --editable '.[onnx]'") from None
+        remedy = "in a clone, pip install --editable '.[onnx]'"
+        raise ValueError(f"ONNX needs onnxscript and onnxruntime ({why}): {remedy}") from None
     onnxruntime.set_default_logger_severity(3)  # errors
 
 

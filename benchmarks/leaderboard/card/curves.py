@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.leaderboard.card.facts import figure
 from benchmarks.leaderboard.scales import linear
-from benchmarks.leaderboard.text import BLANK, hundred
+from benchmarks.leaderboard.text import BLANK, hundred, number
 from benchmarks.record import RunRecord
 
 WIDTH, HEIGHT = 300, 190
@@ -32,10 +31,10 @@ def epochs(record: RunRecord) -> list[Epoch]:
     """Every epoch of `record` that can be read, in order."""
     found = {}
     for entry in (entry for entry in record.curve if isinstance(entry, Mapping)):
-        at = figure(entry.get("epoch"))
+        at = number(entry.get("epoch"))
         if at is not None:
             chosen = at == record.best_epoch
-            found[int(at)] = Epoch(int(at), figure(entry.get("loss")), figure(entry.get("validation")), chosen)
+            found[int(at)] = Epoch(int(at), number(entry.get("loss")), number(entry.get("validation")), chosen)
     return [found[at] for at in sorted(found)]
 
 

@@ -18,7 +18,6 @@ _STAGES = (
     ("beam_images_per_sec", "Beam search", "images", "from features, over every step"),
     ("train_captions_per_sec", "Training", "captions", "one step"),
 )
-_KNOWN = 1e15  # beyond this a number in a record is no figure of a run
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,20 @@ def rates(record: RunRecord) -> list[Rate]:
     return [
         Rate(stage, meaning, f"{speed(rate)} {items}/s", *_rounds(record.timing.get(key), items))
         for key, stage, items, meaning in _STAGES
-        if (rate := figure(record.throughput.get(key)))
+        if (rate := number(record.throughput.get(key)))
     ]
 
 
 def _rounds(timing: Any, items: str) -> tuple[str, str]:
     known = timing if isinstance(timing, Mapping) else {}
-    count, least, most = (figure(known.get(name)) for name in ("items", "min_seconds", "max_seconds"))
+    count, least, most = (number(known.get(name)) for name in ("items", "min_seconds", "max_seconds"))
     spread = f"{speed(count / most)} to {speed(count / least)}" if count and least and most else BLANK
     return spread, f"{count:.0f} {items}" if count else BLANK
 
 
 def costs(record: RunRecord) -> list[tuple[str, str]]:
     """Size, operations, time, precision and machine."""
-    flops = [(stage, figure(record.flops.get(key))) for stage, key in (("backbone", "encode"), ("beam search", "beam"))]
+    flops = [(stage, number(record.flops.get(key))) for stage, key in (("backbone", "encode"), ("beam search", "beam"))]
     asked = record.request.get("training")
     precision = asked.get("precision") if isinstance(asked, Mapping) else None
     found = [
@@ -65,12 +64,12 @@ def costs(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _millions(count: Any) -> str:
-    return f"{speed(value / 1e6)} M" if (value := figure(count)) else ""
+    return f"{speed(value / 1e6)} M" if (value := number(count)) else ""
 
 
 def _durations(record: RunRecord) -> Iterable[str]:
     for stage in ("train", *sorted(set(record.seconds) - {"train"})):
-        if seconds := figure(record.seconds.get(stage)):
+        if seconds := number(record.seconds.get(stage)):
             yield f"{clean(stage)} {speed(seconds)} s"
 
 
@@ -138,21 +137,15 @@ def taught(record: RunRecord) -> list[str]:
     """What the model was trained on and what that means for its use, in sentences."""
     data = record.data
     kind = "drawn scenes of coloured shapes" if record.synthetic else "photographs"
-    images = figure(data.get("train"))
+    images = number(data.get("train"))
     found = [f"It was trained on {f'{images:.0f} ' if images else ''}{kind}, and judged on other images of that kind."]
     if record.synthetic:
         found.append("It knows no photographs, and its scores say nothing of them.")
     else:
         found.append("What is rare or absent there it names wrongly or not at all, and it repeats the habits of")
         found[-1] += " those who wrote the captions: do not rely on it for what matters."
-    if words := figure(data.get("vocabulary")):
+    if words := number(data.get("vocabulary")):
         found.append(f"Its vocabulary has {words:.0f} entries; it can say no other word.")
     if record.weights == RANDOM:
         found.append("Its backbone has random weights: it never learnt to see.")
     return found
-
-
-def figure(value: Any) -> float | None:
-    """`value` if it is a number that a run can give."""
-    found = number(value)
-    return found if found is not None and abs(found) < _KNOWN else None

@@ -1,11 +1,10 @@
 """The scores of a run beside those of its entry, and where that stands."""
 
 from benchmarks.leaderboard import wording
-from benchmarks.leaderboard.card.facts import figure
 from benchmarks.leaderboard.columns import CIDER, SCORES
 from benchmarks.leaderboard.glyph import WIDTH, axis, glyph, scale
 from benchmarks.leaderboard.rows import Row, Table
-from benchmarks.leaderboard.text import BLANK, clean, html, hundred, span
+from benchmarks.leaderboard.text import BLANK, clean, html, hundred, number, span
 from benchmarks.record import RunRecord
 
 
@@ -16,7 +15,7 @@ def scores(record: RunRecord, table: Table, row: Row) -> str:
     checks = [(clean(name).replace("_", " "), name) for name in sorted(record.diagnostics)]
     return (
         '<section class="scores"><div><h2>How good it is</h2><p class="figure">'
-        f"<b>{_text(figure(record.scores.get('CIDEr')))}</b> CIDEr × 100</p>{_drawn(table, row)}{said}</div>"
+        f"<b>{_text(number(record.scores.get('CIDEr')))}</b> CIDEr × 100</p>{_drawn(table, row)}{said}</div>"
         f"{_table('Scores × 100', 'scores', judged, record, row)}"
         f"{_table('Checks of the data set, %', 'diagnostics', checks, record, row)}</section>"
     )
@@ -55,7 +54,7 @@ def _table(title: str, field: str, names: list[tuple[str, str]], record: RunReco
     mean = f'<th scope="col">Mean of {seeds} seeds</th>' if seeds > 1 else ""
     lines = ""
     for label, name in names:
-        own = _text(figure(getattr(record, field).get(name)))
+        own = _text(number(getattr(record, field).get(name)))
         other = f"<td>{_text(row.mean(field, name))}</td>" if seeds > 1 else ""
         lines += f'<tr><th scope="row">{html(label)}</th><td>{own}</td>{other}</tr>'
     return (

@@ -92,7 +92,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _maps(sample: Mapping[str, Any]) -> Iterator[np.ndarray]:
     grid = _list(sample.get("grid"))
     small = len(grid) == 2 and all(isinstance(side, int) and 0 < side <= _SIDE for side in grid)
-    if small and number(sample.get("peak")) is not None:
+    peak = number(sample.get("peak"))
+    if small and peak is not None and peak >= 0:
         try:
             yield from maps(sample)
         except (ValueError, TypeError):  # no base64, or not as many places as the grid has
