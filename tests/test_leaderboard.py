@@ -100,7 +100,7 @@ def test_a_swap_pairs_no_rows_whose_other_parts_are_of_other_files():
 
 
 def test_a_record_of_other_images_is_set_apart_and_ruins_nobodys_rank():
-    (table,) = summarise([*FEW, record("area", images=3)]).tables
+    (table,) = summarise([*FEW, record("area", images=3, level=0.1)]).tables
     assert [table.standing(row) is None for row in table.rows] == [table.name(row) == "area" for row in table.rows]
     assert table.ranking.images == 60
     best = findings(table)[0]

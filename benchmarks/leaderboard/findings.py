@@ -37,7 +37,8 @@ def _best(table: Table, cider: dict[Row, float]) -> Finding:
     if len(cider) == 1:
         answer, text = f"{CIDER.text(leader)} CIDEr", (leader, f" is the only entry so far{interval}.")
     elif leader not in first or table.ranking.resolution is None:
-        answer, text = "One entry leads", (*text, " Which gaps are real is not known: scores per image are missing.")
+        why = " Which gaps are real is not known: its scores per image are missing, or of other images."
+        answer, text = "One entry leads", (*text, why)
     else:
         known = len([each for each in table.ranking.standings if each])
         clear = f"One entry is clear of the other {known - 1}" if known > 2 else "One entry is clear of the other"

@@ -100,7 +100,8 @@ def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[floa
 def _commonest(per_image: Sequence[Mapping[str, float]]) -> list[str]:
     """The images that most entries were judged on; of two such sets the larger one."""
     sets = Counter(tuple(sorted(scores)) for scores in per_image if scores)
-    return list(max(sets, key=lambda images: (sets[images], len(images), images), default=()))
+    ordered = sorted(sets.items(), key=lambda item: (item[1], len(item[0]), item[0]))
+    return list(ordered[-1][0]) if ordered else []
 
 
 def pooled_sd(seeds: Sequence[Sequence[float]]) -> float | None:
