@@ -41,16 +41,15 @@ def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -
         ValueError: the extra is missing, the parts cannot be exported, or the graphs say something else.
     """
     _needs_extra()
+    preparation = captioner.backbone.preparation._asdict()
+    config = {"parts": captioner.parts.as_dict(), **preparation, "decoding": dict(decoding)}
+    _write_json(config, folder / "config.json")  # the check reads both of these
+    _write_json(captioner.vocabulary.words, folder / "vocabulary.json")
+    shutil.copy(_RUNTIME, folder)
     with _alike(captioner):
         with torch.no_grad():
             _write_graphs(captioner, folder)
-        difference = check(captioner, folder)
-    preparation = captioner.backbone.preparation._asdict()
-    config = {"parts": captioner.parts.as_dict(), **preparation, "decoding": dict(decoding)}
-    _write_json(config, folder / "config.json")
-    _write_json(captioner.vocabulary.words, folder / "vocabulary.json")
-    shutil.copy(_RUNTIME, folder)
-    return difference
+        return check(captioner, folder)
 
 
 def check(captioner: Captioner, folder: Path) -> float:
