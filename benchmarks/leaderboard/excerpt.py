@@ -22,7 +22,7 @@ def excerpt(table: Table) -> str:
         if pick in found
     )
     name = name_of(row.runs[0])
-    more = f' <a href="{FOLDER}/{name}">All samples, with references</a>' if name else ""
+    more = f' <a href="{FOLDER}/{name}">All samples, on its card</a>' if name else ""
     note = NOT_WHY if any(one.maps for one in found.values()) else ""
     said = f'<p>Of its run with seed {html(row.runs[0].seed)}.{more}</p><div class="triple">{parts}</div><p>{note}</p>'
     return f'<section class="excerpt"><h3>What <bdi>{breakable(table.name(row))}</bdi> says</h3>{said}</section>'
