@@ -81,11 +81,11 @@ def test_the_same_record_gives_the_same_bytes():
 
 
 def test_scores_stand_beside_the_mean_of_the_seeds_with_interval_and_rank():
-    runs = [record(seed=seed, level=level) for seed, level in ((0, 0.7), (1, 0.8))]
-    text = told(made(runs[0], others=(runs[1], FEW[0])))
+    runs = [record(seed=seed, level=level) for seed, level in ((0, 0.9), (1, 0.9), (2, 0.9))]
+    text = told(made(runs[0], others=(*runs[1:], FEW[0])))
     own, mean = (100 * runs[0].scores["CIDEr"], 100 * fmean(run.scores["CIDEr"] for run in runs))
     assert f"{own:.1f} CIDEr × 100" in text
-    assert f"The mean of the entry's 2 seeds is {mean:.1f}." in text
+    assert f"The mean of the entry's 3 seeds is {mean:.1f}." in text
     assert f"CIDEr {own:.1f} {mean:.1f} BLEU-4" in text
     assert "Rank 1 of 2 entries." in text
     low, high = map(float, re.findall(r"between ([\d.]+) and ([\d.]+) \(95 %\)", text)[0])

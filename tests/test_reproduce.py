@@ -159,7 +159,7 @@ def test_other_data_are_refused(place, own, tmp_path, capsys, dataset, said):
         (lambda record: record["request"].update(protocol=99), "is of protocol 99 and this is protocol"),
         (lambda record: record.update(schema=99), "no run record of schema 1"),
         (lambda record: record.update(status="failed", error="RuntimeError: \x1b[2J"), "failed ('RuntimeError: \\x1b[2J')"),
-        (lambda record: record.update(origins=[]), "its fields are of other kinds"),
+        (lambda record: record.update(origins=[]), "its origins should be an object of texts"),
         (lambda record: record["request"].update(seed="0"), "asks for seed '0', which is no seed"),
         (lambda record: record["request"].update(seed=-1), "seeds are 0 or more"),
         (lambda record: record["request"].pop("metrics"), "asks for metrics None"),
