@@ -33,7 +33,7 @@ def require() -> None:
     """
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
     try:
-        import gradio  # noqa: F401
+        import gradio  # noqa: F401  only to see whether it is there
     except ImportError as error:
         raise ValueError(f"the demo needs gradio ({error}): in a clone, pip install --editable '.[demo]'") from error
 

@@ -14,6 +14,7 @@ from zoo.contracts import Contract, named, problem
 
 __all__ = ["CONTRACTS", "check"]
 
+# Registries are only read here, and each gives what its kind is; mypy holds them for invariant.
 _REGISTRIES: dict[str, "Registry[object]"] = {"dataset": DATASETS, "metric": METRICS}  # type: ignore[dict-item]
 
 

@@ -73,7 +73,7 @@ def check(captioner: Captioner, folder: Path) -> float:
 def _needs_extra() -> None:
     try:
         import onnxruntime
-        import onnxscript  # noqa: F401
+        import onnxscript  # noqa: F401  only to see whether it is there
     except ImportError as error:  # missing or broken
         why = " ".join(str(error).split())
         remedy = "in a clone, pip install --editable '.[onnx]'"
