@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, get_args
 
 from benchmarks.record import identity
 from registry import Spec
 from zoo.registries import placeless
+from zoo.settings import told
 
 Precision = Literal["float32", "bfloat16"]
 PROTOCOL = 1  # what a number means; raise it when the same request would give another one
@@ -179,8 +180,8 @@ class Cell:
             **self.parts,
             "seed": self.seed,
             "metrics": [str(metric) for metric in self.metrics],
-            "training": asdict(self.training),
-            "decoding": asdict(self.decoding),
+            "training": told(self.training),
+            "decoding": told(self.decoding),
             "sources": dict(self.sources),
         }
 

@@ -1,7 +1,6 @@
 """The cell of a record, from its request alone; refused where it cannot be the same again."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 from benchmarks.config import PROTOCOL, Cell, Decoding, Experiment, Matrix, Training
@@ -12,6 +11,7 @@ from benchmarks.record import RunRecord, identity
 from benchmarks.run import load_dataset
 from registry import Spec
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
+from zoo.settings import may_be_unsaid
 
 T = TypeVar("T", Training, Decoding)
 
@@ -116,12 +116,13 @@ def _refuse_strangers(record: RunRecord, parts: Mapping[str, Spec], metrics: tup
 
 def _settings(kind: str, found: Mapping[str, Any], default: T) -> T:
     """Every setting, each of its kind; a float may be written as a whole number."""
-    known = asdict(default)
-    if strange := sorted(found.keys() ^ known.keys()):
+    known = vars(default)
+    if strange := sorted((found.keys() ^ known.keys()) - (may_be_unsaid(default) - found.keys())):
         raise ValueError(
             f"the record and this version do not both know {kind}.{strange[0]}: take the version that made it"
         )
-    for key, value in known.items():
+    for key in found:
+        value = known[key]
         kinds = (int, float) if type(value) is float else (type(value),)
         if type(found[key]) not in kinds:
             raise ValueError(f"the record asks for {kind}.{key}={found[key]!r}, which should be like {value!r}")
