@@ -1,7 +1,5 @@
 """The script that makes a shell complete commands, options and names: eval "$(caption-zoo completion bash)"."""
 
-from contextlib import suppress
-
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.commands import COMMANDS, kinds, parser_of
@@ -37,7 +35,6 @@ def _offered(before: list[str], begun: str) -> Offer:
     if name not in COMMANDS:
         return {}
     module, parser = parser_of(name)
-    with suppress(ValueError):  # a config has yet to come, as a rule; its options are there all the same
-        module.add_arguments(parser, before)
+    module.add_arguments(parser, [*before, "--help"])  # as for help, a config may be missing
     first = {} if before else dict.fromkeys(getattr(module, "KINDS", ()), "")
     return {**first, **offered(parser, [*before, begun], kinds())}
