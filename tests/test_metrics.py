@@ -18,7 +18,16 @@ from benchmarks.metrics import METRICS
 from zoo.vocabulary import tokenise
 
 SHIPPED = {"bleu": lambda: Bleu(4), "rouge": Rouge, "cider": Cider}
-NASTY = ["", "a", "a a a a a a a a", "the the", "le caf\u00e9 na\u00efve", "-lrb- x -rrb-", "x  y", "\U0001f600 \u00a0 b"]
+NASTY = [
+    "",
+    "a",
+    "a a a a a a a a",
+    "the the",
+    "le caf\u00e9 na\u00efve",
+    "-lrb- x -rrb-",
+    "x  y",
+    "\U0001f600 \u00a0 b",
+]
 
 
 def shipped(name, said, references):
@@ -80,7 +89,12 @@ def test_part_of_the_images_has_frequencies_of_its_own():
 
 def test_epochs_are_judged_by_their_own_references(monkeypatch):
     """Those of one data set are weighed once; of another, or of a part, anew."""
-    texts = [("A red dog runs.", "the dog"), ("Two cats.", "cats asleep"), ("a bus", "A red bus drives"), ("a cat", "x")]
+    texts = [
+        ("A red dog runs.", "the dog"),
+        ("Two cats.", "cats asleep"),
+        ("a bus", "A red bus drives"),
+        ("a cat", "x"),
+    ]
     examples = [Example(image, said) for image, said in enumerate(texts)]
     spoken = {0: ["a", "red", "dog"], 1: ["two", "cats", "asleep"], 2: ["a", "red", "bus"], 3: ["a", "cat"]}
     monkeypatch.setattr(decode, "decode", lambda captioner, images, *_: {image: spoken[image] for image in images})
@@ -100,6 +114,8 @@ def test_weighed_references_are_left_alone():
         if name == "meteor":
             assert weighed == metric.weigh(references)
             continue
-        answers = [numbers(metric.compare(said, weighed)) for said in (["a", "b", "c"], ["x", "a dog", ""], ["a", "b", "c"])]
+        answers = [
+            numbers(metric.compare(said, weighed)) for said in (["a", "b", "c"], ["x", "a dog", ""], ["a", "b", "c"])
+        ]
         assert answers[0] == answers[2]
         assert any(one != other for one, other in pairwise(map(json.dumps, answers)))

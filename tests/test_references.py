@@ -108,7 +108,9 @@ def test_a_damaged_or_foreign_file_is_made_again(damage, tmp_path):
     assert file.read_bytes() == whole
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1, "b": 2, "c": 3, "d": 4}', "[1, 2, 3, 4]", '["a"]', "null"])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a": 1, "b": 2, "c": 3, "d": 4}', "[1, 2, 3, 4]", '["a"]', "null"]
+)
 def test_a_file_with_the_right_sum_of_the_wrong_thing_is_made_again(content, tmp_path):
     from importlib.metadata import version
 
