@@ -170,7 +170,7 @@ class Drifting(Rouge):
 class Wearing(Rouge):
     def compare(self, candidates, weighed):
         said = super().compare(candidates, weighed)
-        weighed[0] = weighed[0][:1]
+        weighed[0] = weighed[0][1:]
         return said
 
 
