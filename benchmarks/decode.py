@@ -1,6 +1,7 @@
 """Captions of a split, and where the model looked for each word."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from benchmarks.config import Decoding
 from benchmarks.data import Described, Example
 from benchmarks.images import ImageStore, see
-from benchmarks.metrics.cider import Cider
+from benchmarks.metrics.cider import Cider, Weights
 from benchmarks.progress import bar
 from benchmarks.train import pad
 from zoo.captioner import Captioner
@@ -59,9 +60,15 @@ def validation_score(captioner: Captioner, examples: Sequence[Example], store: I
     """
     greedy = Decoding(beams=1, max_length=decoding.max_length)
     said = decode(captioner, [example.image_id for example in examples], store, greedy)
-    references = [[" ".join(tokenise(caption)) for caption in example.captions] for example in examples]
     candidates = [" ".join(said[example.image_id]) for example in examples]
-    return Cider().score(candidates, references)["CIDEr"].corpus
+    weights = _weights(tuple(example.captions for example in examples))
+    return Cider().compare(candidates, weights)["CIDEr"].corpus
+
+
+@lru_cache(maxsize=1)
+def _weights(references: tuple[tuple[str, ...], ...]) -> Weights:
+    """What was said of the validation images, weighed once for all epochs and all cells that a process runs."""
+    return Cider().weigh([[" ".join(tokenise(caption)) for caption in said] for said in references])
 
 
 def _features(

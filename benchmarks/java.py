@@ -77,8 +77,8 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts when first asked, and again if it has ended since: closed, killed, or left
-    behind in another process by a fork. It ends with this object or with Python.
+    It starts when told to or first asked, and again if it has ended since: closed, killed, or
+    left behind in another process by a fork. It ends with this object or with Python.
     `timeout` is the silence, in seconds, after which it counts as hung.
     """
 
@@ -86,6 +86,15 @@ class LineProcess:
         self._arguments, self._timeout = arguments, timeout
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Let the program start in the background, unless it runs.
+
+        Raises:
+            JavaError: there is no Java, or it cannot be started.
+        """
+        with self._lock:
+            self._running()
 
     def ask(self, lines: Iterable[str], replies: int) -> list[str]:
         """Send `lines`, all at once, and return the `replies` lines that they are answered with.
@@ -106,6 +115,11 @@ class LineProcess:
         """End the program; the next question starts it anew."""
         if self._process is not None:
             self._end()
+
+    def kill(self) -> None:
+        """End the program while another thread asks it, which then gets a JavaError."""
+        if self._process is not None:
+            self._process.kill()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

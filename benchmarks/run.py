@@ -64,6 +64,8 @@ class _Clock:
 
 def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     dataset, clock = load_dataset(cell.dataset), _Clock()
+    scorer = _scorer(cell.dataset, cell.metrics, cache)
+    scorer.start()  # it takes seconds, and another core
     captioner, weights = _build(cell, dataset)
     named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
     mirror = cell.training.mirror
@@ -75,7 +77,7 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
         said = decode(captioner, [example.image_id for example in dataset.test], store, cell.decoding)
     diagnostics = dataset.assess(look(captioner, said, store)) if dataset.synthetic else {}
     with clock.measure("score"):
-        scores = _scorer(cell.dataset, cell.metrics).score({image: " ".join(words) for image, words in said.items()})
+        scores = scorer.score({image: " ".join(words) for image, words in said.items()})
     _write_captions(said, folder)
     shown = _samples(captioner, dataset, store, said, scores, folder)
     return RunRecord(
@@ -106,8 +108,9 @@ def load_dataset(spec: Spec) -> Dataset:
 
 
 @lru_cache(maxsize=1)
-def _scorer(dataset: Spec, metrics: tuple[Spec, ...]) -> Scorer:
-    return Scorer({example.image_id: example.captions for example in load_dataset(dataset).test}, metrics)
+def _scorer(dataset: Spec, metrics: tuple[Spec, ...], cache: Path) -> Scorer:
+    references = {example.image_id: example.captions for example in load_dataset(dataset).test}
+    return Scorer(references, metrics, cache=cache)
 
 
 @lru_cache(maxsize=1)

@@ -2,12 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
 
 from benchmarks.captions import read_references, read_results
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, Metric, MetricScore, WeighingMetric
+from benchmarks.references import kept
 from benchmarks.tokenizer import tokenize
 from registry import Spec
 
@@ -36,24 +42,43 @@ class Scores:
     empty: int
 
 
+Judge: TypeAlias = Callable[[list[str]], dict[str, MetricScore]]
+
+
 class Scorer:
     """Compares captions with `references`, image id -> what people said of it.
 
-    References are tokenized when first needed, and kept for the next set of captions.
+    References are tokenized and weighed when first needed, and stay so for the next
+    captions of the same images in the same order. Their tokens are kept below `cache`,
+    where a folder is given, for the next process.
 
     Raises:
         ValueError: no such metric, or two that give the same column.
     """
 
     def __init__(
-        self, references: Mapping[int, Sequence[str]], metrics: Sequence[str | Spec] = DEFAULT_METRICS
+        self,
+        references: Mapping[int, Sequence[str]],
+        metrics: Sequence[str | Spec] = DEFAULT_METRICS,
+        *,
+        cache: Path | None = None,
     ) -> None:
-        self._references = references
+        self._references, self._cache = references, cache
         self._metrics = [METRICS.build(spec) for spec in metrics]
-        self._tokens: dict[int, list[str]] = {}
+        self._programs = [metric.program for metric in self._metrics if metric.program]
+        self._images: tuple[int, ...] = ()
         columns = [column for metric in self._metrics for column in metric.columns]
         if twice := sorted({column for column in columns if columns.count(column) > 1}):
             raise ValueError(f"metrics {', '.join(map(str, metrics))} give {twice[0]} twice: leave one of them out")
+
+    def start(self) -> None:
+        """Let the metrics' programs start in the background: METEOR takes seconds, which something else can use.
+
+        Raises:
+            JavaError: there is no Java, or it cannot be started.
+        """
+        for program in self._programs:
+            program.start()
 
     def score(self, candidates: Mapping[int, str]) -> Scores:
         """The scores of `candidates`, image id -> caption, on just those images.
@@ -63,12 +88,13 @@ class Scorer:
             JavaError: there is no Java, or it does not run.
         """
         self._check(candidates)
-        captions, references = tokenize(candidates.values()), self._tokenized(candidates)
+        self.start()
+        captions = tokenize(candidates.values())
+        self._see(tuple(candidates))
         values, per_image = {}, {}
-        for metric in self._metrics:
-            for column, score in metric.score(captions, references).items():
-                values[column] = score.corpus
-                per_image[column] = dict(zip(candidates, score.per_image, strict=True))
+        for column, score in self._compare(captions).items():
+            values[column] = score.corpus
+            per_image[column] = dict(zip(candidates, score.per_image, strict=True))
         missing = sum(image not in candidates for image in self._references)
         return Scores(values, per_image, self.signature(candidates), missing, captions.count(""))
 
@@ -95,14 +121,45 @@ class Scorer:
         if strangers:
             raise ValueError(f"no references for image {_some(strangers)}: add them, or leave its caption out")
 
-    def _tokenized(self, images: Collection[int]) -> list[list[str]]:
-        new = [image for image in images if image not in self._tokens]
-        lines = iter(tokenize(caption for image in new for caption in self._references[image]))
-        self._tokens |= {image: [next(lines) for _ in self._references[image]] for image in new}
-        tokens = [self._tokens[image] for image in images]
+    def _see(self, images: tuple[int, ...]) -> None:
+        """Have the references of `images` tokenized; other images, or another order, are another set."""
+        if images == self._images:
+            return
+        lines = iter(kept([said for image in images for said in self._references[image]], tokenize, self._cache))
+        tokens = [[next(lines) for _ in self._references[image]] for image in images]
         if not any(map(any, tokens)):
             raise ValueError("no reference of these images has a word")
-        return tokens
+        self._judges = [_judge(metric, tokens) for metric in self._metrics]
+        self._images = images
+
+    def _compare(self, captions: list[str]) -> dict[str, MetricScore]:
+        """Every column's score. Programs are asked from threads of their own, and Python works in the meantime."""
+        judges = list(zip(self._metrics, self._judges, strict=True))
+        with ThreadPoolExecutor(max(1, len(self._programs))) as pool, self._interruptible():
+            asked = [pool.submit(judge, captions) for metric, judge in judges if metric.program]
+            told = [judge(captions) for metric, judge in judges if not metric.program]
+            answers = iter([answer.result() for answer in asked])
+        others = iter(told)
+        each = [next(answers if metric.program else others) for metric in self._metrics]
+        return {column: score for scores in each for column, score in scores.items()}
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Who interrupts does not wait for programs to answer."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            for program in self._programs:
+                program.kill()
+            raise
+
+
+def _judge(metric: Metric, references: list[list[str]]) -> Judge:
+    """What compares captions with these references; what can be weighed of them is weighed once, when first needed."""
+    if not isinstance(metric, WeighingMetric):
+        return lambda captions: metric.score(captions, references)
+    weighed = cache(lambda: metric.weigh(references))
+    return lambda captions: metric.compare(captions, weighed())
 
 
 def _some(images: Collection[int]) -> str:

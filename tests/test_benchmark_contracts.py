@@ -167,6 +167,19 @@ class Drifting(Rouge):
         return {"ROUGE_L": MetricScore(said.corpus + next(TURN) * 1e-9, said.per_image)}
 
 
+class Wearing(Rouge):
+    def compare(self, candidates, weighed):
+        said = super().compare(candidates, weighed)
+        weighed[0] = weighed[0][1:]
+        return said
+
+
+class Stale(Rouge):
+    def weigh(self, references):
+        self.first = getattr(self, "first", None) or super().weigh(references)
+        return self.first
+
+
 METRIC_MISTAKES = [
     (Barred, "says what it is"),
     (Mistitled, "gives its columns for every image"),
@@ -176,6 +189,8 @@ METRIC_MISTAKES = [
     (Fussy, "takes captions without a word"),
     (Crowd, "takes one image"),
     (Drifting, "says the same again"),
+    (Wearing, "keeps what it weighed"),
+    (Stale, "keeps what it weighed"),
 ]
 
 

@@ -76,8 +76,13 @@ def oracle():
 
 
 @pytest.fixture(scope="module")
-def scores():
-    return Scorer(REFERENCES).score(CANDIDATES)
+def scores(tmp_path_factory):
+    """Of a scorer that has scored something else before, with references that another one has kept."""
+    cache = tmp_path_factory.mktemp("cache")
+    assert Scorer(REFERENCES, ["rouge"], cache=cache).score(CANDIDATES)
+    scorer = Scorer(REFERENCES, cache=cache)
+    scorer.score(dict(zip(CANDIDATES, reversed(CANDIDATES.values()), strict=True)))
+    return scorer.score(CANDIDATES)
 
 
 def test_words_are_those_of_pycocoevalcap(oracle):

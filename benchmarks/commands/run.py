@@ -24,7 +24,9 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The config, what overrides it, and where things go."""
     argv = add_config(parser, argv)
     parser.add_argument("--out", type=str, default="runs", help="folder for the runs (default: runs)")
-    parser.add_argument("--cache", type=str, help="folder for encoded images (default: ~/.cache/caption-zoo)")
+    parser.add_argument(
+        "--cache", type=str, help="folder for what is kept of images and references (default: ~/.cache/caption-zoo)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
     return argv
 
@@ -102,7 +104,7 @@ def read(parser: ArgumentParser, options: Namespace) -> Experiment:
 
 
 def cache_folder() -> Path:
-    """Where encoded images go unless told otherwise."""
+    """Where encoded images and tokenized references go unless told otherwise."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caption-zoo"
 
 

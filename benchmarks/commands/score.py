@@ -5,6 +5,8 @@ import sys
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.commands.run import cache_folder
+
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Results and references."""
@@ -18,7 +20,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the scores, raw and not x 100."""
     from benchmarks.score import Scorer, read_references, read_results
 
-    scores = Scorer(read_references(options.references)).score(read_results(options.results))
+    scorer = Scorer(read_references(options.references), cache=cache_folder())
+    scores = scorer.score(read_results(options.results))
     if options.json:
         print(json.dumps(scores.values))
     else:

@@ -53,6 +53,7 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
         metric.takes_captions_without_a_word,
         metric.takes_one_image,
         metric.says_the_same_again,
+        metric.keeps_what_it_weighed,
         metric.is_what_it_is_called,
     ),
 }

@@ -2,7 +2,7 @@
 
 import math
 
-from benchmarks.metrics import METRICS, MetricScore
+from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
 from registry import Spec
 from zoo.contracts.common import is_spelled, must
 
@@ -80,6 +80,24 @@ def says_the_same_again(spec: Spec) -> None:
         for name, score in first.items():
             must(score.corpus == again[name].corpus, f"{name} is another one each time")
             must(list(score.per_image) == list(again[name].per_image), f"{name} of an image is another one each time")
+
+
+def keeps_what_it_weighed(spec: Spec) -> None:
+    """References weighed once serve any captions after any others; each set of references has its own weights."""
+    metric = METRICS.build(spec)
+    if not isinstance(metric, WeighingMetric):
+        return
+    turned = _REFERENCES[::-1]
+    weighed, other = metric.weigh(_REFERENCES), metric.weigh(turned)
+    for said, references, weights in (
+        (_OTHERS, _REFERENCES, weighed),
+        (_OTHERS, turned, other),
+        (_RIGHT, _REFERENCES, weighed),
+    ):
+        fresh, found = METRICS.build(spec).score(said, references), metric.compare(said, weights)
+        for name, score in fresh.items():
+            must(found[name].corpus == score.corpus, f"{name} depends on what was compared or weighed before")
+            must(list(found[name].per_image) == list(score.per_image), f"{name} of an image depends on what was before")
 
 
 def is_what_it_is_called(spec: Spec) -> None:

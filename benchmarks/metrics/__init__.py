@@ -3,8 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar, final
 
 from registry import Registry
+
+Weighed = TypeVar("Weighed")
 
 
 @dataclass(frozen=True)
@@ -15,15 +18,27 @@ class MetricScore:
     per_image: Sequence[float]
 
 
+class Program(Protocol):
+    """Something beside Python that takes long to start."""
+
+    def start(self) -> None:
+        """Let it start, without waiting for it; nothing where it runs already."""
+
+    def kill(self) -> None:
+        """End it at once, also while it is asked: whoever waits for its answer gets an error."""
+
+
 class Metric(ABC):
     """What compares captions with references.
 
     `columns` names the numbers it gives; `signature` says what its name leaves open, for
-    the line that tells how a score was made: "cider-d".
+    the line that tells how a score was made: "cider-d". `program` is what it asks, where
+    that is not Python: it is started early, and asked while other metrics are worked out.
     """
 
     columns: tuple[str, ...]
     signature: str
+    program: Program | None = None
 
     @abstractmethod
     def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
@@ -33,13 +48,21 @@ class Metric(ABC):
         """
 
 
+class WeighingMetric(Metric, Generic[Weighed]):
+    """A metric with work that needs the references alone: done once for a data set, used for every model's captions."""
+
+    @abstractmethod
+    def weigh(self, references: Sequence[Sequence[str]]) -> Weighed:
+        """What `compare` needs of these references. Whoever holds it changes nothing in it."""
+
+    @abstractmethod
+    def compare(self, candidates: Sequence[str], weighed: Weighed) -> dict[str, MetricScore]:
+        """As `score`, of one caption for each image that was weighed, in that order."""
+
+    @final
+    def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
+        """Each column's score, with references that are weighed for it."""
+        return self.compare(candidates, self.weigh(references))
+
+
 METRICS: Registry[Metric] = Registry("metric", home=__name__, group="caption_zoo.metric")
-
-
-def numbered(
-    candidates: Sequence[str], references: Sequence[Sequence[str]]
-) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
-    """References, then candidates, as pycocoevalcap takes them: in lists, keyed by the image."""
-    return {key: list(said) for key, said in enumerate(references)}, {
-        key: [said] for key, said in enumerate(candidates)
-    }

@@ -1,12 +1,15 @@
 """BLEU, after Papineni, Roukos, Ward & Zhu, "BLEU" (ACL 2002), sections 2.1 to 2.3."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
-from benchmarks.metrics import METRICS, Metric, MetricScore, numbered
+from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+
+Counts: TypeAlias = tuple[list[int], dict[tuple[str, ...], int]]  # lengths of an image's references, runs in them
 
 
 @METRICS.register("bleu")
-class Bleu(Metric):
+class Bleu(WeighingMetric[list[Counts]]):
     """Shared runs of one to four words, with a penalty for brevity.
 
     The number for all images pools their counts: it is no mean of the images' own. Brevity
@@ -17,9 +20,18 @@ class Bleu(Metric):
     columns = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4")
     signature = "bleu-closest"
 
-    def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
-        """Bleu_1 to Bleu_4, the longest run counted being one word, two, three and four."""
-        from pycocoevalcap.bleu.bleu import Bleu as Counter
+    def weigh(self, references: Sequence[Sequence[str]]) -> list[Counts]:
+        """How often each run of words is in the reference that has it most, for each image."""
+        from pycocoevalcap.bleu.bleu_scorer import cook_refs
 
-        corpus, per_image = Counter(len(self.columns)).compute_score(*numbered(candidates, references), verbose=0)
+        return [cook_refs(said) for said in references]
+
+    def compare(self, candidates: Sequence[str], weighed: list[Counts]) -> dict[str, MetricScore]:
+        """Bleu_1 to Bleu_4, the longest run counted being one word, two, three and four."""
+        from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_test
+
+        counter = BleuScorer(n=len(self.columns))
+        counter.crefs = weighed
+        counter.ctest = [cook_test(said, counts) for said, counts in zip(candidates, weighed, strict=True)]
+        corpus, per_image = counter.compute_score(option="closest", verbose=0)
         return {name: MetricScore(one, each) for name, one, each in zip(self.columns, corpus, per_image, strict=True)}

@@ -1,24 +1,106 @@
 """CIDEr-D, after Vedantam, Zitnick & Parikh, "CIDEr" (CVPR 2015), sections 3 and 7."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
-from benchmarks.metrics import METRICS, Metric, MetricScore, numbered
+from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+
+_LONGEST, _SIGMA = 4, 6.0
+Run: TypeAlias = tuple[str, ...]
+
+
+class Vector(NamedTuple):
+    """A caption: the weights of its runs, their norm for each length of a run, and how long it is."""
+
+    weights: dict[Run, float]
+    norms: list[float]
+    length: int
+
+
+class Weights:
+    """The references of a set of images, and how rare each of their runs is."""
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        import numpy as np
+        from pycocoevalcap.cider.cider_scorer import cook_refs
+
+        counts = [cook_refs(said, _LONGEST) for said in references]
+        self._images_with = Counter(run for said in counts for run in {run for caption in said for run in caption})
+        self._total = np.log(float(len(references)))
+        # Of the same few counts a million times; with numpy's logarithm and power, as pycocoevalcap.
+        self._weight = lru_cache(maxsize=None)(self._weigh)
+        self.images = [[self.vector(caption) for caption in said] for said in counts]
+
+    def vector(self, counts: Mapping[Run, int]) -> Vector:
+        """The caption whose runs are counted."""
+        weights, squares = {}, [0.0] * _LONGEST
+        for run, count in counts.items():
+            weights[run], square = self._weight(count, self._images_with.get(run, 0))
+            squares[len(run) - 1] += square
+        # Runs of two, and not of one: the penalty for another length has it so.
+        length = sum(count for run, count in counts.items() if len(run) == 2)
+        return Vector(weights, [math.sqrt(square) for square in squares], length)
+
+    def _weigh(self, count: int, images: int) -> tuple[float, float]:
+        import numpy as np
+
+        weight = float(count) * (self._total - np.log(max(1.0, float(images))))
+        return float(weight), float(pow(weight, 2))
 
 
 @METRICS.register("cider")
-class Cider(Metric):
+class Cider(WeighingMetric[Weights]):
     """CIDEr-D: likeness to the references in runs of one to four words, rare ones counting more.
 
     How rare a word is, the references given decide: scores over different images, or over
-    parts of a data set averaged, cannot be compared. A single image scores 0.
+    parts of a data set averaged, cannot be compared. A single image scores 0. The sums are
+    taken in the order of pycocoevalcap, so that every digit is the same.
     """
 
     columns = ("CIDEr",)
     signature = "cider-d"
 
-    def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
-        """CIDEr, 0 to 10; for all images the mean of theirs."""
-        from pycocoevalcap.cider.cider import Cider as Comparer
+    def weigh(self, references: Sequence[Sequence[str]]) -> Weights:
+        """The references as vectors, and the frequencies that they give."""
+        return Weights(references)
 
-        corpus, per_image = Comparer().compute_score(*numbered(candidates, references))
-        return {"CIDEr": MetricScore(float(corpus), per_image.tolist())}
+    def compare(self, candidates: Sequence[str], weighed: Weights) -> dict[str, MetricScore]:
+        """CIDEr, 0 to 10; for all images the mean of theirs."""
+        import numpy as np
+        from pycocoevalcap.cider.cider_scorer import cook_test
+
+        pairs = zip(candidates, weighed.images, strict=True)
+        sums = np.array(
+            [_likeness(weighed.vector(cook_test(said, _LONGEST)), references) for said, references in pairs]
+        )
+        per_image = sums.mean(1) / np.array([len(references) for references in weighed.images]) * 10.0
+        return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image.tolist())}
+
+
+def _likeness(said: Vector, references: list[Vector]) -> list[float]:
+    """For each length of a run, the sum over references of the clipped cosine, less where lengths differ."""
+    sums = [0.0] * _LONGEST
+    for reference in references:
+        penalty = _penalty(said.length - reference.length)
+        for place, cosine in enumerate(_cosines(said, reference)):
+            sums[place] += cosine * penalty
+    return sums
+
+
+def _cosines(said: Vector, reference: Vector) -> list[float]:
+    products, others = [0.0] * _LONGEST, reference.weights
+    for run, weight in said.weights.items():
+        if run in others:
+            products[len(run) - 1] += min(weight, others[run]) * others[run]
+    return [
+        product / (norm * other) if norm and other else product
+        for product, norm, other in zip(products, said.norms, reference.norms, strict=True)
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _penalty(difference: int) -> float:
+    return math.e ** (-(float(difference) ** 2) / (2 * _SIGMA**2))

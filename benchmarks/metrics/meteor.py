@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from benchmarks import java
-from benchmarks.metrics import METRICS, Metric, MetricScore
+from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
 from benchmarks.tokenizer import sanitize
 
 
@@ -15,7 +15,7 @@ def engine() -> java.LineProcess:
 
 
 @METRICS.register("meteor")
-class Meteor(Metric):
+class Meteor(WeighingMetric[list[str]]):
     """Words aligned by form, stem, synonym or paraphrase, with a penalty for broken order.
 
     An image's number is that of its best reference; the number for all images pools their
@@ -25,16 +25,21 @@ class Meteor(Metric):
     columns = ("METEOR",)
     signature = "meteor-1.5"
 
-    def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
+    def __init__(self) -> None:
+        self.program = engine()
+
+    def weigh(self, references: Sequence[Sequence[str]]) -> list[str]:
+        """The references as METEOR reads them."""
+        return [_line("SCORE", *map(_plain, said)) for said in references]
+
+    def compare(self, candidates: Sequence[str], weighed: list[str]) -> dict[str, MetricScore]:
         """METEOR.
 
         Raises:
             JavaError: there is no Java, or METEOR ended or fell silent.
         """
-        pairs = zip(candidates, references, strict=True)
-        counts = engine().ask(
-            [_line("SCORE", *map(_plain, (*said, caption))) for caption, said in pairs], len(candidates)
-        )
+        lines = [_line(said, _plain(caption)) for caption, said in zip(candidates, weighed, strict=True)]
+        counts = engine().ask(lines, len(lines))
         *per_image, corpus = map(float, engine().ask([_line("EVAL", *counts)], len(counts) + 1))
         return {"METEOR": MetricScore(corpus, per_image)}
 
