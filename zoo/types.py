@@ -84,8 +84,13 @@ class DecoderOutput(NamedTuple):
 
 def reorder(state: State, parents: Int[Tensor, "B K"], images: Int[Tensor, "B"] | None = None) -> State:
     """The state of hypothesis ``parents[b, k]`` of image b, or of ``images[b]``, for every (b, k)."""
-    rows = torch.arange(len(parents), device=parents.device) if images is None else images
-    return tuple(tensor[rows[:, None], parents] for tensor in state)
+    images = torch.arange(parents.shape[0], device=parents.device) if images is None else images
+    return tuple(
+        tensor.flatten(0, 1)
+        .index_select(0, (images[:, None] * tensor.shape[1] + parents).flatten())
+        .unflatten(0, parents.shape)
+        for tensor in state
+    )
 
 
 def places(grid: tuple[int, int], device: torch.device) -> Float[Tensor, "N 2"]:
