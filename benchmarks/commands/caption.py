@@ -3,10 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-_DECODING: dict[str, tuple[type, str]] = {
+from zoo.decoding import Precision
+
+_DECODING: dict[str, tuple[Any, str]] = {
     "beams": (
         int,
         "width of the beam search, 1 is greedy; with a temperature, captions drawn to keep the best",
@@ -20,7 +23,7 @@ _DECODING: dict[str, tuple[type, str]] = {
     "top_k": (int, "draw among so many likeliest words; 0 for all"),
     "top_p": (float, "draw among the fewest likeliest words that have this probability together"),
     "seed": (int, "of what is drawn"),
-    "precision": (str, "float32, or bfloat16 where that is safe"),
+    "precision": (Precision, "float32, or bfloat16 where that is safe"),
 }
 
 

@@ -74,18 +74,19 @@ class Search(Choice):
         self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], room: Int[Tensor, "B G"]
     ) -> Chosen:
         """The first of each group by log-likelihood, less what others' words cost."""
-        judged = totals[..., None] + scores
-        words_known, each = scores.shape[3], []
+        judged, each = scores if self.groups == 1 else scores.clone(), []
         for group in range(self.groups):
-            found, places = judged[:, group].flatten(1).topk(min(self.width, judged[0, group].numel()))
+            next_, known = judged[:, group].topk(min(self.width, judged.shape[3]))  # no more can go on from one
+            ranked = (totals[:, group, :, None] + next_).flatten(1)
+            found, places = ranked.topk(min(self.width, ranked.shape[1]))
+            parents, words = places // next_.shape[2], known.flatten(1).gather(1, places)
             ranks = torch.arange(found.shape[1], device=found.device)
-            found = found.masked_fill(ranks >= room[:, group, None], -torch.inf)
-            words = places % words_known
-            _penalise(judged[:, group + 1 :], words, self.diversity * found.isfinite())
-            parents = places // words_known
-            own = totals[:, group].gather(1, parents) + scores[:, group].flatten(1).gather(1, places)
-            own = own.where(found.isfinite(), -torch.inf)
-            each.append((own, parents + group * scores.shape[2], words))
+            open_ = found.isfinite() & (ranks < room[:, group, None])
+            own = totals[:, group].gather(1, parents) + scores[:, group].flatten(1).gather(
+                1, parents * scores.shape[3] + words
+            )
+            each.append((own.where(open_, -torch.inf), parents + group * scores.shape[2], words))
+            _penalise(judged[:, group + 1 :], words, self.diversity * open_)
         found, parents, words = (torch.stack(parts, dim=1) for parts in zip(*each, strict=True))
         return Chosen(found, parents, words, room)
 
