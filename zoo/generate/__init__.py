@@ -55,7 +55,8 @@ def _generate(decoder: Decoder, features: Features, decoding: Decoding, choice: 
     state = tuple(tensor.expand(-1, choice.groups * choice.alive, *tensor.shape[2:]) for tensor in state)
     for length in range(1, longest + 1):
         output = decoder(beams.last, memory, state)
-        scores = decoder.logits(output.hidden[:, :, 0]).log_softmax(dim=-1, dtype=torch.float32)
+        scores = decoder.logits(output.hidden[:, :, 0]).float()
+        torch.log_softmax(scores, dim=-1, out=scores)  # in place: one array of V columns per step is enough
         for rule in rules:
             rule(scores, beams.captions)
         chosen = choice.choose(beams.grouped(scores), beams.totals, beams.room)
