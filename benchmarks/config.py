@@ -4,14 +4,15 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from benchmarks.record import identity
 from registry import Spec
+from zoo.decoding import Decoding as Decoding  # so that a config's settings are all had from here
+from zoo.decoding import Precision
 from zoo.registries import placeless
 from zoo.settings import LATER, told
 
-Precision = Literal["float32", "bfloat16"]
 PROTOCOL = 1  # what a number means; raise it when the same request would give another one
 
 
@@ -97,26 +98,6 @@ class Training:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
         if not 0 <= self.average < 1 or not 0 <= self.label_smoothing < 1:
             raise ValueError("average and label_smoothing lie between 0 and 1")
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How captions are written when they are judged.
-
-    Args:
-        beams: width of the beam search; 1 is greedy.
-        max_length: most words of a caption.
-        length_power: a caption's log-likelihood is divided by its length to this power.
-    """
-
-    beams: int = 5
-    max_length: int = 20
-    length_power: float = 0.7
-
-    def __post_init__(self) -> None:
-        _positive(self, "beams", "max_length")
-        if not 0 <= self.length_power < math.inf:
-            raise ValueError(f"length_power={self.length_power} should be a number, and not negative")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -67,7 +68,7 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
     def caption(image: Image.Image | None, beams: float) -> tuple[Any, ...]:
         if image is None:
             return "", None, None, gr.update(value=None, visible=False)
-        asked = Decoding(int(beams), decoding.max_length, decoding.length_power)
+        asked = replace(decoding, beams=int(beams))
         *shown, heads = _shown(captioner, image, asked)
         return *shown, gr.update(value=heads, visible=bool(heads))
 
@@ -76,7 +77,8 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
         with gr.Row():
             with gr.Column(scale=1):
                 image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
-                beams = gr.Slider(1, max(10, decoding.beams), decoding.beams, step=1, label="Beams: width of search")
+                least, most = decoding.groups, max(10, decoding.beams)
+                beams = gr.Slider(least, most, decoding.beams, step=least, label="Beams: width of search")
                 ask = gr.Button("Caption it", variant="primary")
             with gr.Column(scale=2):
                 said = gr.Textbox(label="Caption", interactive=False)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -65,7 +65,7 @@ class Describer:
                 shown.update(len(batch))
 
 
-def decoding_of(run: Path, **asked: int | None) -> Decoding:
+def decoding_of(run: Path, **asked: Any) -> Decoding:
     """How the captions of a run were written, where nothing else is `asked` for.
 
     Raises:
@@ -75,8 +75,10 @@ def decoding_of(run: Path, **asked: int | None) -> Decoding:
     try:
         written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
         known = Decoding(**written)
-        if not isinstance(known.beams, int) or not isinstance(known.max_length, int):
-            raise TypeError("beams and max_length are whole numbers")
+        for name, default in vars(Decoding()).items():
+            kinds = (int, float) if type(default) is float else (type(default),)
+            if type(getattr(known, name)) not in kinds:
+                raise TypeError(f"{name}={getattr(known, name)!r} should be like {default!r}")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
     return Decoding(**{**vars(known), **{key: value for key, value in asked.items() if value is not None}})

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.describe import decoding_of
@@ -13,6 +12,7 @@ from zoo.captioner import Captioner
 from zoo.export.onnx import export
 from zoo.folder import whole
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.settings import may_be_unsaid, told
 
 
 def huggingface(run: Path, captioner: Captioner, folder: Path) -> str:
@@ -28,9 +28,17 @@ def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
     """Write the graphs and what runs them; returns a line to print.
 
     Raises:
-        ValueError: the extra is missing, or the parts do not go into graphs that say the same.
+        ValueError: the extra is missing, the parts do not go into graphs that say the same, or the run's captions are
+            written as the script cannot.
     """
-    difference = export(captioner, folder, decoding=asdict(decoding_of(run)))
+    decoding = decoding_of(run)
+    asked = told(decoding)
+    if beyond := [f"{name}={asked[name]}" for name in asked.keys() & may_be_unsaid(decoding)]:
+        raise ValueError(
+            f"{run} writes its captions with {sorted(beyond)[0]}, which the search beside an ONNX graph does not know: "
+            "take --format huggingface"
+        )
+    difference = export(captioner, folder, decoding=asked)
     return f"largest difference of a log-probability from torch: {difference:.1e}"
 
 

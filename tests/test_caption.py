@@ -15,6 +15,8 @@ from benchmarks.cli import main
 from benchmarks.describe import decoding_of
 from benchmarks.record import REQUEST
 from zoo import checkpoint, create_model
+from zoo.decoding import Decoding
+from zoo.settings import told
 from zoo.vocabulary import END
 
 LINE = [sys.executable, "-m", "benchmarks.cli", "caption"]
@@ -76,15 +78,32 @@ def test_what_is_said_does_not_depend_on_the_batch(capsys, run, photos):
 
 
 def test_beams_and_length_are_those_of_the_run_unless_asked(capsys, run, photos):
-    assert vars(decoding_of(photos)) == {"beams": 5, "max_length": 20, "length_power": 0.7}
-    assert vars(decoding_of(photos.parent / run, beams=4)) == {"beams": 4, "max_length": 3, "length_power": 0.7}
+    assert told(decoding_of(photos)) == {"beams": 5, "max_length": 20, "length_power": 0.7}
+    assert told(decoding_of(photos.parent / run, beams=4)) == {"beams": 4, "max_length": 3, "length_power": 0.7}
     _, lines, _ = said(capsys, run, str(photos / "b.jpg"), "--max_length", "6")
     assert len(lines[0][1].split()) == 6
+
+
+def test_every_setting_is_an_option(capsys, run, photos):
+    line = [run, str(photos / "b.jpg")]
+    options = {"beams": 4, "max_length": 5, "length_power": 1.0, "no_repeat": 1, "groups": 2, "diversity": 0.5}
+    options |= {"precision": "bfloat16"}
+    drawn = {"beams": 1, "temperature": 1.5, "top_k": 3, "top_p": 0.9, "seed": 7}
+    assert options.keys() | drawn.keys() == vars(Decoding()).keys()
+    for asked in (options, drawn):
+        code, lines, _ = said(
+            capsys, *line, *(word for key, value in asked.items() for word in (f"--{key}", str(value)))
+        )
+        expected = checkpoint.load(run).caption(line[1:], **{"max_length": 3, "length_power": 0.7} | asked)
+        assert (code, lines) == (0, [(line[1], expected[0])])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["photos", "--precision", "float16"], "float16"),
+        (["photos", "--top_k", "3"], "set a temperature"),
+        (["photos", "--groups", "2"], "groups=2 and diversity=0.0 belong together"),
         (["empty"], "no image below folder 'empty'"),
         (["*.gif"], "no file matches '*.gif'"),
         (["photos", "--batch", "0"], "batch=0"),

@@ -238,6 +238,13 @@ def test_what_a_record_says_stays_text_on_the_card():
     assert not re.search(r"^# hello", card, re.MULTILINE)
 
 
+def test_what_the_script_beside_the_graphs_cannot_do_is_refused(tmp_path, capsys):
+    run = run_folder(tmp_path / "run", model(*SMALL), decoding={"beams": 2, "no_repeat": 3})
+    assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
+    assert "no_repeat=3, which the search beside an ONNX graph does not know" in capsys.readouterr().err
+    assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
+
+
 @pytest.mark.parametrize("asked", ["{}", "[", '{"decoding": {"beams": "5"}}', '{"decoding": {"beams": 1.5}}'])
 def test_a_request_that_cannot_be_read_is_one_line(tmp_path, asked, capsys):
     run = run_folder(tmp_path / "run", model(*SMALL))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -102,22 +103,15 @@ class Captioner(nn.Module):
         return self.decoder.logits(self.read(self.encode(images), tokens).hidden)
 
     @torch.inference_mode()
-    def caption(
-        self,
-        images: Sequence[Image.Image | str | Path],
-        *,
-        beams: int = 5,
-        max_length: int = 20,
-        length_power: float = 0.7,
-    ) -> list[str]:
+    def caption(self, images: Sequence[Image.Image | str | Path], **settings: Any) -> list[str]:
         """What the model says of each picture, whatever its size; a picture, or the file it lies in.
 
-        All are one batch. `beams` is the width of the search, `max_length` the most words,
-        and a caption's log-likelihood is divided by its length to the `length_power`.
+        All are one batch. `settings` are those of `zoo.decoding.Decoding`: ``beams=3``,
+        ``temperature=1``.
 
         Raises:
             OSError: a file is not there or is no image.
-            ValueError: `images` is no list of them.
+            ValueError: `images` is no list of them, or a setting makes no sense.
         """
         if isinstance(images, str | Path | Image.Image):
             raise ValueError(f"images should be a list, [{str(images)!r}] for one of them")
@@ -125,19 +119,18 @@ class Captioner(nn.Module):
             return []
         with self._in_evaluation():
             features = self._look_at([_picture(image) for image in images])
-            numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
+            numbers = generate(self.decoder, features, **settings)
         return [" ".join(self.vocabulary.decode(row)) for row in numbers.tolist()]
 
     @torch.inference_mode()
-    def explain(
-        self, image: Image.Image | str | Path, *, beams: int = 5, max_length: int = 20, length_power: float = 0.7
-    ) -> Explanation:
+    def explain(self, image: Image.Image | str | Path, **settings: Any) -> Explanation:
         """What the model says of a picture, or of the file it lies in, and where it looked for each word.
 
-        The caption is that of `caption`; it is then read again for the maps.
+        The caption is that of `caption`, with the same settings; it is then read again for the maps.
 
         Raises:
             OSError: the file is not there or is no image.
+            ValueError: a setting makes no sense.
             NoGrid: a ValueError; the backbone's features lie on no grid, so there is nothing to draw.
         """
         picture = upright(_picture(image))
@@ -145,7 +138,7 @@ class Captioner(nn.Module):
             features = self._look_at([picture])
             if features.grid is None:
                 raise NoGrid(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
-            numbers = generate(self.decoder, features, beams=beams, max_length=max_length, length_power=length_power)
+            numbers = generate(self.decoder, features, **settings)
             words = self.vocabulary.decode(numbers[0].tolist())
             tokens = torch.tensor([[self.vocabulary.numbers(words)]], device=numbers.device)
             output = self.read(features, tokens, weights=True)

@@ -14,7 +14,7 @@ queries against the one memory of their image, and M = K x T.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -82,10 +82,15 @@ class DecoderOutput(NamedTuple):
     heads: Float[Tensor, "B K T L H N"] | None = None
 
 
-def reorder(state: State, parents: Tensor) -> State:
-    """The state of hypothesis ``parents[b, k]`` of image b, for every (b, k); parents is (B, K)."""
-    rows = torch.arange(len(parents), device=parents.device)[:, None]
-    return tuple(tensor[rows, parents] for tensor in state)
+def reorder(state: State, parents: Int[Tensor, "B K"], images: Int[Tensor, "B"] | None = None) -> State:
+    """The state of hypothesis ``parents[b, k]`` of image b, or of ``images[b]``, for every (b, k)."""
+    images = torch.arange(parents.shape[0], device=parents.device) if images is None else images
+    return tuple(
+        tensor.flatten(0, 1)
+        .index_select(0, (images[:, None] * tensor.shape[1] + parents).flatten())
+        .unflatten(0, parents.shape)
+        for tensor in state
+    )
 
 
 def places(grid: tuple[int, int], device: torch.device) -> Float[Tensor, "N 2"]:

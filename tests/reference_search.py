@@ -1,0 +1,65 @@
+"""Searches written as plainly as possible: one image, one caption, one word at a time, in lists.
+
+The decoder reads each caption anew for each word, so no state is kept that could be mixed up.
+"""
+
+import math
+
+import torch
+
+from zoo.decoders import Decoder
+from zoo.types import Features
+from zoo.vocabulary import END, PAD, START, UNKNOWN
+
+
+def searched(decoder: Decoder, features: Features, decoding) -> list[list[int]]:
+    """The best caption of each image, with END, as `generate` searches for it."""
+    rows = range(features.tokens.shape[0])
+    ones = (Features(features.tokens[row : row + 1], features.grid) for row in rows)
+    return [_search(decoder, one, decoding) for one in ones]
+
+
+def _search(decoder, features, decoding):
+    width = decoding.beams // decoding.groups
+    open_ = [[([], 0.0)] for _ in range(decoding.groups)]
+    room, best, best_score = [width] * decoding.groups, [], -math.inf
+    for length in range(1, decoding.max_length + 2):
+        used: dict[int, int] = {}
+        for group, captions in enumerate(open_):
+            candidates = []
+            for words, total in captions:
+                for word, score in enumerate(_scores(decoder, features, words)):
+                    if _allowed(words, word, decoding):
+                        penalty = decoding.diversity * used.get(word, 0)
+                        candidates.append((total + score - penalty, total + score, [*words, word]))
+            candidates.sort(key=lambda candidate: -candidate[0])
+            taken = candidates[: room[group]]
+            open_[group] = []
+            for _, total, words in taken:
+                used[words[-1]] = used.get(words[-1], 0) + 1
+                if words[-1] != END:
+                    open_[group].append((words, total))
+                    continue
+                room[group] -= 1
+                if total / length**decoding.length_power > best_score:
+                    best, best_score = words, total / length**decoding.length_power
+        if not any(open_):
+            break
+    return best
+
+
+def _scores(decoder, features, words):
+    tokens = torch.tensor([[[START, *words]]])
+    memory, state = decoder.begin(features)
+    return decoder.logits(decoder(tokens, memory, state).hidden[0, 0, -1]).log_softmax(dim=-1).tolist()
+
+
+def _allowed(words, word, decoding):
+    if len(words) == decoding.max_length:
+        return word == END
+    return word not in (PAD, START, UNKNOWN) and not (decoding.no_repeat and _repeats(words, word, decoding.no_repeat))
+
+
+def _repeats(words, word, length):
+    run = [*words, word][-length:]
+    return len(run) == length and any(words[at : at + length] == run for at in range(len(words) - length + 1))
