@@ -84,7 +84,8 @@ def see(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Featu
 def stored(backbone: Backbone, pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
     """What a store holds of images, (B, 3, H, W) bytes, and the grid that `see` needs beside it."""
     with keeping(backbone, _cut(backbone)[0], pixels.device) as keep:
-        return keep(pixels)
+        rows, grid = keep(pixels)
+    return rows.to(pixels.device).clone(), grid  # one that autograd may keep
 
 
 def _cut(backbone: Backbone) -> tuple[Cut | None, str]:

@@ -15,6 +15,7 @@ from threading import Lock
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from benchmarks.data import Dataset, Example, UnreadableImage
@@ -55,7 +56,7 @@ def encoded(
             bad = [(example, why) for example, why in found if isinstance(why, str)]
             if not good:
                 return Encoded((), np.empty(0), None, bad)
-            pixels = torch.stack([pixels for _, pixels in good])
+            pixels = _together([pixels for _, pixels in good])
             kept = [keep(view) for view in (pixels, pixels.flip(-1))[:views]]
             rows = torch.stack([rows for rows, _ in kept], dim=1).numpy()
             return Encoded([example for example, _ in good], rows, kept[0][1], bad)
@@ -87,7 +88,7 @@ def keeping(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterat
 
 
 def _alone(device: torch.device, work: Kept) -> Kept:
-    """`work` on pixels of the processor; on another device one thread has it at a time, and no memory is taken twice."""
+    """`work` by any number of threads at once on a processor, by one at a time on another device: memory is dear."""
     lock = Lock()
 
     @torch.inference_mode()
@@ -112,6 +113,11 @@ def _half(values: Tensor) -> Tensor:
     if not kept.isfinite().all():
         raise ValueError("the backbone gives numbers above 65,504 or none at all, which float16 cannot hold")
     return kept
+
+
+def _together(images: Sequence[Tensor]) -> Tensor:
+    """One batch, channels last in memory, as pictures have them: nothing but copies of whole images."""
+    return torch.stack([rearrange(image, "c h w -> h w c") for image in images]).permute(0, 3, 1, 2)
 
 
 def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | str:

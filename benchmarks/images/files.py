@@ -85,7 +85,7 @@ class Writer:
             if hasattr(os, "posix_fallocate"):  # macOS has none
                 size = self.images * prod(self.shape) * self.dtype.itemsize
                 os.posix_fallocate(self.file.fileno(), 0, self.file.tell() + size)
-        assert values.shape[1:] == self.shape and values.dtype == self.dtype
+        assert (values.shape[1:], values.dtype) == (self.shape, self.dtype)
         self.file.write(values.data)
         self.sums.append(np.array([[zlib.crc32(view.data) for view in image] for image in values], np.uint32))
         self.rows |= {image: len(self.rows) + place for place, image in enumerate(image_ids)}
