@@ -48,7 +48,7 @@ def encoded(
     device: torch.device,
 ) -> Iterator[Encoded]:
     """Batch by batch what is stored of these images: features, what the head gives where there is a cut, or pixels."""
-    with keeping(backbone, cut, device) as keep, _workers(device) as pool:
+    with keeping(backbone, cut, device) as keep, _workers(device) as (pool, workers):
 
         def work(batch: Sequence[Example]) -> Encoded:
             found = [(example, _pixels(dataset, backbone, example)) for example in batch]
@@ -64,7 +64,7 @@ def encoded(
         waiting: deque[Future[Encoded]] = deque()
         for start in range(0, len(examples), _BATCH):
             waiting.append(pool.submit(work, examples[start : start + _BATCH]))
-            if len(waiting) > 2 * pool._max_workers:
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -128,13 +128,13 @@ def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | 
 
 
 @contextmanager
-def _workers(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+def _workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Threads that share the cores which torch may use; beside another device, one for each core."""
     threads = torch.get_num_threads()
     lanes = min(threads, _LANES) if device.type == "cpu" else os.cpu_count() or 1
     torch.set_num_threads(max(1, threads // lanes))  # which new threads start with
     try:
         with ThreadPoolExecutor(lanes) as pool:
-            yield pool
+            yield pool, lanes
     finally:
         torch.set_num_threads(threads)
