@@ -19,6 +19,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free in a device's own memory; 0 of a processor, where the system keeps read files by itself."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
+
+
 def environment() -> dict[str, object]:
     """What a record says of where it was made; no host or user name, no path."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")  # none that a program is started for
 
@@ -28,6 +28,8 @@ def open_picture(file: str | Path) -> Image.Image:
 def upright(image: Image.Image) -> Image.Image:
     """The picture in RGB, turned as the camera says it was held; of 16 bits the upper 8 are kept.
 
+    It is not copied where it is upright and in RGB already.
+
     Raises:
         ValueError: its mode is "I" or "F", whose numbers have no agreed white.
     """
@@ -35,10 +37,11 @@ def upright(image: Image.Image) -> Image.Image:
         raise ValueError(f"a picture of mode {image.mode} has no agreed white: scale it to 8 bits a channel first")
     image.load()
     with suppress(Exception):  # damaged EXIF may break its reader in any way, and the picture is as good without
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @cache

@@ -50,7 +50,7 @@ class Preparation(NamedTuple):
     def normalise(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """Pixels with the backbone's own mean and standard deviation, on their device, channels last in memory."""
         mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
-        return ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+        return (pixels.contiguous(memory_format=torch.channels_last) / 255).sub_(mean).div_(std)
 
 
 class Backbone(nn.Module, ABC):

@@ -1,0 +1,88 @@
+"""What a model is fed of each image, wherever it lies."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+_TOGETHER = 64  # images that are moved to a device at a time
+
+
+class DamagedStore(OSError):
+    """What lies on disk is not what was written; the message names the folder."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__(f"{folder}: {what}; delete this folder, and it is made again")
+
+
+class Rows(ABC):
+    """Rows of images, (images, views, ...), wherever they lie."""
+
+    shape: tuple[int, ...]
+    nbytes: int
+
+    @abstractmethod
+    def read(self, rows: Sequence[int], views: Sequence[int]) -> Tensor:
+        """Of each row one view."""
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """What a model is fed of each image.
+
+    source: (images, views, ...): features (N, D) or what a backbone's frozen part gives, in
+        float16, or pixels (3, H, W) in uint8; the second view, where there is one, is the
+        mirrored image.
+    rows: image id -> row; an image that could not be read has none.
+    skipped: what could not be read, and why.
+    seconds: how long it took to make.
+    """
+
+    source: Rows
+    rows: Mapping[int, int]
+    grid: tuple[int, int] | None
+    skipped: Sequence[str]
+    seconds: float
+
+    def batch(self, image_ids: Sequence[int], views: Sequence[int] | int = 0) -> Tensor:
+        """The stored rows of these images, each in its view, on the device where they lie.
+
+        Raises:
+            DamagedStore: a row is not what was written.
+        """
+        chosen = [views] * len(image_ids) if isinstance(views, int) else views
+        return self.source.read([self.rows[image] for image in image_ids], chosen)
+
+    @property
+    def views(self) -> int:
+        """One, or two where mirrored images are stored."""
+        return self.source.shape[1]
+
+    def on(self, device: torch.device) -> "ImageStore":
+        """The same with all rows in the memory of `device`, so that a batch is an index there.
+
+        Raises:
+            DamagedStore: a row is not what was written.
+        """
+        return replace(self, source=_Held(self.source, device))
+
+
+class _Held(Rows):
+    """All rows in the memory of a device."""
+
+    def __init__(self, source: Rows, device: torch.device) -> None:
+        self.shape, self.nbytes = source.shape, source.nbytes
+        images, views = self.shape[:2]
+        self.values = torch.empty(self.shape, dtype=source.read([], []).dtype, device=device)
+        for start in range(0, images, _TOGETHER):
+            some = range(start, min(start + _TOGETHER, images))
+            for view in range(views):
+                self.values[start : some.stop, view] = source.read(some, [view] * len(some)).to(device)
+
+    def read(self, rows: Sequence[int], views: Sequence[int]) -> Tensor:
+        """An index on the device."""
+        places = torch.tensor([list(rows), list(views)], dtype=torch.long, device=self.values.device)
+        return self.values[places[0], places[1]]

@@ -1,0 +1,253 @@
+"""The store of encoded images: whole or not at all, checked when read, small in memory, made once."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+from folders import coco_folder
+
+from benchmarks import images
+from benchmarks.config import Training
+from benchmarks.data.coco import Coco
+from benchmarks.hardware import free_memory
+from benchmarks.images import DamagedStore, image_store, open_store, see, stored
+from benchmarks.images.files import Writer
+from benchmarks.train import make_optimizer, step
+from zoo.captioner import Captioner, Parts
+from zoo.registries import BACKBONES
+from zoo.vocabulary import Vocabulary
+
+CPU = torch.device("cpu")
+RESNET = "timm/test_resnet(pretrained=False)"
+LAST = "timm/test_resnet(pretrained=False, trainable=1)"
+
+
+@pytest.fixture
+def data(tmp_path):
+    return Coco(root=str(coco_folder(tmp_path / "coco")))
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A store of 40 images in two views, and its values."""
+    values = np.random.default_rng(0).standard_normal((40, 2, 5, 8)).astype(np.float16)
+    folder = tmp_path / "store"
+    folder.mkdir()
+    with Writer(folder, 50) as writer:
+        writer.add(range(100, 132), values[:32])
+        writer.add(range(132, 140), values[32:])
+        writer.finish(grid=None, skipped=["a.jpg: damaged"], seconds=1.5)
+    return folder, values
+
+
+def build(spec):
+    torch.manual_seed(0)
+    backbone = BACKBONES.build(spec).eval()
+    return backbone if backbone.trainable else backbone.requires_grad_(False)
+
+
+def made(data, backbone, cache, **options):
+    return image_store(data, backbone, **{"named": "it", "mirror": True, "cache": cache, "device": CPU, **options})
+
+
+def test_what_was_written_is_read(written):
+    folder, values = written
+    store = open_store(folder)
+    ids, views = [139, 100, 131, 132], [1, 0, 1, 0]
+    expected = torch.from_numpy(values[[39, 0, 31, 32], views])
+    for source in (store, store, store.on(CPU)):
+        assert torch.equal(source.batch(ids, views), expected)
+        assert torch.equal(source.batch(ids), torch.from_numpy(values[[39, 0, 31, 32], 0]))
+    assert (store.views, store.grid, store.skipped, store.seconds) == (2, None, ["a.jpg: damaged"], 1.5)
+    assert np.array_equal(np.load(folder / "rows.npy", mmap_mode="r"), values)  # 50 were announced, 40 came
+
+
+def test_a_batch_is_the_readers_own(written):
+    store = open_store(written[0])
+    store.batch([100]).zero_()
+    assert store.batch([100]).any()
+
+
+def test_a_block_that_a_disk_lost_is_no_feature(written):
+    folder, _ = written
+    with (folder / "rows.npy").open("r+b") as file:
+        file.seek(-2 * 80, os.SEEK_END)
+        file.write(bytes(80))  # the plain view of the last image
+    store = open_store(folder)
+    assert store.batch([100, 139], [0, 1]).shape == (2, 5, 8)
+    for read in (lambda: store.batch([100, 139]), lambda: store.on(CPU)):
+        with pytest.raises(DamagedStore, match=r"store: row 39 of rows.npy is damaged; delete this folder"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "sums.npy", "manifest.json"])
+@pytest.mark.parametrize("damage", ["gone", "short", "empty", "changed"])
+def test_a_damaged_store_is_not_opened(written, name, damage):
+    file = written[0] / name
+    content = bytearray(file.read_bytes())
+    if damage == "gone":
+        file.unlink()
+    elif damage == "changed":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    else:
+        os.truncate(file, file.stat().st_size - 3 if damage == "short" else 0)
+    with pytest.raises(DamagedStore, match="delete this folder, and it is made again"):
+        open_store(written[0]).on(CPU)  # only a row that has changed is found as late as this
+
+
+def test_a_damaged_store_is_made_again(data, tmp_path):
+    backbone = build(RESNET)
+    before = made(data, backbone, tmp_path)
+    (folder,) = [path for path in (tmp_path / "images").iterdir() if path.is_dir()]
+    os.truncate(folder / "rows.npy", 4096)
+    after = made(data, backbone, tmp_path)
+    assert after.seconds != before.seconds
+    assert torch.equal(after.batch([1001]), made(data, backbone, tmp_path).batch([1001]))
+
+
+def test_what_a_killed_process_left_is_no_store(data, tmp_path, monkeypatch):
+    def killed(*args, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made(data, build(RESNET), tmp_path)
+    left = {path.suffix for path in (tmp_path / "images").iterdir()}
+    assert left == {".lock", ".partial"}
+    assert len(made(data, build(RESNET), tmp_path).rows) == 18
+    assert {path.suffix for path in (tmp_path / "images").iterdir()} == {".lock", ""}
+
+
+def test_two_that_ask_at_once_make_it_once(data, tmp_path, monkeypatch):
+    starts, waiting = [], Event()
+    make = images._make
+
+    def slowly(*args):
+        starts.append(args)
+        waiting.wait(0.2)
+        make(*args)
+
+    monkeypatch.setattr(images, "_make", slowly)
+    backbones = [build(RESNET) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        stores = list(pool.map(lambda backbone: made(data, backbone, tmp_path), backbones))
+    assert len(starts) == 1
+    assert torch.equal(stores[0].batch([1001]), stores[1].batch([1001]))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what memory holds")
+def test_an_epoch_holds_no_more_memory_than_a_batch(tmp_path):
+    values = np.random.default_rng(0).integers(256, size=(32, 1, 2**18), dtype=np.uint8)
+    with Writer(tmp_path, 256) as writer:
+        for start in range(0, 256, 32):
+            writer.add(range(start, start + 32), values)
+        writer.finish(grid=None, skipped=[], seconds=0)
+
+    def resident():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssFile"))) / 1024
+
+    store = open_store(tmp_path)
+    store.batch(range(16))
+    start = resident()
+    for place in range(0, 256, 16):
+        batch = store.batch(range(place, place + 16))
+    assert resident() - start < 24  # of 64 MB; a map would hold all of them
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    assert np.array_equal(mapped[240:], batch.numpy()[:, None])
+
+
+def test_rows_move_to_a_device_with_room_for_them(data, tmp_path, monkeypatch):
+    backbone = build(RESNET)
+    on_disk = made(data, backbone, tmp_path)
+    room = 4 * on_disk.source.nbytes
+    for free, there in ((room, True), (room - 4, False)):
+        monkeypatch.setattr(images, "free_memory", lambda device, free=free: free)
+        store = made(data, backbone, tmp_path)
+        assert (type(store.source) is not type(on_disk.source)) == there
+        assert torch.equal(store.batch([1001, 3], [1, 0]), on_disk.batch([1001, 3], [1, 0]))
+    assert free_memory(CPU) == 0
+
+
+def test_rows_do_not_depend_on_threads(data, tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        stores = []
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            stores.append(made(data, build(RESNET), tmp_path / str(number)))
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    assert (
+        list(stores[0].rows)
+        == list(stores[1].rows)
+        == [e.image_id for e in (*data.test, *data.validation, *data.train)]
+    )
+    ids = list(stores[0].rows)
+    torch.testing.assert_close(stores[0].batch(ids, 1), stores[1].batch(ids, 1))
+
+
+def test_numbers_that_float16_cannot_hold_are_refused(data, tmp_path):
+    backbone = build(RESNET)
+    backbone.model.layer4[-1].bn2.bias.fill_(1e6)
+    with pytest.raises(ValueError, match="float16 cannot hold"):
+        made(data, backbone, tmp_path)
+
+
+def test_of_a_backbone_that_learns_in_part_the_frozen_part_is_stored(data, tmp_path):
+    backbone = build(LAST)
+    store = made(data, backbone, tmp_path)
+    rows = store.batch([1001, 3], [0, 1])
+    assert (rows.dtype, rows.shape) == (torch.float16, (2, 10, 10, 192))
+    pixels = torch.stack([backbone.preparation.resize(data.load(e)) for e in data.test if e.image_id == 1001])
+    features = see(backbone, rows, store.grid)
+    whole = see(backbone, pixels, None)
+    assert features.grid == whole.grid == (5, 5)
+    torch.testing.assert_close(features.tokens[:1], whole.tokens, atol=5e-3, rtol=5e-3)
+    torch.testing.assert_close(stored(backbone, pixels)[0], rows[:1], atol=5e-3, rtol=5e-3)
+    backbone.model.layer3[0].conv2.weight.data.mul_(2)  # it is frozen, so what is kept of it is other
+    assert made(data, backbone, tmp_path).seconds != store.seconds
+
+
+def test_a_step_learns_the_same_from_what_is_stored_as_from_pixels():
+    words = Vocabulary.of(["a cat sits", "a dog runs"], min_count=1)
+    gradients = []
+    for frozen in (False, True):
+        torch.manual_seed(0)
+        model = Captioner.build(Parts.parse(LAST, "mean", "lstm(dim=8, dropout=0.0)"), words).train()
+        pixels = torch.randint(256, (4, 3, *model.backbone.preparation.size), dtype=torch.uint8)
+        captions = torch.tensor([words.encode("a cat sits", max_length=5)]).expand(4, -1)[:, None]
+        rows = stored(model.backbone, pixels)[0] if frozen else pixels
+        settings = Training(clip_norm=0)
+        step(model, rows, captions, None, settings, make_optimizer(model, settings))
+        gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        other = gradients[1][name]
+        assert (gradient is None) == (other is None), name
+        assert gradient is None or (gradient - other).norm() <= 2e-2 * gradient.norm() + 1e-6, name
+
+
+def test_a_frozen_part_that_is_larger_than_its_pixels_is_not_stored(data, tmp_path, capsys):
+    backbone = build("timm/resnet50(pretrained=False, trainable=2, image_size=64)")
+    store = made(data, backbone, tmp_path, named="timm/resnet50(trainable=2)")
+    assert store.batch([1001]).dtype == torch.uint8
+    said = "timm/resnet50(trainable=2): its frozen part runs in each step: what it gives takes 5.3 times the room"
+    assert said in capsys.readouterr().err
+    made(data, backbone, tmp_path, named="timm/resnet50(trainable=2)")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_manifest_names_no_place(data, tmp_path):
+    made(data, build(RESNET), tmp_path)
+    (manifest,) = tmp_path.glob("images/*/manifest.json")
+    text = manifest.read_text()
+    assert str(tmp_path) not in text
+    assert set(json.loads(text.splitlines()[0])) == {"rows", "grid", "skipped", "seconds", "sums"}

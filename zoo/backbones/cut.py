@@ -1,0 +1,115 @@
+"""A cut through a backbone that learns in part: the frozen part gives the same for an image in every step.
+
+In front of it is the head, whose last output can be kept. Behind it is the tail, in which the
+frozen modules answer at once: the last one with what was kept and the others with zeros.
+That is right where nothing behind the cut uses the zeros; `zoo.backbones.cutting` tries it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from zoo.backbones import Backbone
+from zoo.types import Features
+
+WATCHED = 2  # images that a model was shown to find a cut
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut behind the last of `modules`, the frozen ones in the order of their calls.
+
+    outputs: what the others return, on the meta device.
+    shape: of what is kept of an image, in the order of memory.
+    channels_last: whether channels were moved to its end for that.
+    """
+
+    modules: tuple[str, ...]
+    outputs: tuple[Any, ...]
+    shape: tuple[int, ...]
+    channels_last: bool
+
+
+@contextmanager
+def head(backbone: Backbone, cut: Cut) -> Iterator[Callable[[Tensor], Tensor]]:
+    """A function from images to what is kept of them, (B, ...), that several threads may call at once.
+
+    Until the end of the context `backbone` can do nothing else.
+    """
+
+    def stop(module: nn.Module, inputs: object, output: Tensor) -> None:
+        raise _Reached(output)
+
+    def run(images: Tensor) -> Tensor:
+        try:
+            backbone(images)
+        except _Reached as reached:
+            return reached.output.permute(0, 2, 3, 1) if cut.channels_last else reached.output
+        raise AssertionError(f"{cut.modules[-1]} was not called")
+
+    handle = backbone.get_submodule(cut.modules[-1]).register_forward_hook(stop)
+    try:
+        yield run
+    finally:
+        handle.remove()
+
+
+def tail(backbone: Backbone, cut: Cut, kept: Float[Tensor, "B ..."]) -> Features:
+    """The features of images by what `head` gave of them; with gradients for all that learns."""
+    answers: dict[str, list[Any]] = defaultdict(list)
+    for name, output in zip(cut.modules, cut.outputs, strict=False):
+        answers[name].append(_zeros(output, len(kept), kept.device))
+    values = kept.float()
+    answers[cut.modules[-1]].append(values.permute(0, 3, 1, 2) if cut.channels_last else values)
+    nothing = torch.zeros((), device=kept.device).expand(len(kept), 3, *backbone.preparation.size)
+    with _answering({backbone.get_submodule(name): given for name, given in answers.items()}):
+        features: Features = backbone(nothing)
+    return features
+
+
+class _Reached(Exception):
+    """The cut was reached, with this."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+
+@contextmanager
+def _answering(answers: dict[nn.Module, list[Any]]) -> Iterator[None]:
+    """Each module returns what is given here, call by call, and computes again when that is used up."""
+
+    def answer(given: Iterator[Any], compute: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(*inputs: Any, **options: Any) -> Any:
+            for each in given:
+                return each
+            return compute(*inputs, **options)
+
+        return forward
+
+    for module, given in answers.items():
+        vars(module)["forward"] = answer(iter(given), module.forward)
+    try:
+        yield
+    finally:
+        for module in answers:
+            del vars(module)["forward"]
+
+
+def _zeros(output: Any, images: int, device: torch.device) -> Any:
+    """As `output`, of zeros that take no memory, for so many images."""
+
+    def zeros(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        shape = (images, *value.shape[1:]) if value.shape[:1] == (WATCHED,) else value.shape
+        return torch.zeros((), dtype=value.dtype, device=device).expand(shape)
+
+    return tree_map(zeros, output)
