@@ -43,7 +43,7 @@ def captions(size: Size) -> Tensor:
 
 def learner(captioner: Captioner, size: Size, settings: Training) -> Callable[[], object]:
     """One training step of the project's own loop, with its optimizer, whenever it is called."""
-    batch, said = rows(size, size.features), captions(size)
+    batch, said = rows(size, (size.features[0], captioner.backbone.feature_dim)), captions(size)
     captioner.train()
     optimizer = make_optimizer(captioner, settings)
     return lambda: step(captioner, batch, said, None, settings, optimizer)
