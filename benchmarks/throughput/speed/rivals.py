@@ -57,6 +57,17 @@ def search(model: Any, features: Tensor, size: Size) -> Tensor:
     )
 
 
+def steps(model: Any, features: Tensor, size: Size) -> list[tuple[int, ...]]:
+    """The tokens (rows, length) that each step of such a search gives the decoder: proof of the work it does."""
+    given: list[tuple[int, ...]] = []
+    hook = model.decoder.register_forward_pre_hook(
+        lambda _, arguments, options: given.append(tuple(options["input_ids"].shape)), with_kwargs=True
+    )
+    search(model, features, size)
+    hook.remove()
+    return given
+
+
 def learner(model: Any, features: Tensor, captions: Tensor) -> Callable[[], object]:
     """One training step on captions (B, K, T + 1); each image's features are repeated for its captions, as it needs."""
     from transformers.modeling_outputs import BaseModelOutput

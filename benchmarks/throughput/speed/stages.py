@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _SUITE = Path(__file__).parent
 _LOST = re.compile(r"^(?:FAILED|ERROR|SKIPPED) .*$", re.MULTILINE)
+_REASON = re.compile(r"^E +(.*)$", re.MULTILINE)
 _WIDE = "250"  # columns, so that pytest does not cut the reason
 
 
@@ -41,11 +42,17 @@ def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE) -> Outcom
         command = [sys.executable, "-m", "pytest", *where, *told, *options]
         done = subprocess.run(command, env=_environment(stage), capture_output=True, text=True, check=False)
         found = _benchmarks(report)
-    problems = [f"{stage}: {line}" for line in map(_plain, _LOST.findall(done.stdout))]
+    problems = [f"{stage}: {_plain(line)}" for line in _lost(done.stdout)]
     if done.returncode and not problems:
         problems = [f"{stage}: pytest ended with {done.returncode}: {_plain((done.stdout + done.stderr)[-300:])}"]
     numbers = {key: value for item in found for key, value in item.get("numbers", {}).items()}
     return Outcome(numbers, [note for item in found for note in item.get("notes", [])], problems)
+
+
+def _lost(said: str) -> list[str]:
+    """A line for each benchmark that gave nothing; one that could not even be read lacks a reason there."""
+    why = _REASON.search(said)
+    return [line if " - " in line or why is None else f"{line} - {why[1]}" for line in _LOST.findall(said)]
 
 
 def _benchmarks(report: Path) -> list[dict[str, dict[str, float]]]:
@@ -65,4 +72,4 @@ def _environment(stage: str) -> dict[str, str]:
 
 def _plain(line: str) -> str:
     """One line, without folders of this machine."""
-    return re.sub(r"(?<![\w.])(?:/[\w.-]+)+/", "", " ".join(line.split()))
+    return re.sub(r"(?<![\w.])(?:\.{0,2}/[\w.-]+)+/", "", " ".join(line.split()))

@@ -60,6 +60,7 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
     features = models.seen(size, (size.features[0], size.dim))
     rival = rivals.vision_encoder_decoder(size)
+    assert rivals.steps(rival, features.tokens, size) == [(size.images * size.beams, 1)] * size.max_length
     others = {"hf": clocked(lambda: rivals.search(rival, features.tokens, size))}
     work = _search(models.transformer(size, size.dim), features, size)
     rounds = alternate(benchmark, work, others, rounds=size.few_rounds + 2)

@@ -15,15 +15,16 @@ from benchmarks.throughput.speed.photographs import Photographs
 from benchmarks.throughput.speed.sizes import Size
 from zoo.registries import BACKBONES
 
-_BACKBONES = {
-    "encode": ("efficientnet_lite", "tf_efficientnet_lite0"),
-    "encode.resnet50": ("timm/resnet50(pretrained=False)", "resnet50"),
-}
+_BACKBONES = (
+    ("encode", "efficientnet_lite", "tf_efficientnet_lite0"),
+    ("encode.resnet50", "timm/resnet50(pretrained=False)", "resnet50"),
+)
 
 
-@pytest.mark.parametrize("key", _BACKBONES)
-def test_encode(benchmark: BenchmarkFixture, size: Size, photographs: Photographs, tmp_path: Path, key: str) -> None:
-    ours, theirs = _BACKBONES[key]
+@pytest.mark.parametrize(("key", "ours", "theirs"), _BACKBONES)
+def test_encode(
+    benchmark: BenchmarkFixture, size: Size, photographs: Photographs, tmp_path: Path, key: str, ours: str, theirs: str
+) -> None:
     dataset, threads = photographs.dataset, torch.get_num_threads()
     backbone = BACKBONES.build(ours).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     examples = [*dataset.test, *dataset.validation, *dataset.train]
