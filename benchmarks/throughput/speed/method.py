@@ -41,8 +41,8 @@ one thread, encoding and the matrix on all cores.
   same pixels, normalised in advance: float32, channels last, the same threads.
 - Loading: `Dataset.load` and `Preparation.resize`, against Pillow's open, convert and resize.
 - Cache: features at random in batches of 64, the files in the system's memory, against numpy's `take` from
-  an array. The large cache is made of synthetic values by `image_store`, then `train` learns from it for an epoch in batches of 256,
-  with attention `mean`; peak memory is the process's VmHWM, which counts mapped files.
+  an array. The large cache is made of synthetic values by `image_store`, then `train` learns from it for an epoch in
+  batches of 256, with attention `mean`; peak memory is the process's VmHWM, which counts mapped files.
 - The matrix: `caption-zoo run`, efficientnet_lite with six attentions on drawn scenes. What it adds is the whole
   command's time less the encoding and the training, decoding and scoring of all cells, over the latter. The
   throughput suite that times each cell is counted as added; another row leaves it out.

@@ -72,7 +72,13 @@ def alternate(
             taken[name].append(stopwatch())
 
     benchmark.pedantic(ours, setup=before, rounds=rounds, warmup_rounds=int(warm))
-    return Rounds({OURS: benchmark.stats.stats.data, **{name: seconds[-rounds:] for name, seconds in taken.items()}})
+    return Rounds({OURS: timed(benchmark), **{name: seconds[-rounds:] for name, seconds in taken.items()}})
+
+
+def timed(benchmark: BenchmarkFixture) -> Sequence[float]:
+    """The seconds of each round that pytest-benchmark has timed."""
+    assert benchmark.stats is not None
+    return benchmark.stats.stats.data
 
 
 def tell(benchmark: BenchmarkFixture, figures: Mapping[str, Spread | float], *notes: str) -> None:

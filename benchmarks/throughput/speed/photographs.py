@@ -52,8 +52,8 @@ def drawn() -> Iterator[bytes]:
         for cells in (3, 12, 48):
             coarse = random.integers(0, 256, (cells, cells + cells // 3, 3), dtype=np.uint8)
             picture += np.asarray(Image.fromarray(coarse).resize(_SIDES, Image.Resampling.BICUBIC), dtype=np.float32)
-        picture = picture / 3 + random.normal(0, 6, picture.shape)
-        image = Image.fromarray(picture.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7))
+        noisy = picture / 3 + random.normal(0, 6, picture.shape)
+        image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7))
         data = io.BytesIO()
         image.save(data, "JPEG", quality=_QUALITY)
         yield data.getvalue()

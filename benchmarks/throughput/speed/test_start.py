@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.throughput.speed.pairs import Spread, tell
+from benchmarks.throughput.speed.pairs import Spread, tell, timed
 from benchmarks.throughput.speed.sizes import Size
 
 
@@ -15,4 +15,4 @@ def test_start(benchmark: BenchmarkFixture, size: Size, command: str, word: str)
         subprocess.run([command, word], stdout=subprocess.DEVNULL, check=True)
 
     benchmark.pedantic(start, rounds=size.starts, warmup_rounds=1)
-    tell(benchmark, {f"start.{word.lstrip('-')}_s": Spread.of(benchmark.stats.stats.data)})
+    tell(benchmark, {f"start.{word.lstrip('-')}_s": Spread.of(timed(benchmark))})

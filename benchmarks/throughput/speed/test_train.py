@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.config import Training
 from benchmarks.throughput.operations import operations
 from benchmarks.throughput.speed import models, rivals
-from benchmarks.throughput.speed.pairs import alternate, clocked, tell
+from benchmarks.throughput.speed.pairs import Spread, alternate, clocked, tell
 from benchmarks.throughput.speed.sizes import Size
 from benchmarks.throughput.speed.yardsticks import gemm, product_operations, share
 
@@ -20,7 +20,7 @@ def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
     work = models.learner(models.recurrent(size, size.features[1]), size, _PLAIN)
     counted = operations(work)
     rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
-    figures = {
+    figures: dict[str, Spread | float] = {
         "train.fp32.gemm_share": share(rounds, counted, "gemm", size.product),
         "train.fp32.captions_per_sec": rounds.rate(size.images * size.captions),
         "machine.fp32.gflops": rounds.rate(product_operations(size.product) / 1e9, "gemm"),
