@@ -52,7 +52,10 @@ def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE) -> Outcom
 def _lost(said: str) -> list[str]:
     """A line for each benchmark that gave nothing; one that could not even be read lacks a reason there."""
     why = _REASON.search(said)
-    return [line if " - " in line or why is None else f"{line} - {why[1]}" for line in _LOST.findall(said)]
+    return [
+        f"{line} - {why[1]}" if why and line.startswith("ERROR") and " - " not in line else line
+        for line in _LOST.findall(said)
+    ]
 
 
 def _benchmarks(report: Path) -> list[dict[str, dict[str, float]]]:
