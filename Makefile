@@ -2,14 +2,16 @@
 #   make leaderboard   train the quickstart's models on drawn scenes and make their page
 #   make test          the tests
 #   make test-demo     the tests of the demo's page, for which gradio is installed apart
+#   make test-speed    those of the speed suite's rivals, which are installed apart
 #   make check         ruff, mypy, import-linter, generated pages
+#   make speed         how fast each stage is, into docs/speed.md; ONLY=decode for one stage, QUICK=1 for a try
 #   make docs          the documentation, into docs/_build/html
 #   make clean         remove what was built, but neither .venv nor runs
 PYTHON ?= python3
 BIN := .venv/bin
 RUNS := runs/quickstart
 
-.PHONY: leaderboard test test-demo check docs clean
+.PHONY: leaderboard test test-demo test-speed check speed docs clean
 
 # Where some cells failed, the page is made all the same and shows them; make then fails.
 leaderboard: .venv/.installed
@@ -24,6 +26,9 @@ test: .venv/.installed-test
 test-demo: .venv-demo/.installed
 	.venv-demo/bin/python -m pytest tests/test_demo.py
 
+test-speed: .venv-speed/.installed
+	.venv-speed/bin/python -m pytest tests/test_speed_rivals.py
+
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,6 +36,11 @@ check: .venv/.installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/caption-zoo leaderboard docs/leaderboard --out docs/site/leaderboard --check
+
+# On an otherwise idle machine. What is started and timed is the command of .venv, which has no rivals in it.
+speed: .venv-speed/.installed
+	.venv-speed/bin/python -m benchmarks.throughput.speed --command $(BIN)/caption-zoo \
+		$(foreach stage,$(ONLY),--only $(stage)) $(if $(QUICK),--quick)
 
 docs: .venv/.installed-docs
 	$(BIN)/sphinx-build -W -b html docs docs/_build/html
@@ -62,4 +72,11 @@ clean:
 	$(BIN)/python -m venv .venv-demo
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo .venv-demo/lib/python*/site-packages)/base.pth"
 	.venv-demo/bin/python -m pip install --editable '.[demo]'
+	@touch $@
+
+# What a user would install instead; in a place of its own, so that tests and start-up never see it.
+.venv-speed/.installed: pyproject.toml .venv/.installed-test
+	$(BIN)/python -m venv .venv-speed
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo .venv-speed/lib/python*/site-packages)/base.pth"
+	.venv-speed/bin/python -m pip install --editable '.[speed]'
 	@touch $@

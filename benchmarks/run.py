@@ -22,7 +22,7 @@ from benchmarks.publish import asked, failed, finished, new_partial, now, publis
 from benchmarks.record import REQUEST, RunRecord
 from benchmarks.samples import GALLERY, picked, samples, write_gallery
 from benchmarks.score import Scorer, Scores
-from benchmarks.throughput import measure
+from benchmarks.throughput.run import measure
 from benchmarks.train import Outcome, train
 from registry import Spec
 from zoo import checkpoint
@@ -80,6 +80,8 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
         scores = scorer.score({image: " ".join(words) for image, words in said.items()})
     _write_captions(said, folder)
     shown = _samples(captioner, dataset, store, said, scores, folder)
+    with clock.measure("measure"):
+        measured = measure(folder)
     return RunRecord(
         **asked(cell),
         status="done",
@@ -89,7 +91,7 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
         captions={str(image): " ".join(words) for image, words in said.items()},
         samples=shown,
         diagnostics=diagnostics,
-        **measure(folder)._asdict(),
+        **measured._asdict(),
         params=sum(tensor.numel() for tensor in captioner.parameters()),
         trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
         seconds={"encode": store.seconds, **clock.seconds},

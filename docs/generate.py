@@ -1,10 +1,11 @@
-"""Write the pages that are made and not written: docs/components.md and docs/leaderboard.md.
+"""Write the pages that are made and not written: docs/components.md, docs/leaderboard.md and docs/speed.md.
 
 python docs/generate.py            writes them
 python docs/generate.py --check    writes nothing; fails where a page is not what it should be
 
 Components are read from the registries, the leaderboard from the run records below
-docs/leaderboard/. Where there are some, docs/site/leaderboard/ holds it as an HTML page too.
+docs/leaderboard/. Where there are some, docs/site/leaderboard/ holds it as an HTML page too. What
+make speed measured lies in docs/speed.json and docs/speed-environment.json.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from benchmarks.commands import kinds
 from benchmarks.commands.show import facts, spelling
 from benchmarks.leaderboard import write
 from benchmarks.record import records
+from benchmarks.throughput.speed import report
 from registry import Registry, Spec
 
 DOCS = Path(__file__).resolve().parent
@@ -56,6 +58,7 @@ def pages() -> dict[Path, str]:
     folder = DOCS / "leaderboard"
     found = list(records(folder)) if folder.is_dir() else []
     made |= _leaderboard(found) if found else {"leaderboard.md": _page(_NO_RECORDS)}
+    made |= report.made(DOCS)
     return {DOCS / name: text for name, text in made.items()}
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from benchmarks.cli import main
 from benchmarks.record import RunRecord
 from benchmarks.run import run_cell
-from benchmarks.throughput import Measured
+from benchmarks.throughput.run import Measured
 from registry import Spec, load_plugin
 from zoo.vocabulary import tokenise
 
@@ -101,7 +101,7 @@ def in_this_process(cells, out, cache, plugins):
 
 
 def no_timing(folder):
-    """As `benchmarks.throughput.measure`, without the measurement."""
+    """As `benchmarks.throughput.run.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
     return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})
 

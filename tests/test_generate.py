@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from benchmarks.throughput.conftest import Endless
+from benchmarks.throughput.endless import Endless
 from zoo.captioner import Captioner, Parts
 from zoo.contracts.common import loud
 from zoo.generate import generate

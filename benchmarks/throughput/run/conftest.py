@@ -9,11 +9,10 @@ import torch
 from benchmarks.config import Decoding, Training
 from benchmarks.hardware import device
 from benchmarks.record import REQUEST
+from benchmarks.throughput.endless import Endless
 from zoo import checkpoint
 from zoo.captioner import Captioner
-from zoo.decoders import Decoder
-from zoo.types import DecoderOutput, Features, Memory, State
-from zoo.vocabulary import END
+from zoo.types import Features
 
 BATCH = 32
 
@@ -34,31 +33,6 @@ def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
     """How the run was trained and decoded."""
     asked = json.loads((request.config.getoption("--run") / REQUEST).read_text(encoding="utf-8"))
     return Training(**asked["training"]), Decoding(**asked["decoding"])
-
-
-class Endless(Decoder):
-    """A decoder that never ends a caption, so that a search takes every step whatever the model would say."""
-
-    def __init__(self, decoder: Decoder) -> None:
-        super().__init__()
-        self.decoder = decoder
-
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
-        """As the decoder."""
-        return self.decoder.begin(features)
-
-    def forward(
-        self, tokens: torch.Tensor, memory: tuple[Memory, ...], state: State, *, weights: bool = False
-    ) -> DecoderOutput:
-        """As the decoder."""
-        output: DecoderOutput = self.decoder(tokens, memory, state, weights=weights)
-        return output
-
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """As the decoder, but END is the last choice of all."""
-        scores = self.decoder.logits(hidden)
-        scores[..., END] = torch.finfo(scores.dtype).min
-        return scores
 
 
 @pytest.fixture(scope="session")

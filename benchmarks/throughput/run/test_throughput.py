@@ -10,11 +10,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.config import Decoding, Training
-from benchmarks.throughput.conftest import Endless
+from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.operations import operations
 from benchmarks.train import make_optimizer, step
 from zoo.captioner import Captioner
 from zoo.generate import generate
@@ -33,16 +32,6 @@ def _time(benchmark: BenchmarkFixture, rate: str, items: int, work: Callable[[],
 
     benchmark.extra_info |= {"rate": rate, "items": items, "flops": operations(work) / items}
     benchmark.pedantic(timed, rounds=_ROUNDS, warmup_rounds=1)
-
-
-def operations(work: Callable[[], object]) -> int:
-    """Floating-point operations of `work`, in matrix products and convolutions.
-
-    torch counts none in the attention kernels of a processor, so attention is made of plain products here.
-    """
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
-        work()
-    return int(counted.get_total_flops())
 
 
 def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor) -> None:

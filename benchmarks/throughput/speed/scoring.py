@@ -1,0 +1,71 @@
+"""Seconds of scoring, in a process of its own, so that Java and all that is kept start from nothing.
+
+python -m benchmarks.throughput.speed.scoring ours IMAGES      prints JSON: seconds of the first, second, third set
+python -m benchmarks.throughput.speed.scoring theirs IMAGES    the same of pycocoevalcap, which is asked once
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import java
+from benchmarks.throughput.speed import sentences
+
+_TURNS = 3
+_PATIENCE = 600.0  # seconds: pycocoevalcap hangs after some failures
+
+
+def asked(who: str, images: int, cache: Path) -> dict[str, Any]:
+    """What such a process found: ``seconds`` of each set of captions, and the ``scores`` of the first.
+
+    What is to be kept between processes lies below `cache`. Both sides run the same Java.
+    """
+    path = os.pathsep.join([str(Path(java.find()).parent), os.environ.get("PATH", "")])
+    environment = os.environ | {"PATH": path, "XDG_CACHE_HOME": str(cache), "LC_ALL": "C"}
+    command = [sys.executable, "-m", "benchmarks.throughput.speed.scoring", who, str(images)]
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise RuntimeError(f"scoring failed: {done.stderr[-500:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def ours(images: int) -> dict[str, Any]:
+    """Three sets of captions against the same references, by one `Scorer`."""
+    from benchmarks.score import Scorer
+
+    references = sentences.references(images)
+    sets = [sentences.candidates(images, turn) for turn in range(_TURNS)]
+    started = time.perf_counter()
+    scorer = Scorer(references)
+    scores, seconds = [], []
+    for said in sets:
+        scores.append(scorer.score(said).values)
+        seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+    return {"seconds": seconds, "scores": scores[0]}
+
+
+def theirs(images: int) -> dict[str, Any]:
+    """One set, by pycocoevalcap."""
+    from benchmarks.throughput.speed.rivals import coco_scores
+
+    references, said = sentences.references(images), sentences.candidates(images, 0)
+    started = time.perf_counter()
+    scores = coco_scores(references, said)
+    return {"seconds": [time.perf_counter() - started], "scores": scores}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps({"ours": ours, "theirs": theirs}[sys.argv[1]](int(sys.argv[2]))) + "\n")

@@ -1,0 +1,78 @@
+"""The stages, each run by pytest in a process of its own; what one of them loses, the others keep."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_SUITE = Path(__file__).parent
+_LOST = re.compile(r"^(?:FAILED|ERROR|SKIPPED) .*$", re.MULTILINE)
+_REASON = re.compile(r"^E +(.*)$", re.MULTILINE)
+_WIDE = "250"  # columns, so that pytest does not cut the reason
+
+
+class Outcome(NamedTuple):
+    """What a stage found: figures by key, notes for the reader, and a line for each benchmark that gave nothing."""
+
+    numbers: Mapping[str, float]
+    notes: Sequence[str]
+    problems: Sequence[str]
+
+
+def threads() -> dict[str, int]:
+    """Every stage in the order in which they run, and how many threads it gets."""
+    cores = os.cpu_count() or 1
+    alone = dict.fromkeys(("start", "train", "decode", "load", "score", "cache"), 1)
+    return {**alone, "encode": cores, "matrix": cores, "growth": 1}
+
+
+def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE) -> Outcome:
+    """Run the benchmarks of ``test_STAGE.py`` below `suite`, with pytest's `options`."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "benchmark.json"
+        file, temporary = str(suite / f"test_{stage}.py"), f"{folder}/temporary"
+        plugins = ["-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin"]
+        where = [file, "--rootdir", str(suite), "-c", os.devnull, "--basetemp", temporary]
+        told = ["-q", "--tb=short", "-rfEs", "--benchmark-json", str(report), *plugins]
+        command = [sys.executable, "-m", "pytest", *where, *told, *options]
+        done = subprocess.run(command, env=_environment(stage), capture_output=True, text=True, check=False)
+        found = _benchmarks(report)
+    problems = [f"{stage}: {_plain(line)}" for line in _lost(done.stdout)]
+    if done.returncode and not problems:
+        problems = [f"{stage}: pytest ended with {done.returncode}: {_plain((done.stdout + done.stderr)[-300:])}"]
+    numbers = {key: value for item in found for key, value in item.get("numbers", {}).items()}
+    return Outcome(numbers, [note for item in found for note in item.get("notes", [])], problems)
+
+
+def _lost(said: str) -> list[str]:
+    """A line for each benchmark that gave nothing; one that could not even be read lacks a reason there."""
+    why = _REASON.search(said)
+    return [
+        f"{line} - {why[1]}" if why and line.startswith("ERROR") and " - " not in line else line
+        for line in _LOST.findall(said)
+    ]
+
+
+def _benchmarks(report: Path) -> list[dict[str, dict[str, float]]]:
+    try:
+        return [item["extra_info"] for item in json.loads(report.read_text(encoding="utf-8"))["benchmarks"]]
+    except (OSError, ValueError):  # none was finished
+        return []
+
+
+def _environment(stage: str) -> dict[str, str]:
+    """This process's, with a fixed number of threads, and without the settings of a pytest around it."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    count = str(threads().get(stage, 1))
+    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), count)
+    return {**ours, **fixed, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": _WIDE}
+
+
+def _plain(line: str) -> str:
+    """One line, without folders of this machine."""
+    return re.sub(r"(?<![\w.])(?:\.{0,2}/[\w.-]+)+/", "", " ".join(line.split()))

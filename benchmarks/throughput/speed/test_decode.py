@@ -1,0 +1,78 @@
+"""Search: greedy and with beams, small and large features, beside bfloat16 and transformers."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.operations import operations
+from benchmarks.throughput.speed import models, rivals
+from benchmarks.throughput.speed.pairs import alternate, clocked, tell
+from benchmarks.throughput.speed.sizes import Size
+from benchmarks.throughput.speed.yardsticks import gemm, share
+from zoo.captioner import Captioner
+from zoo.generate import generate
+from zoo.types import Features
+
+
+def test_greedy(benchmark: BenchmarkFixture, size: Size) -> None:
+    work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size, beams=1)
+    rounds = alternate(benchmark, work, {}, rounds=size.rounds)
+    tell(benchmark, {"greedy.fp32.images_per_sec": rounds.rate(size.images)})
+
+
+def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
+    work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size)
+    counted = operations(work)
+    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
+    figures = {
+        "beam5.fp32.images_per_sec": rounds.rate(size.images),
+        "beam5.fp32.gemm_share": share(rounds, counted, "gemm", size.product),
+    }
+    tell(benchmark, figures)
+
+
+def test_large_features(benchmark: BenchmarkFixture, size: Size) -> None:
+    features = models.seen(size, size.large_features)
+    work = _search(models.recurrent(size, size.large_features[1]), features, size)
+    rounds = alternate(benchmark, work, {}, rounds=size.rounds)
+    tell(benchmark, {"beam5.196x2048.images_per_sec": rounds.rate(size.images)})
+
+
+def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
+    captioner, features = models.recurrent(size, size.features[1]), models.seen(size, size.features)
+    small = copy.deepcopy(captioner).bfloat16()
+    half = _search(small, Features(features.tokens.bfloat16()), size)
+    rounds = alternate(
+        benchmark, half, {"float32": clocked(_search(captioner, features, size))}, rounds=size.few_rounds
+    )
+    figures = {
+        "beam5.bf16.over_fp32": rounds.ratio("float32"),
+        "beam5.bf16.images_per_sec": rounds.rate(size.images),
+    }
+    tell(benchmark, figures)
+
+
+def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
+    features = models.seen(size, (size.features[0], size.dim))
+    rival = rivals.vision_encoder_decoder(size)
+    assert rivals.steps(rival, features.tokens, size) == [(size.images * size.beams, 1)] * size.max_length
+    others = {"hf": clocked(lambda: rivals.search(rival, features.tokens, size))}
+    work = _search(models.transformer(size, size.dim), features, size)
+    rounds = alternate(benchmark, work, others, rounds=size.few_rounds + 2)
+    figures = {
+        "beam5.transformer.over_hf": rounds.ratio("hf"),
+        "beam5.transformer.images_per_sec": rounds.rate(size.images),
+        "beam5.hf.images_per_sec": rounds.rate(size.images, "hf"),
+    }
+    tell(benchmark, figures)
+
+
+def _search(captioner: Captioner, features: Features, size: Size, beams: int | None = None) -> Callable[[], object]:
+    """Captions of full length for a batch."""
+    decoder = Endless(captioner.decoder)
+    return lambda: generate(decoder, features, beams=beams or size.beams, max_length=size.max_length)

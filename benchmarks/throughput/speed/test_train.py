@@ -1,0 +1,58 @@
+"""A training step: its share of the machine's rate in matrix products, beside bfloat16 and transformers."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.config import Training
+from benchmarks.throughput.operations import operations
+from benchmarks.throughput.speed import models, rivals
+from benchmarks.throughput.speed.pairs import Spread, alternate, clocked, tell
+from benchmarks.throughput.speed.sizes import Size
+from benchmarks.throughput.speed.yardsticks import gemm, product_operations, share
+
+_PLAIN = Training(captions_per_image=5, clip_norm=1.0, label_smoothing=0.1)
+
+
+def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
+    work = models.learner(models.recurrent(size, size.features[1]), size, _PLAIN)
+    counted = operations(work)
+    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
+    figures: dict[str, Spread | float] = {
+        "train.fp32.gemm_share": share(rounds, counted, "gemm", size.product),
+        "train.fp32.captions_per_sec": rounds.rate(size.images * size.captions),
+        "machine.fp32.gflops": rounds.rate(product_operations(size.product) / 1e9, "gemm"),
+        "train.fp32.gflop_per_step": counted / 1e9,
+    }
+    tell(benchmark, figures)
+
+
+def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
+    half = models.learner(models.recurrent(size, size.features[1]), size, replace(_PLAIN, precision="bfloat16"))
+    full = models.learner(models.recurrent(size, size.features[1]), size, _PLAIN)
+    others = {"float32": clocked(full), "gemm": gemm(torch.bfloat16, size.product // 2)}
+    rounds = alternate(benchmark, half, others, rounds=size.few_rounds)
+    figures = {
+        "train.bf16.over_fp32": rounds.ratio("float32"),
+        "train.bf16.captions_per_sec": rounds.rate(size.images * size.captions),
+        "machine.bf16.gflops": rounds.rate(product_operations(size.product // 2) / 1e9, "gemm"),
+    }
+    tell(benchmark, figures)
+
+
+def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
+    work = models.learner(models.transformer(size, size.dim), size, _PLAIN)
+    features = models.seen(size, (size.features[0], size.dim)).tokens
+    rival = rivals.learner(rivals.vision_encoder_decoder(size), features, models.captions(size))
+    rounds = alternate(benchmark, work, {"hf": clocked(rival)}, rounds=size.few_rounds)
+    items = size.images * size.captions
+    tell(
+        benchmark,
+        {
+            "train.transformer.over_hf": rounds.ratio("hf"),
+            "train.transformer.captions_per_sec": rounds.rate(items),
+        },
+    )
