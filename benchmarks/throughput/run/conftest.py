@@ -51,7 +51,8 @@ def pixels(captioner: Captioner) -> torch.Tensor:
 
 @pytest.fixture(scope="session")
 def features(captioner: Captioner, pixels: torch.Tensor) -> Features:
-    """The features of that batch."""
+    """Features for that batch: those of its first image, repeated."""
     with torch.inference_mode():
-        seen = captioner.encode(captioner.backbone.preparation.normalise(pixels))
-    return Features(seen.tokens.clone(), seen.grid, seen.mask)
+        seen = captioner.encode(captioner.backbone.preparation.normalise(pixels[:1]))
+    rows = torch.zeros(len(pixels), dtype=torch.long, device=seen.tokens.device)
+    return Features(seen.tokens[rows].clone(), seen.grid, None if seen.mask is None else seen.mask[rows])

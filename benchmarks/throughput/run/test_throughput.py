@@ -1,7 +1,7 @@
 """Rates of a captioner on a batch of 32 images; each benchmark names its rate in the record.
 
 The operations of matrix products and convolutions are counted once, per item.
-One round before the clock starts, then the median of several. Threads and device are those
+The round in which they are counted warms up; then the median of several. Threads and device are those
 of the process; the record's environment tells them.
 """
 
@@ -12,10 +12,12 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Decoding, Training
+from benchmarks.images import stored
 from benchmarks.throughput.endless import Endless
 from benchmarks.throughput.operations import operations
 from benchmarks.train import make_optimizer, step
 from zoo.captioner import Captioner
+from zoo.compiling import compile_steps
 from zoo.generate import generate
 from zoo.types import Features
 
@@ -31,7 +33,7 @@ def _time(benchmark: BenchmarkFixture, rate: str, items: int, work: Callable[[],
             torch.cuda.synchronize()
 
     benchmark.extra_info |= {"rate": rate, "items": items, "flops": operations(work) / items}
-    benchmark.pedantic(timed, rounds=_ROUNDS, warmup_rounds=1)
+    benchmark.pedantic(timed, rounds=_ROUNDS)  # counting was the warm-up
 
 
 def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor) -> None:
@@ -54,16 +56,11 @@ def test_decode(
 ) -> None:
     """Features to captions of the full length, greedily or with the run's beams."""
     decoding = settings[1]
-    beams = 1 if rate.startswith("greedy") else decoding.beams
+    if rate.startswith("greedy"):
+        decoding = Decoding(beams=1, max_length=decoding.max_length, precision=decoding.precision)
 
     def decode() -> None:
-        generate(
-            endless,
-            features,
-            beams=beams,
-            max_length=decoding.max_length,
-            length_power=decoding.length_power,
-        )
+        generate(endless, features, **vars(decoding))
 
     _time(benchmark, rate, len(features.tokens), decode)
 
@@ -71,22 +68,15 @@ def test_decode(
 def test_train(
     benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor, settings: tuple[Training, Decoding]
 ) -> None:
-    """One training step as the run made them: from features where the backbone is frozen, from pixels where not."""
+    """One training step as the run made them: from what the store keeps of an image."""
     training = settings[0]
-    rows = pixels[torch.arange(training.batch_size) % len(pixels)]
-    if not captioner.backbone.trainable:
-        with torch.inference_mode():
-            tokens = captioner.encode(captioner.backbone.preparation.normalise(rows)).tokens
-        rows = tokens.half().clone()
+    rows, grid = stored(captioner.backbone, pixels[:1])
+    rows = rows.expand(training.batch_size, *rows.shape[1:])
     shape = (training.batch_size, training.captions_per_image, _TOKENS)
     captions = torch.randint(_WORDS, len(captioner.vocabulary), shape, generator=torch.Generator().manual_seed(0))
     captioner.train()
+    if training.compile:
+        compile_steps(captioner.decoder)
     optimizer = make_optimizer(captioner, training)
-    grid = _grid(captioner, pixels)
     rate, items = "train_captions_per_sec", shape[0] * shape[1]
     _time(benchmark, rate, items, lambda: step(captioner, rows, captions, grid, training, optimizer))
-
-
-@torch.inference_mode()
-def _grid(captioner: Captioner, pixels: torch.Tensor) -> tuple[int, int] | None:
-    return captioner.encode(captioner.backbone.preparation.normalise(pixels[:1])).grid
