@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.batches import pad
 from benchmarks.config import Decoding
 from benchmarks.data import Described, Example
 from benchmarks.images import ImageStore, see
 from benchmarks.metrics.cider import Cider, Weights
 from benchmarks.progress import bar
-from benchmarks.train import pad
 from zoo.captioner import Captioner
 from zoo.generate import generate
 from zoo.types import Features

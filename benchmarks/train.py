@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.batches import batched, encoded
 from benchmarks.config import Training
 from benchmarks.data import Example
 from benchmarks.images import ImageStore, see
@@ -44,8 +45,8 @@ def train(
     `judge` sees the moving average of the weights, on images that are neither learnt from
     nor scored. The same seed on the same machine gives the same weights.
     """
-    encoded = _encode(captioner, examples, settings)
-    steps = math.ceil(len(encoded) / settings.batch_size)
+    told = encoded(captioner.vocabulary, examples, settings)
+    steps = math.ceil(len(told) / settings.batch_size)
     optimizer = make_optimizer(captioner, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, settings))
     if settings.compile:
@@ -59,8 +60,9 @@ def train(
             torch.manual_seed(seed * 1000 + epoch)
             captioner.train()
             losses = []
-            for rows, captions in _batches(encoded, store, settings, np.random.default_rng((seed, epoch))):
-                losses.append(step(captioner, rows, captions, store.grid, settings, optimizer))
+            order = np.random.default_rng((seed, epoch))
+            for images, views, captions in batched(told, settings, order, views=store.views):
+                losses.append(step(captioner, store.batch(images, views), captions, store.grid, settings, optimizer))
                 schedule.step()
                 average.update()
                 shown.update()
@@ -140,47 +142,6 @@ class Average:
     @torch.no_grad()
     def _set(self, values: list[Tensor]) -> None:
         torch._foreach_copy_(self.parameters, values)
-
-
-def pad(captions: Sequence[Sequence[int]]) -> Tensor:
-    """Numbers (captions, T), filled up with PAD."""
-    width = max(map(len, captions))
-    return torch.tensor([[*caption, *[PAD] * (width - len(caption))] for caption in captions])
-
-
-def _encode(captioner: Captioner, examples: Sequence[Example], settings: Training) -> list[tuple[int, list[list[int]]]]:
-    encode = captioner.vocabulary.encode
-    return [
-        (example.image_id, [encode(caption, max_length=settings.max_words) for caption in example.captions])
-        for example in examples
-    ]
-
-
-def _batches(
-    encoded: list[tuple[int, list[list[int]]]], store: ImageStore, settings: Training, order: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Stored rows and (B, K, T + 1) captions: every image once, each with K of its captions."""
-    count = settings.captions_per_image
-    shuffled = order.permutation(len(encoded))
-    for pool in _cut(shuffled, settings.batch_size * settings.bucket_batches):
-        drawn = [
-            (image, [captions[place] for place in order.choice(len(captions), count, replace=len(captions) < count)])
-            for image, captions in (encoded[place] for place in pool)
-        ]
-        views = order.integers(store.views, size=len(drawn)).tolist()
-        batches = _cut(range(len(drawn)), settings.batch_size)
-        if settings.bucket_batches > 1:
-            longest = [max(map(len, captions)) for _, captions in drawn]
-            batches = _cut(np.argsort(longest, kind="stable"), settings.batch_size)
-            batches = [batches[place] for place in order.permutation(len(batches))]
-        for batch in batches:
-            chosen = [caption for place in batch for caption in drawn[place][1]]
-            rows = store.batch([drawn[place][0] for place in batch], [views[place] for place in batch])
-            yield rows, pad(chosen).view(len(batch), count, -1)
-
-
-def _cut(items: Sequence[int] | np.ndarray, size: int) -> list[Sequence[int] | np.ndarray]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Optimizer:

@@ -4,10 +4,11 @@ import pytest
 import torch
 from test_train import cell
 
+from benchmarks.batches import pad
 from benchmarks.config import Training
 from benchmarks.data.scenes import Scenes
 from benchmarks.matrix import misfit
-from benchmarks.train import make_optimizer, pad, step
+from benchmarks.train import make_optimizer, step
 from registry import Spec
 from zoo import checkpoint
 from zoo.attention import ScoreAttention

@@ -21,7 +21,7 @@ def features():
 
 
 def test_every_caption_takes_twenty_steps_with_the_cache(rival, features):
-    assert FULL.max_length == QUICK.max_length == 20
+    assert FULL.steps == QUICK.steps == 20
     assert rivals.steps(rival, features, QUICK) == [(QUICK.images * QUICK.beams, 1)] * 20
     assert rivals.search(rival, features, QUICK).shape == (QUICK.images, 21)
 

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from benchmarks.batches import batched, encoded, pad
 from benchmarks.config import Cell, Decoding, Training
 from benchmarks.data.scenes import Scenes
 from benchmarks.decode import decode, look
 from benchmarks.images import image_store
-from benchmarks.train import Average, _batches, _encode, _rate, make_optimizer, pad, step, train
+from benchmarks.train import Average, _rate, make_optimizer, step, train
 from registry import Spec
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import PAD, START, Vocabulary
@@ -89,21 +90,22 @@ def test_padding_is_not_learnt_from(data, tmp_path):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
+def drawn(model, data, store, **settings):
+    """Rows and captions of an epoch, batch by batch."""
+    settings = Training(**settings)
+    told = encoded(model.vocabulary, data.train, settings)
+    batches = batched(told, settings, np.random.default_rng(3), views=store.views)
+    return [(store.batch(images, views), captions) for images, views, captions in batches]
+
+
 def test_each_epoch_sees_every_image_once_with_its_captions(data, tmp_path):
     model = build(data)
-    encoded = _encode(model, data.train, Training())
-    batches = list(
-        _batches(
-            encoded,
-            stored(data, model, tmp_path),
-            Training(batch_size=7, captions_per_image=3),
-            np.random.default_rng(0),
-        )
-    )
+    batches = drawn(model, data, stored(data, model, tmp_path), batch_size=7, captions_per_image=3)
     assert [len(rows) for rows, _ in batches] == [7, 7, 7, 3]
     assert all(captions.shape[:2] == (len(rows), 3) for rows, captions in batches)
     assert len({rows[place].numpy().tobytes() for rows, _ in batches for place in range(len(rows))}) == 24
-    known = {tuple(caption) for _, captions in encoded for caption in captions}
+    told = encoded(model.vocabulary, data.train, Training())
+    known = {tuple(caption) for _, captions in told for caption in captions}
     said = {
         tuple(word for word in caption.tolist() if word != PAD)
         for _, captions in batches
@@ -115,17 +117,13 @@ def test_each_epoch_sees_every_image_once_with_its_captions(data, tmp_path):
 
 def test_buckets_put_captions_of_one_length_together_and_lose_no_image(data, tmp_path):
     model = build(data)
-    store, encoded = stored(data, model, tmp_path), _encode(model, data.train, Training())
-
-    def drawn(bucket):
-        settings = Training(batch_size=4, captions_per_image=2, bucket_batches=bucket)
-        return list(_batches(encoded, store, settings, np.random.default_rng(3)))
-
-    plain, bucketed = drawn(1), drawn(6)
-    for captions in (plain, bucketed):
-        assert sum(len(rows) for rows, _ in captions) == len(data.train)
-    as_rows = [sorted(row.tobytes() for rows, _ in batches for row in rows.numpy()) for batches in (plain, bucketed)]
-    assert len(set(as_rows[1])) == len(data.train)
+    store = stored(data, model, tmp_path)
+    plain, bucketed = (
+        drawn(model, data, store, batch_size=4, captions_per_image=2, bucket_batches=count) for count in (1, 6)
+    )
+    for batches in (plain, bucketed):
+        assert len({row.numpy().tobytes() for rows, _ in batches for row in rows}) == len(data.train)
+        assert [len(rows) for rows, _ in batches] == [4] * 6
     padding = [sum(int((captions == PAD).sum()) for _, captions in batches) for batches in (plain, bucketed)]
     assert padding[1] < padding[0]
     widths = [captions.shape[2] for _, captions in bucketed]

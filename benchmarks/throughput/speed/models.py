@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.batches import Told, batched
 from benchmarks.config import Training
 from benchmarks.throughput.speed.sizes import Size
 from benchmarks.train import make_optimizer, step
 from zoo.captioner import Captioner, Parts
 from zoo.types import Features
-from zoo.vocabulary import SPECIAL, Vocabulary
+from zoo.vocabulary import END, SPECIAL, START, Vocabulary
 
 
 def recurrent(size: Size, channels: int) -> Captioner:
@@ -47,6 +49,31 @@ def learner(captioner: Captioner, size: Size, settings: Training) -> Callable[[]
     captioner.train()
     optimizer = make_optimizer(captioner, settings)
     return lambda: step(captioner, batch, said, None, settings, optimizer)
+
+
+def told(size: Size, batches: int) -> list[Told]:
+    """Encoded captions for so many batches; their lengths spread as COCO's do, about ten and a half words."""
+    draw = np.random.default_rng(0)
+    return [
+        (image, [[START, *draw.integers(len(SPECIAL), size.words, _length(draw)), END] for _ in range(size.captions)])
+        for image in range(batches * size.images)
+    ]
+
+
+def epoch(captioner: Captioner, size: Size, settings: Training, batches: int) -> Callable[[], object]:
+    """Training steps on all of `told`, in the batches that `settings` ask for, whenever it is called."""
+    said, rows_ = told(size, batches), rows(size, (size.features[0], captioner.backbone.feature_dim))
+    optimizer = make_optimizer(captioner.train(), settings)
+
+    def run() -> None:
+        for chosen, _, captions_ in batched(said, settings, np.random.default_rng(0), views=1):
+            step(captioner, rows_[: len(chosen)], captions_, None, settings, optimizer)
+
+    return run
+
+
+def _length(draw: np.random.Generator) -> int:
+    return int(np.clip(np.rint(draw.normal(10.5, 2.4)), 5, 16))
 
 
 def _captioner(size: Size, channels: int, attention: str, decoder: str) -> Captioner:

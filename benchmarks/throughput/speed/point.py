@@ -61,7 +61,7 @@ def images(number: int, size: Size) -> Seconds:
         with _clock(found, "decode_s"), torch.inference_mode():
             for start in range(0, number, 64):
                 features = see(captioner.backbone, store.batch(ids[start : start + 64]), store.grid)
-                generate(captioner.decoder, features, beams=size.beams, max_length=size.max_length)
+                generate(captioner.decoder, features, beams=size.beams, max_length=size.steps - 1)
     return found
 
 
@@ -73,7 +73,7 @@ def beams(number: int, size: Size) -> Seconds:
     from zoo.generate import generate
 
     decoder, features = Endless(models.recurrent(size, size.features[1]).decoder), models.seen(size, size.features)
-    search = clocked(lambda: generate(decoder, features, beams=number, max_length=size.max_length), size.few_rounds)
+    search = clocked(lambda: generate(decoder, features, beams=number, max_length=size.steps - 1), size.few_rounds)
     return {"seconds": search()}
 
 

@@ -41,15 +41,15 @@ def vision_encoder_decoder(size: Size) -> Any:
 
 @torch.inference_mode()
 def search(model: Any, features: Tensor, size: Size) -> Tensor:
-    """Captions of `max_length` words, START before them: beam search with its cache of keys and values."""
+    """As many words as `size` has steps, START before them: beam search with its cache of keys and values."""
     from transformers.modeling_outputs import BaseModelOutput
 
     return model.generate(
         encoder_outputs=BaseModelOutput(last_hidden_state=features),
         num_beams=size.beams,
         do_sample=False,
-        min_new_tokens=size.max_length,
-        max_new_tokens=size.max_length,
+        min_new_tokens=size.steps,
+        max_new_tokens=size.steps,
         use_cache=True,
         decoder_start_token_id=_START,
         pad_token_id=_PAD,

@@ -11,7 +11,7 @@ class Size:
     images, captions, tokens: of a batch to learn from; tokens count the START.
     words: of the vocabulary; dim, layers, heads: of the models.
     features: positions and channels of an image, small and large.
-    max_length: words of a caption that is searched; beams: of the search.
+    steps: of a search, each of which asks the decoder once; beams: of the search.
     product: side of the matrices whose product is the yardstick.
     photographs: JPEG files; scored: images with captions to score; cached: images of the largest cache.
     warm_cache: images of a cache that memory holds.
@@ -31,7 +31,7 @@ class Size:
     heads: int = 8
     features: tuple[int, int] = (49, 512)
     large_features: tuple[int, int] = (196, 2048)
-    max_length: int = 20
+    steps: int = 20
     beams: int = 5
     product: int = 2048
     photographs: int = 384

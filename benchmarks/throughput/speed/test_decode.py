@@ -1,7 +1,7 @@
 """Search: greedy and with beams, small and large features, beside bfloat16 and transformers."""
 
-import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -44,8 +44,7 @@ def test_large_features(benchmark: BenchmarkFixture, size: Size) -> None:
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
     captioner, features = models.recurrent(size, size.features[1]), models.seen(size, size.features)
-    small = copy.deepcopy(captioner).bfloat16()
-    half = _search(small, Features(features.tokens.bfloat16()), size)
+    half = _search(captioner, features, size, precision="bfloat16")
     rounds = alternate(
         benchmark, half, {"float32": clocked(_search(captioner, features, size))}, rounds=size.few_rounds
     )
@@ -60,7 +59,7 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
     features = models.seen(size, (size.features[0], size.dim))
     rival = rivals.vision_encoder_decoder(size)
-    assert rivals.steps(rival, features.tokens, size) == [(size.images * size.beams, 1)] * size.max_length
+    assert rivals.steps(rival, features.tokens, size) == [(size.images * size.beams, 1)] * size.steps
     others = {"hf": clocked(lambda: rivals.search(rival, features.tokens, size))}
     work = _search(models.transformer(size, size.dim), features, size)
     rounds = alternate(benchmark, work, others, rounds=size.few_rounds + 2)
@@ -72,7 +71,8 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
     tell(benchmark, figures)
 
 
-def _search(captioner: Captioner, features: Features, size: Size, beams: int | None = None) -> Callable[[], object]:
-    """Captions of full length for a batch."""
+def _search(captioner: Captioner, features: Features, size: Size, **changes: Any) -> Callable[[], object]:
+    """Captions of full length for a batch; the last step is that of END."""
     decoder = Endless(captioner.decoder)
-    return lambda: generate(decoder, features, beams=beams or size.beams, max_length=size.max_length)
+    settings = {"beams": size.beams, "max_length": size.steps - 1, **changes}
+    return lambda: generate(decoder, features, **settings)

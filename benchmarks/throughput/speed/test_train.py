@@ -1,5 +1,6 @@
 """A training step: its share of the machine's rate in matrix products, beside bfloat16 and transformers."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,10 @@ from benchmarks.throughput.speed import models, rivals
 from benchmarks.throughput.speed.pairs import Spread, alternate, clocked, tell
 from benchmarks.throughput.speed.sizes import Size
 from benchmarks.throughput.speed.yardsticks import gemm, product_operations, share
+from zoo.compiling import compile_steps
 
 _PLAIN = Training(captions_per_image=5, clip_norm=1.0, label_smoothing=0.1)
+_BUCKETED = 8  # batches
 
 
 def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -56,3 +59,26 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
             "train.transformer.captions_per_sec": rounds.rate(items),
         },
     )
+
+
+def test_compiled(benchmark: BenchmarkFixture, size: Size) -> None:
+    if not shutil.which("c++"):
+        pytest.skip("torch.compile needs a C++ compiler")
+    plain, compiled = (models.recurrent(size, size.features[1]) for _ in range(2))
+    compile_steps(compiled.decoder)
+    work = models.learner(compiled, size, _PLAIN)
+    first = clocked(work)()
+    others = {"eager": clocked(models.learner(plain, size, _PLAIN))}
+    rounds = alternate(benchmark, work, others, rounds=size.few_rounds)
+    tell(benchmark, {"train.compile.over_eager": rounds.ratio("eager"), "train.compile.first_s": first})
+
+
+def test_buckets(benchmark: BenchmarkFixture, size: Size) -> None:
+    """An epoch of captions of as many lengths as people write, in buckets and as drawn."""
+    captioner = models.recurrent(size, size.features[1])
+    settings = replace(_PLAIN, batch_size=size.images)
+    drawn, bucketed = (
+        models.epoch(captioner, size, replace(settings, bucket_batches=count), _BUCKETED) for count in (1, _BUCKETED)
+    )
+    rounds = alternate(benchmark, bucketed, {"drawn": clocked(drawn)}, rounds=size.few_rounds)
+    tell(benchmark, {"train.buckets.over_drawn": rounds.ratio("drawn")})
