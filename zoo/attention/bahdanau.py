@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from zoo.attention import ATTENTIONS, ScoreAttention
 
 _FAR = 80.0  # exp(80) and exp(-80) are float32, and tanh(40) is 1
-_CACHED = 2**19  # pairs x channels
+_CACHED = 2**19  # pairs x channels: 2 MB of float32
 
 
 @ATTENTIONS.register("bahdanau")
@@ -28,20 +28,20 @@ class Bahdanau(ScoreAttention):
         self.g = nn.Parameter(torch.tensor(hidden_dim**-0.5)) if normed else None
 
     def keys(self, tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B N A"]:
-        """exp(2 U f)."""
-        return _squared_exponential(self.U(tokens))
+        """U f."""
+        return self.U(tokens)
 
     def score(self, query: Float[Tensor, "B M Q"], keys: Float[Tensor, "B N A"]) -> Float[Tensor, "B M N"]:
-        """v . tanh(W q + U f), with tanh(a + b) = 1 - 2 / (1 + exp(2a) exp(2b)).
+        """v . tanh(W q + key), with tanh(a + b) = 1 - 2 / (1 + exp(2a) exp(2b)).
 
         So exponentials are taken of queries and of keys and not of their pairs, of which there
-        are (B, M, N, A).
+        are (B, M, N, A); on a processor that is the larger part of the time.
         """
-        asked, one = _squared_exponential(self.W(query)), keys.new_ones(())
-        size = _images_at_once(asked, keys)
+        asked, known = _squared_exponential(self.W(query)), _squared_exponential(keys)
+        one, size = known.new_ones(()), _images_at_once(asked, known)
         parts = [
             self.v(torch.addcmul(one, some[:, :, None], each[:, None]).reciprocal_())
-            for some, each in zip(asked.split(size), keys.split(size), strict=True)
+            for some, each in zip(asked.split(size), known.split(size), strict=True)
         ]
         score = self.v.weight.sum() - 2 * torch.cat(parts).squeeze(-1)
         return score if self.g is None else score * (self.g / self.v.weight.norm())
@@ -53,7 +53,7 @@ def _squared_exponential(x: Float[Tensor, "*shape A"]) -> Float[Tensor, "*shape 
 
 
 def _images_at_once(asked: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> int:
-    """On a processor as many as have their pairs in its cache; all on other devices, and where it is traced."""
-    if keys.device.type != "cpu" or torch.compiler.is_compiling():
+    """On a processor as many as have their pairs in its cache; all on other devices, and where the graph is taken."""
+    if keys.device.type != "cpu" or torch.compiler.is_compiling() or torch.compiler.is_exporting():
         return keys.shape[0]
     return max(1, _CACHED // (asked.shape[1] * keys.shape[1] * keys.shape[2]))
