@@ -5,37 +5,21 @@ import os
 import re
 import sys
 import warnings
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
-
-from registry import PluginWarning
+from benchmarks.commands import COMMANDS, parser_of
 
 _show_others = warnings.showwarning
-
-COMMANDS = {
-    "list": "what there is to choose from",
-    "show": "one component: its options, size, paper and source",
-    "check": "a config, or the contracts of one component",
-    "run": "train, caption and score every cell of a config",
-    "reproduce": "run the cell of a record again, and compare",
-    "caption": "caption images with a trained run",
-    "demo": "a local page: drop an image, see its caption and where the model looked",
-    "export": "write a model for others: a Hugging Face folder, or ONNX",
-    "score": "score captions against references",
-    "leaderboard": "make the page from records, or check them",
-    "compare": "two entries: what may be said of their difference",
-    "doctor": "what this machine has and lacks",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if argv[:1] == ["--version"]:
+        from importlib.metadata import version
+
         print(f"caption-zoo {version('caption-zoo')}")
         return 0
     if not argv or argv[0] in ("-h", "--help"):
@@ -43,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if argv else 2
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", PluginWarning)
-            warnings.showwarning = _show
             return _command(argv)
     except BrokenPipeError:
         raise  # whoever reads our output has had enough: see `entry_point`
@@ -76,12 +58,13 @@ def _command(argv: list[str]) -> int:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"no command {name!r}.{hint} There are {', '.join(COMMANDS)}.")
-    module = import_module(f"benchmarks.commands.{name}")
-    parser = ArgumentParser(
-        prog=f"caption-zoo {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
-    )
+    from registry import PluginWarning  # late, as all that help can do without
+
+    warnings.simplefilter("always", PluginWarning)
+    warnings.showwarning = _show
+    module, parser = parser_of(name)
     try:
-        options: Namespace = parser.parse_args(module.add_arguments(parser, argv[1:]))
+        options = parser.parse_args(module.add_arguments(parser, argv[1:]))
     except ArgumentError as error:
         raise ValueError(_with_nearest(str(error), parser)) from error
     code: int = module.main(parser, options)
@@ -105,6 +88,8 @@ def _help() -> str:
 
 def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
     """A plug-in's warning in one line; where it was raised tells its user nothing."""
+    from registry import PluginWarning
+
     if issubclass(category, PluginWarning):
         print(f"caption-zoo: warning: {message}", file=sys.stderr)
     else:

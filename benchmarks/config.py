@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from benchmarks.record import identity
 from registry import Spec
 from zoo.registries import placeless
-from zoo.settings import told
+from zoo.settings import LATER, told
 
 Precision = Literal["float32", "bfloat16"]
 PROTOCOL = 1  # what a number means; raise it when the same request would give another one
@@ -63,6 +63,9 @@ class Training:
         min_count: a word is known when the training captions use it so often.
         max_words: captions are cut after so many words.
         precision: "bfloat16" computes in it where that is safe, and keeps float32 weights.
+        bucket_batches: within so many batches, images whose captions are about as long are put together, which saves
+            padding; 1 leaves them as they were drawn.
+        compile: whether torch compiles what the decoder repeats; it takes a C++ compiler, and a minute at first.
     """
 
     epochs: int = 8
@@ -80,9 +83,11 @@ class Training:
     min_count: int = 5
     max_words: int = 16
     precision: Precision = "float32"
+    bucket_batches: int = field(default=1, metadata=LATER)
+    compile: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
-        _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words")
+        _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words", "bucket_batches")
         for name, value in vars(self).items():
             if isinstance(value, float | int) and not 0 <= value < math.inf:
                 raise ValueError(f"{name}={value} should be a number, and not negative")

@@ -15,6 +15,7 @@ from benchmarks.data import Example
 from benchmarks.images import ImageStore, see
 from benchmarks.progress import bar
 from zoo.captioner import Captioner
+from zoo.compiling import compile_steps
 from zoo.losses import Taught, extra_losses
 from zoo.vocabulary import PAD
 
@@ -47,6 +48,8 @@ def train(
     steps = math.ceil(len(encoded) / settings.batch_size)
     optimizer = make_optimizer(captioner, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, settings))
+    if settings.compile:
+        compile_steps(captioner.decoder)
     learning = captioner if captioner.backbone.trainable else captioner.decoder
     average = Average(learning, settings.average)
     curve: list[dict[str, float]] = []
@@ -159,15 +162,25 @@ def _batches(
     """Stored rows and (B, K, T + 1) captions: every image once, each with K of its captions."""
     count = settings.captions_per_image
     shuffled = order.permutation(len(encoded))
-    for start in range(0, len(encoded), settings.batch_size):
-        batch = [encoded[place] for place in shuffled[start : start + settings.batch_size]]
-        chosen = [
-            captions[place]
-            for _, captions in batch
-            for place in order.choice(len(captions), count, replace=len(captions) < count)
+    for pool in _cut(shuffled, settings.batch_size * settings.bucket_batches):
+        drawn = [
+            (image, [captions[place] for place in order.choice(len(captions), count, replace=len(captions) < count)])
+            for image, captions in (encoded[place] for place in pool)
         ]
-        views = order.integers(store.views, size=len(batch)).tolist()
-        yield store.batch([image for image, _ in batch], views), pad(chosen).view(len(batch), count, -1)
+        views = order.integers(store.views, size=len(drawn)).tolist()
+        batches = _cut(range(len(drawn)), settings.batch_size)
+        if settings.bucket_batches > 1:
+            longest = [max(map(len, captions)) for _, captions in drawn]
+            batches = _cut(np.argsort(longest, kind="stable"), settings.batch_size)
+            batches = [batches[place] for place in order.permutation(len(batches))]
+        for batch in batches:
+            chosen = [caption for place in batch for caption in drawn[place][1]]
+            rows = store.batch([drawn[place][0] for place in batch], [views[place] for place in batch])
+            yield rows, pad(chosen).view(len(batch), count, -1)
+
+
+def _cut(items: Sequence[int] | np.ndarray, size: int) -> list[Sequence[int] | np.ndarray]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Optimizer:

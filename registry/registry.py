@@ -137,10 +137,11 @@ class Registry(Mapping[str, Callable[..., T]]):
             for name, (point, *_) in self.plugins.items()
         }
         for name, item in self._at_home.items():
-            found[name] = Component(name, item.summary, item.module, self.origin(name))
+            found[name] = Component(name, item.summary, item.module, self.origin(name), item.variants)
         for name, factory in self._factories.items():
             summary = (inspect.getdoc(factory) or "").partition("\n")[0]
-            found[name] = Component(name, summary, factory.__module__, self.origin(name))
+            variants = hasattr(factory, "variants")
+            found[name] = Component(name, summary, factory.__module__, self.origin(name), variants)
         return [found[name] for name in sorted(found)]
 
     def origin(self, name: str) -> str:

@@ -250,14 +250,53 @@ def test_doctor_finds_what_runs_need(capsys, monkeypatch):
     assert "LACK" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["run", "--help"], ["caption", "--help"]])
-def test_help_and_list_import_neither_torch_nor_timm(arguments):
+SLOW = {
+    "torch",
+    "timm",
+    "torchvision",
+    "numpy",
+    "PIL",
+    "transformers",
+    "gradio",
+    "onnx",
+    "onnxruntime",
+    "pytest",
+    "tqdm",
+}
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [["--help"], ["--version"]],
+        [["list"], *(["list", kind] for kind in ("backbone", "attention", "decoder", "dataset", "metric"))],
+        [[name, "--help"] for name in COMMANDS],
+        [["completion", shell] for shell in ("bash", "zsh", "fish")],
+        [
+            ["completion", "--complete", *words]
+            for words in ([""], ["show", "backbone", ""], ["run", "--attention", ""])
+        ],
+    ],
+    ids=["help", "list", "help of commands", "scripts", "completion"],
+)
+def test_what_should_be_instant_imports_nothing_slow(calls):
     code = (
         "import sys\nfrom benchmarks.cli import main\n"
-        f"try: code = main({arguments})\nexcept SystemExit as end: code = end.code\n"
-        "assert code == 0\nassert not {'torch', 'timm'} & set(sys.modules)"
+        f"for arguments in {calls}:\n"
+        "    try: code = main(arguments)\n"
+        "    except SystemExit as end: code = end.code\n"
+        "    assert code == 0, arguments\n"
+        f"    assert not {SLOW} & set(sys.modules), arguments"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_and_version_need_no_parser():
+    code = "import sys\nfrom benchmarks.cli import main\nassert main(['--help']) == main(['--version']) == 0\n"
+    subprocess.run(
+        [sys.executable, "-c", f"{code}assert 'jsonargparse' not in sys.modules"], stdout=subprocess.DEVNULL, check=True
+    )
 
 
 def test_every_command_has_help(capsys):

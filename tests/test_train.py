@@ -113,6 +113,31 @@ def test_each_epoch_sees_every_image_once_with_its_captions(data, tmp_path):
     assert len(said) == 24 * 3
 
 
+def test_buckets_put_captions_of_one_length_together_and_lose_no_image(data, tmp_path):
+    model = build(data)
+    store, encoded = stored(data, model, tmp_path), _encode(model, data.train, Training())
+
+    def drawn(bucket):
+        settings = Training(batch_size=4, captions_per_image=2, bucket_batches=bucket)
+        return list(_batches(encoded, store, settings, np.random.default_rng(3)))
+
+    plain, bucketed = drawn(1), drawn(6)
+    for captions in (plain, bucketed):
+        assert sum(len(rows) for rows, _ in captions) == len(data.train)
+    as_rows = [sorted(row.tobytes() for rows, _ in batches for row in rows.numpy()) for batches in (plain, bucketed)]
+    assert len(set(as_rows[1])) == len(data.train)
+    padding = [sum(int((captions == PAD).sum()) for _, captions in batches) for batches in (plain, bucketed)]
+    assert padding[1] < padding[0]
+    widths = [captions.shape[2] for _, captions in bucketed]
+    assert widths != sorted(widths), "short ones always first"
+
+
+def test_settings_that_came_later_leave_the_ids_of_earlier_runs_alone():
+    assert cell().id == cell(training=Training(bucket_batches=1, compile=False)).id
+    assert cell().id != cell(training=Training(bucket_batches=8)).id
+    assert "compile" not in cell().request["training"]
+
+
 def test_the_average_is_the_average(data):
     model = build(data)
     parameter, average = model.decoder.bias, Average(model.decoder, 0.5)

@@ -5,18 +5,18 @@ from jsonargparse import ArgumentParser, Namespace
 from benchmarks.commands.run import add_config, read, tell_notes
 from registry import load_plugin
 
-_KINDS = ("backbone", "attention", "decoder", "dataset", "metric")
+KINDS = ("backbone", "attention", "decoder", "dataset", "metric")
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """A config and its overrides; or, where the first argument is a kind, that and a Spec."""
-    if argv and argv[0] in _KINDS:
+    if argv and argv[0] in KINDS:
         parser.add_argument("kind")
         parser.add_argument("spec", metavar="SPEC", help="the component, as in a config")
         parser.add_argument("--plugin", action="append", metavar="FILE", help="a Python file that registers it")
         return argv
     argv = add_config(parser, argv)
-    parser.usage = f"{parser.prog} CONFIG [options] | {parser.prog} {'|'.join(_KINDS)} SPEC [--plugin FILE]"
+    parser.usage = f"{parser.prog} CONFIG [options] | {parser.prog} {'|'.join(KINDS)} SPEC [--plugin FILE]"
     return argv
 
 

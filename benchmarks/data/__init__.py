@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from registry import Registry
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL import Image
 
 
@@ -39,7 +38,7 @@ class Described:
 
     caption: str
     words: tuple[str, ...]
-    maps: np.ndarray | None = None
+    maps: "np.ndarray | None" = None
 
 
 class Dataset(ABC):

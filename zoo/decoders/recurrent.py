@@ -39,6 +39,8 @@ class Recurrent(Decoder):
         positions: how features know their place on the grid, see `Projection`.
     """
 
+    repeats = ("step",)
+
     def __init__(
         self,
         vocab_size: int,
@@ -83,10 +85,9 @@ class Recurrent(Decoder):
     ) -> DecoderOutput:
         """One step per token; all that does not wait for the state is done before and after."""
         words = self.dropout(self.embed(tokens))
-        driven = self.drive(words)
         told, seen = [], []
-        for t in range(tokens.shape[2]):
-            step = self.step(driven[:, :, t], memory, state, weights=weights)
+        for driven in self.drive(words).unbind(dim=2):  # one gradient for all steps, not a padded one for each
+            step = self.step(driven, memory, state, weights=weights)
             told.append(step.told)
             seen.append(step.seen)
             state = step.state

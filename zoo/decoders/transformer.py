@@ -98,6 +98,8 @@ class Transformer(Decoder):
 class Layer(nn.Module):
     """Self-attention, attention to the image, feed-forward network: each added to what it read."""
 
+    repeats = ("forward",)
+
     def __init__(self, dim: int, num_heads: int, hidden_dim: int, attention: str | Spec, dropout: float) -> None:
         super().__init__()
         self.num_heads = num_heads

@@ -1,0 +1,211 @@
+"""What shells complete: asked of the program, and of bash, zsh and fish themselves, with TAB pressed."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cli import COMMANDS, main
+from benchmarks.commands import kinds
+from benchmarks.completion import SHELLS
+from zoo.registries import ATTENTIONS
+
+ROOT = Path(__file__).parents[1]
+KINDS = ["backbone", "attention", "decoder", "dataset", "metric"]
+PATIENCE = 60  # seconds until a shell that says nothing is given up
+
+
+def offered(capsys, *words):
+    """The words that the program offers, with what it says of each."""
+    capsys.readouterr()
+    assert main(["completion", "--complete", *words]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    return dict(line.split("\t") for line in said.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["li"], ["list"]),
+        (["--v"], ["--version"]),
+        (["rum", ""], []),
+        (["list", ""], KINDS),
+        (["list", "attention", ""], []),
+        (["list", "attention", "--fi"], ["--filter"]),
+        (["list", "--filter", ""], []),
+        (["show", "att"], ["attention"]),
+        (["show", "decoder", "tr"], ["transformer"]),
+        (["show", "backbone", "tim"], ["timm/"]),
+        (["show", "--plugin", "show.py", "metric", "cid"], ["cider"]),
+        (["show", "nonsense", "l"], []),
+        (["check", ""], KINDS),
+        (["check", "attention", "bah"], ["bahdanau"]),
+        (["check", "a.yaml", "--decoder", "gr"], ["gru"]),
+        (["run", ""], []),
+        (["run", "a.yaml", "--attention", "luo"], ["luong"]),
+        (["run", "--attention=luo"], ["--attention=luong"]),
+        (["run", "--attention", "=", "luo"], ["luong"]),  # as bash divides it
+        (["run", "a.yaml", "--attention", "mean", "--backb"], ["--backbone"]),
+        (["run", "a.yaml", "--dataset", "sc"], ["scenes"]),
+        (["run", "a.yaml", "--training.precision", ""], ["float32", "bfloat16"]),
+        (["run", "a.yaml", "--training.mirror", ""], ["true", "false"]),
+        (["run", "a.yaml", "--dry-run", "--o"], ["--out"]),
+        (["reproduce", "RECORD", "--dataset", "fol"], ["folder"]),
+        (["export", "runs/ID", "--format", ""], ["huggingface", "onnx"]),
+        (["caption", "runs/ID", ""], []),
+        (["completion", ""], list(SHELLS)),
+        (["completion", "--c"], []),
+    ],
+)
+def test_what_can_stand_there_is_offered(capsys, words, expected):
+    assert list(offered(capsys, *words)) == expected
+
+
+def test_commands_and_names_are_those_that_are_listed_with_what_they_do(capsys):
+    assert offered(capsys, "") == {**COMMANDS, "--help": "what there is", "--version": "which version this is"}
+    for kind in KINDS:
+        said = offered(capsys, "show", kind, "")
+        assert main(["list", kind]) == 0
+        listed = dict(re.split(" {2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        assert {name.rstrip("/"): " ".join(what.split()) for name, what in said.items()} == listed
+
+
+def test_what_has_variants_ends_where_one_has_to_follow(capsys):
+    assert [name for kind in kinds() for name in offered(capsys, "show", kind, "") if not name.isidentifier()] == [
+        "timm/",
+        "torchvision/",
+    ]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_that_help_tells_of_is_offered(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = set(re.findall(r"^ {2}(?:-h, )?(--[\w.-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert "--help" in told
+    assert set(offered(capsys, command, "--")) >= told
+    assert not [option for option in offered(capsys, command, "--") if "shtab" in option]
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """Attentions of other people's packages: a good one, and two whose names are no names."""
+    points = [EntryPoint(name, "no_such_module\x1b[2J:thing", ATTENTIONS.group) for name in ("near", "$(id)", "a b")]
+    monkeypatch.setitem(vars(ATTENTIONS), "plugins", {point.name: [point] for point in points})
+
+
+def test_installed_plugins_are_offered_and_names_that_a_shell_might_obey_are_not(capsys, hostile):
+    said = offered(capsys, "show", "attention", "")
+    assert "near" in said
+    assert "luong" in said
+    assert [name for name in said if not re.fullmatch(r"\w+", name)] == []
+    assert "\x1b" not in "".join(said.values())
+
+
+def test_a_plugin_on_the_line_is_not_run(capsys, tmp_path):
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    assert "luong" in offered(capsys, "show", "--plugin", str(plugin), "attention", "l")
+    assert "luong" in offered(capsys, "run", "a.yaml", "--plugin", str(plugin), "--attention", "l")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_shell_is_refused_in_one_line(capsys):
+    assert main(["completion", "csh"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with a hostile file, and the environment of a shell whose caption-zoo notes what it is called with."""
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "cwd" / "$(touch pwned)photo.jpg").touch()
+    program = tmp_path / "bin" / "caption-zoo"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" != completion ] || PYTHONPATH={ROOT} exec {sys.executable} -m benchmarks.cli "$@"\n'
+        f'printf "%s\\n" "$*" >> {tmp_path}/called\n'
+    )
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    yield tmp_path, {**os.environ, "PATH": path, "TERM": "dumb", "HOME": str(tmp_path), "PS1": "$ "}
+    assert not (tmp_path / "cwd" / "pwned").exists()
+
+
+def called(argv, place, start, lines):
+    """What caption-zoo is called with when `lines` are typed into an interactive shell, TABs and all."""
+    root, environment = place
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen(
+        argv, cwd=root / "cwd", env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    seen, noted, deadline = b"", root / "called", time.monotonic() + PATIENCE
+    os.write(ours, f"{start}; echo rea''dy\n".encode())
+    try:
+        for number in range(len(lines) + 1):
+            while not (noted.exists() and noted.read_text().count("\n") == number) if number else b"ready" not in seen:
+                assert time.monotonic() < deadline, seen.decode(errors="replace")
+                if select.select([ours], [], [], 0.05)[0]:
+                    seen += os.read(ours, 65536)
+            if number < len(lines):
+                os.write(ours, lines[number].encode() + b"\n")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
+        os.close(theirs)
+    return noted.read_text().splitlines()
+
+
+TYPED = {
+    "caption-zoo sho\tatt\tbah\t": "show attention bahdanau",
+    "caption-zoo run a.yaml --attention=lu\t": "run a.yaml --attention=luong",
+    "caption-zoo show backbone tim\tresnet18": "show backbone timm/resnet18",
+    "caption-zoo caption \\$\t": "caption $(touch pwned)photo.jpg",
+    "caption-zoo show attention '$(touch pwned)\t": "show attention $(touch pwned)photo.jpg",
+}
+
+
+def installed(shell):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed here")
+    return shell
+
+
+def test_bash_completes(place):
+    shell = [installed("bash"), "--norc", "--noprofile", "-i"]
+    start = 'eval "$(caption-zoo completion bash)"'
+    assert called(shell, place, start, list(TYPED)) == list(TYPED.values())
+
+
+def test_zsh_completes(place):
+    start = 'autoload -Uz compinit; compinit -u -D; eval "$(caption-zoo completion zsh)"'
+    assert called([installed("zsh"), "-f", "-i"], place, start, list(TYPED)) == list(TYPED.values())
+
+
+def test_fish_completes(place):
+    def completes(line):
+        script = f'caption-zoo completion fish | source; complete -C "{line}"'
+        done = subprocess.run(
+            [installed("fish"), "--no-config", "-c", script],
+            cwd=place[0] / "cwd",
+            env=place[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [found.split("\t")[0] for found in done.stdout.splitlines()]
+
+    assert completes("caption-zoo show att") == ["attention"]
+    assert completes("caption-zoo run a.yaml --attention=lu") == ["--attention=luong"]
+    assert completes("caption-zoo show attention '\\$(touch pwned)'") == []
+    assert completes("caption-zoo caption ") == ["$(touch pwned)photo.jpg"]
