@@ -94,7 +94,8 @@ class Scorer:
         if self._cache is None:
             self.start()
         self._see(tuple(candidates))
-        self.start()
+        if self._cache is not None:  # METEOR needs less of its tables when it knows the references
+            self.start()
         captions = tokenize(candidates.values())
         values, per_image = {}, {}
         for column, score in self._compare(captions).items():

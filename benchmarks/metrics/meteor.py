@@ -29,7 +29,7 @@ class Engine:
                 self._restart(None, None)
 
     def prepare(self, references: frozenset[str], cache: Path | None) -> None:
-        """Let it start with a table for these references, or a part of it kept below `cache`, unless one runs with it."""
+        """Let it start with the table for these references, kept below `cache`, unless what runs has enough."""
         with self._lock:
             enough = self._enough_for is None or references <= self._enough_for
             if not (self._process.runs and enough):
