@@ -58,8 +58,11 @@ class Engine:
 
 
 def _process(table: Path | None) -> java.LineProcess:
+    # Who waits for METEOR is not helped by Java's second compiler: it pays after some ten thousand captions.
+    hurried = ("-XX:TieredStopAtLevel=1",) if table else ()
     chosen = ("-a", str(table)) if table else ()
-    return java.LineProcess("-jar", java.jar("meteor/meteor-1.5.jar"), "-", "-", "-stdio", "-l", "en", "-norm", *chosen)
+    program = java.jar("meteor/meteor-1.5.jar")
+    return java.LineProcess(*hurried, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", *chosen)
 
 
 @cache
