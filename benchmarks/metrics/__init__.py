@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar, final
 
 from registry import Registry
@@ -49,7 +50,13 @@ class Metric(ABC):
 
 
 class WeighingMetric(Metric, Generic[Weighed]):
-    """A metric with work that needs the references alone: done once for a data set, used for every model's captions."""
+    """A metric with work that needs the references alone: done once for a data set, used for every model's captions.
+
+    `cache` is a folder where files may be kept that spare work; who scores sets it. References
+    are weighed early where there is a `program`, which can start with what it needs of them.
+    """
+
+    cache: Path | None = None
 
     @abstractmethod
     def weigh(self, references: Sequence[Sequence[str]]) -> Weighed:

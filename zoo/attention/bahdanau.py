@@ -1,5 +1,7 @@
 """Additive attention (Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473, A.1.2)."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -38,10 +40,10 @@ class Bahdanau(ScoreAttention):
         are (B, M, N, A); on a processor that is the larger part of the time.
         """
         asked, known = _squared_exponential(self.W(query)), _squared_exponential(keys)
-        one, size = known.new_ones(()), _images_at_once(asked, known)
+        one = known.new_ones(())
         parts = [
             self.v(torch.addcmul(one, some[:, :, None], each[:, None]).reciprocal_())
-            for some, each in zip(asked.split(size), known.split(size), strict=True)
+            for some, each in _some_at_once(asked, known)
         ]
         score = self.v.weight.sum() - 2 * torch.cat(parts).squeeze(-1)
         return score if self.g is None else score * (self.g / self.v.weight.norm())
@@ -52,8 +54,9 @@ def _squared_exponential(x: Float[Tensor, "*shape A"]) -> Float[Tensor, "*shape 
     return (2 * x.to(torch.promote_types(x.dtype, torch.float32))).clamp(-_FAR, _FAR).exp()
 
 
-def _images_at_once(asked: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> int:
-    """On a processor as many as have their pairs in its cache; all on other devices, and where the graph is taken."""
-    if keys.device.type != "cpu" or torch.compiler.is_compiling() or torch.compiler.is_exporting():
-        return keys.shape[0]
-    return max(1, _CACHED // (asked.shape[1] * keys.shape[1] * keys.shape[2]))
+def _some_at_once(asked: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> Sequence[tuple[Tensor, Tensor]]:
+    """On a processor, images whose pairs fit in its cache; all on other devices, and where a graph is taken of them."""
+    if keys.device.type != "cpu" or torch.compiler.is_compiling():
+        return [(asked, keys)]
+    size = max(1, _CACHED // (asked.shape[1] * keys.shape[1] * keys.shape[2]))
+    return list(zip(asked.split(size), keys.split(size), strict=True))
