@@ -13,7 +13,7 @@ from zoo.generate import generate
 from zoo.types import Features
 from zoo.vocabulary import END, PAD, SPECIAL, START, UNKNOWN
 
-_LONGEST = 3
+_LONGEST = 4
 _POWERS = (0.7, 3.0)  # the second one makes long captions win, which try the decoder more
 
 
