@@ -100,7 +100,7 @@ def in_this_process(cells, out, cache, plugins):
         yield cell, run_cell(cell, out, cache)
 
 
-def no_timing(folder):
+def no_timing(folder, *, frozen=None):
     """As `benchmarks.throughput.run.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
     return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})
