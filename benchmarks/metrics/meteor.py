@@ -14,7 +14,7 @@ from benchmarks.tokenizer import sanitize
 class Engine:
     """METEOR's process, with a table of paraphrases that is enough for what it is asked.
 
-    The whole table takes seconds to load, more than 5,000 captions to score.
+    The whole table takes seconds to load.
     """
 
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ _ROW = 49 * 512 * 2  # bytes
 
 
 def test_reading(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> None:
+    """Rows and bytes per second at random, beside copying from an array."""
     dataset = Stills(size.warm_cache)
     backbone = f"patches(dim=512, patch={PATCH}, image_size={SIDE}, trainable=False)"
     _, store = stored(dataset, tmp_path, backbone, "mean", "lstm(dim=32)")
@@ -45,6 +46,7 @@ def test_reading(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> Non
 
 
 def test_peak(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Peak memory, in 10^9 bytes, of an epoch over the large cache, in a process of its own."""
     needed, free = 1.2 * size.cached * _ROW, shutil.disk_usage(tempfile.gettempdir()).free
     if free < needed:
         pytest.skip(

@@ -19,12 +19,14 @@ from zoo.types import Features
 
 
 def test_greedy(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Images per second with one beam."""
     work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size, beams=1)
     rounds = alternate(benchmark, work, {}, rounds=size.rounds)
     tell(benchmark, {"greedy.fp32.images_per_sec": rounds.rate(size.images)})
 
 
 def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Images per second with five beams, and the share of the machine's matrix-product rate."""
     work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size)
     counted = operations(work)
     rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
@@ -36,6 +38,7 @@ def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_large_features(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Images per second with five beams, on large features."""
     features = models.seen(size, size.large_features)
     work = _search(models.recurrent(size, size.large_features[1]), features, size)
     rounds = alternate(benchmark, work, {}, rounds=size.rounds)
@@ -43,6 +46,7 @@ def test_large_features(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Five beams in bfloat16, against float32."""
     captioner, features = models.recurrent(size, size.features[1]), models.seen(size, size.features)
     half = _search(captioner, features, size, precision="bfloat16")
     rounds = alternate(
@@ -56,6 +60,7 @@ def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Five beams of the Transformer, against transformers' `generate` in as many steps."""
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
     features = models.seen(size, (size.features[0], size.dim))
     rival = rivals.vision_encoder_decoder(size)

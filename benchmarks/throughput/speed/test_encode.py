@@ -25,6 +25,7 @@ _BACKBONES = (
 def test_encode(
     benchmark: BenchmarkFixture, size: Size, photographs: Photographs, tmp_path: Path, key: str, ours: str, theirs: str
 ) -> None:
+    """JPEG files to stored features, against timm's bare `forward_features`."""
     dataset, threads = photographs.dataset, torch.get_num_threads()
     backbone = BACKBONES.build(ours).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     examples = [*dataset.test, *dataset.validation, *dataset.train]

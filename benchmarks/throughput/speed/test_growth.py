@@ -13,18 +13,21 @@ from benchmarks.throughput.speed.sizes import Size
 
 @pytest.mark.parametrize("times", TIMES)
 def test_images(benchmark: BenchmarkFixture, size: Size, times: int) -> None:
+    """Seconds and peak memory of each stage, by the number of images."""
     found = benchmark.pedantic(point.asked, args=("images", times * size.grown, size), rounds=1)
     tell(benchmark, {f"growth.images.{times}.{name}": value for name, value in found.items()})
 
 
 @pytest.mark.parametrize("beams", BEAMS)
 def test_beams(benchmark: BenchmarkFixture, size: Size, beams: int) -> None:
+    """Seconds and peak memory of a search, by its beams."""
     found = benchmark.pedantic(point.asked, args=("beams", beams, size), rounds=1)
     tell(benchmark, {f"growth.beams.{beams}.{name}": value for name, value in found.items()})
 
 
 @pytest.mark.parametrize("cells", CELLS)
 def test_cells(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path: Path, cells: int) -> None:
+    """Seconds and peak memory of the command, by its cells."""
     config = program.config(
         size.cell_scenes,
         backbone="patches(trainable=False)",

@@ -13,6 +13,7 @@ from zoo.backbones import Preparation
 
 
 def test_load(benchmark: BenchmarkFixture, size: Size, photographs: Photographs) -> None:
+    """JPEG files to pixels per second on one core, against Pillow alone."""
     dataset, preparation = photographs.dataset, Preparation()
     height, width = preparation.size
 

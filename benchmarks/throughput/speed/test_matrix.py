@@ -12,6 +12,7 @@ _ATTENTIONS = ("mean", "bahdanau(hidden_dim=128)", "luong", "cosine(hidden_dim=1
 
 
 def test_matrix(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path: Path) -> None:
+    """What the command adds to its cells' work, as a share of it, and its encoding passes."""
     config = program.config(
         size.scenes,
         backbone="efficientnet_lite",

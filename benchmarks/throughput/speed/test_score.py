@@ -13,6 +13,7 @@ _EQUAL = 1e-9
 
 
 def test_score(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> None:
+    """The first, the next and another process's scoring, against pycocoevalcap on the same Java; scores must agree."""
     kinds = ("first", "next", "again", "theirs")
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
 

@@ -11,6 +11,8 @@ from benchmarks.throughput.speed.sizes import Size
 
 @pytest.mark.parametrize("word", ["list", "--help", "--version"])
 def test_start(benchmark: BenchmarkFixture, size: Size, command: str, word: str) -> None:
+    """Seconds of a whole process."""
+
     def start() -> None:
         subprocess.run([command, word], stdout=subprocess.DEVNULL, check=True)
 

@@ -20,6 +20,7 @@ _BUCKETED = 8  # batches
 
 
 def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
+    """Captions per second, and the share of the machine's matrix-product rate."""
     work = models.learner(models.recurrent(size, size.features[1]), size, _PLAIN)
     counted = operations(work)
     rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
@@ -33,6 +34,7 @@ def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
+    """A step in bfloat16, against float32."""
     half = models.learner(models.recurrent(size, size.features[1]), size, replace(_PLAIN, precision="bfloat16"))
     full = models.learner(models.recurrent(size, size.features[1]), size, _PLAIN)
     others = {"float32": clocked(full), "gemm": gemm(torch.bfloat16, size.product // 2)}
@@ -46,6 +48,7 @@ def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
+    """A step of the Transformer, against transformers."""
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
     work = models.learner(models.transformer(size, size.dim), size, _PLAIN)
     features = models.seen(size, (size.features[0], size.dim)).tokens
@@ -62,6 +65,7 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_compiled(benchmark: BenchmarkFixture, size: Size) -> None:
+    """A compiled step, against the same one eager."""
     if not shutil.which("c++"):
         pytest.skip("torch.compile needs a C++ compiler")
     plain, compiled = (models.recurrent(size, size.features[1]) for _ in range(2))
