@@ -399,13 +399,14 @@ def steps(made):
     step = None
     for images, beams in ((2, 3), (4, 1)):
         pixels = torch.randint(256, (images, 3, 64, 64), dtype=torch.uint8)
-        memory, state = made.decoder.begin(made.encode(made.backbone.preparation.normalise(pixels)))
-        step = step or Step(made.decoder, memory).eval()
+        begun, state = made.decoder.begin(made.encode(made.backbone.preparation.normalise(pixels)))
+        step, memory = step or Step(made.decoder, begun, state).eval(), flat(begun)
         state = tuple(tensor.expand(-1, beams, *tensor.shape[2:]).contiguous() for tensor in state)
         words = torch.randint(len(WORDS), (images, beams))
         for _ in range(2):
-            state = step(words, flat(memory), state)[1]
-        yield step, pixels, (words, flat(memory), state)
+            _, state, grown = step(words, memory, state)
+            memory = step.remember(memory, grown)
+        yield step, pixels, (words, memory, state)
 
 
 @torch.no_grad()
@@ -414,8 +415,9 @@ def trace(*parts):
     images, beams, past = (torch.export.Dim(name) for name in ("images", "beams", "past"))
     made = model("patches(dim=16)", *parts)
     (step, pixels, given), (_, other_pixels, other) = steps(made)
-    axes = tuple({0: images, 1: beams} | ({2: past} if tensor.ndim == 4 else {}) for tensor in given[2])
-    dynamic = ({0: images, 1: beams}, tuple({0: images} for _ in given[1]), axes)
+    memory = tuple({0: images} | ({1: past} if place in step.grows else {}) for place in range(len(given[1])))
+    state = tuple({0: images, 1: beams} | ({2: past} if step.grows else {}) for _ in given[2])
+    dynamic = ({0: images, 1: beams}, memory, state)
     traced = torch.export.export(step, given, dynamic_shapes=dynamic).module()
     torch.testing.assert_close(traced(*other)[0], step(*other)[0])
     encoder = Encoder(made).eval()

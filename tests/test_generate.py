@@ -60,7 +60,7 @@ def test_one_beam_is_greedy(decoder):
         token = torch.full((4,), END) if step == 8 else logits.argmax(-1)
         said.append(token.masked_fill(ended, PAD))
         ended |= token == END
-        token, state = token[:, None, None], output.state
+        token, memory, state = token[:, None, None], output.memory or memory, output.state
     assert generate(model.decoder, features, beams=1, max_length=8).tolist() == torch.stack(said, 1).tolist()
 
 

@@ -451,8 +451,8 @@ def test_transformer_is_torchs(agree, default_dtype):
 
 def one_by_one(decoder, tokens, memory, state):
     """The words after the first two, each with the state that the words before it left."""
-    state = decoder(tokens[:, :, :2], memory, state).state
+    output = decoder(tokens[:, :, :2], memory, state)
     for t in range(2, tokens.shape[2]):
+        memory, state = output.memory or memory, output.state
         output = decoder(tokens[:, :, t : t + 1], memory, state)
-        state = output.state
         yield output.hidden

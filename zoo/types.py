@@ -73,6 +73,7 @@ class DecoderOutput(NamedTuple):
     `log_choice` are those of the attention. `heads` are the weights of each layer and head,
     whose mean `weights` is: of one layer where a decoder looks once per word, of one head where
     an attention has no heads; None where there is neither, and unless the weights were asked for.
+    `memory` is what to go on with where it grows with the words; None where it stays as it was.
     """
 
     hidden: Float[Tensor, "B K T E"]
@@ -80,6 +81,7 @@ class DecoderOutput(NamedTuple):
     state: State
     log_choice: Float[Tensor, "B K T"] | None = None
     heads: Float[Tensor, "B K T L H N"] | None = None
+    memory: tuple[Memory, ...] | None = None
 
 
 def reorder(state: State, parents: Int[Tensor, "B K"], images: Int[Tensor, "B"] | None = None) -> State:

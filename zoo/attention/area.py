@@ -14,9 +14,10 @@ from zoo.types import AttentionOutput, Features, Memory, places
 class Area(Attention):
     """Looks at rectangles of cells, of every size up to a largest, and not only at single cells.
 
-    A rectangle's key is the mean of its cells' keys. So is its value here, where the paper
-    takes the sum: what is read is then a mean of the features, and the weight of a cell
-    its share of all the rectangles it lies in. Needs features on a grid.
+    A rectangle's value is the mean of its cells, where the paper takes the sum: what is read is
+    then a mean of the features, and the weight of a cell its share of all the rectangles it
+    lies in. Its key is the key of that mean, which is the paper's mean of keys wherever keys
+    are an affine map of features. Needs features on a grid.
 
     Options:
         score: the attention whose scores are used.
@@ -45,9 +46,10 @@ class Area(Attention):
             cells = cells * features.mask[:, None]
         count = cells.sum(dim=-1, keepdim=True)
         share = cells / count.clamp_min(1)  # (B, R, N); (1, R, N) where nothing is masked
-        values = torch.cat([share @ tokens, share.expand(tokens.shape[0], -1, -1)], dim=-1)
+        means = share @ tokens
+        values = torch.cat([means, share.expand(tokens.shape[0], -1, -1)], dim=-1)
         mask = None if features.mask is None else count.squeeze(-1) > 0
-        return Memory(share @ self.scorer.keys(tokens), values, mask)
+        return Memory(self.scorer.keys(means), values, mask)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """The mean over the rectangles by the softmax of their scores."""

@@ -30,27 +30,27 @@ class Bahdanau(ScoreAttention):
         self.g = nn.Parameter(torch.tensor(hidden_dim**-0.5)) if normed else None
 
     def keys(self, tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B N A"]:
-        """U f."""
-        return self.U(tokens)
+        """exp(2 U f)."""
+        return _squared_exponential(self.U(tokens))
 
     def score(self, query: Float[Tensor, "B M Q"], keys: Float[Tensor, "B N A"]) -> Float[Tensor, "B M N"]:
-        """v . tanh(W q + key), with tanh(a + b) = 1 - 2 / (1 + exp(2a) exp(2b)).
+        """v . tanh(W q + U f), with tanh(a + b) = 1 - 2 / (1 + exp(2a) exp(2b)).
 
-        So exponentials are taken of queries and of keys and not of their pairs, of which there
-        are (B, M, N, A); on a processor that is the larger part of the time.
+        So exponentials are taken of queries and, once per image, of keys, and not of their pairs,
+        of which there are (B, M, N, A); on a processor that is the larger part of the time.
         """
-        asked, known = _squared_exponential(self.W(query)), _squared_exponential(keys)
-        one = known.new_ones(())
-        parts = [
-            self.v(torch.addcmul(one, some[:, :, None], each[:, None]).reciprocal_())
-            for some, each in _some_at_once(asked, known)
-        ]
-        score = self.v.weight.sum() - 2 * torch.cat(parts).squeeze(-1)
-        return score if self.g is None else score * (self.g / self.v.weight.norm())
+        asked, v = _squared_exponential(self.W(query)), self.v.weight[0].to(keys.dtype)
+        with torch.autocast(keys.device.type, enabled=False):  # a score is a small difference of large sums
+            parts = [
+                torch.addcmul(keys.new_ones(()), some[:, :, None], each[:, None]).reciprocal_() @ v
+                for some, each in _some_at_once(asked, keys)
+            ]
+            score = v.sum() - 2 * torch.cat(parts)
+        return score if self.g is None else score * (self.g / v.norm())
 
 
 def _squared_exponential(x: Float[Tensor, "*shape A"]) -> Float[Tensor, "*shape A"]:
-    """exp(2x), in float32 or better; of what tanh takes for infinite, as much as does not overflow."""
+    """exp(2x), in float32 or better; x beyond 40, of which the exponential would overflow, counts as 40."""
     return (2 * x.to(torch.promote_types(x.dtype, torch.float32))).clamp(-_FAR, _FAR).exp()
 
 

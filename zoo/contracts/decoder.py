@@ -50,7 +50,7 @@ def _stepwise(decoder: Decoder, features: Features, tokens: Tensor) -> tuple[Ten
     hidden, weights = [], []
     for t in range(tokens.shape[2]):
         output = decoder(tokens[:, :, t : t + 1], memory, state, weights=True)
-        state = output.state
+        memory, state = output.memory or memory, output.state
         hidden.append(output.hidden)
         weights.append(output.weights)
     return torch.cat(hidden, dim=2), torch.cat(weights, dim=2)
@@ -109,8 +109,8 @@ def keeps_captions_apart(spec: Spec) -> None:
 def state_can_be_reordered(spec: Spec) -> None:
     """Swapping hypotheses swaps what they say next: beam search relies on it."""
     decoder, features, tokens = build(spec), some_features(), _tokens(length=3)
-    memory, _ = decoder.begin(features)
-    state = _say(decoder, features, tokens[:, :, :2]).state
+    said = _say(decoder, features, tokens[:, :, :2])
+    memory, state = said.memory or decoder.begin(features)[0], said.state
     straight = decoder(tokens[:, :, 2:], memory, state).hidden
     swapped = decoder(tokens[:, [1, 0], 2:], memory, reorder(state, torch.tensor([[1, 0]] * IMAGES))).hidden
     same(swapped[:, [1, 0]], straight, "a hypothesis does not keep its state")

@@ -57,7 +57,7 @@ def one_beam_is_greedy(spec: Spec) -> None:
         word = torch.full((IMAGES,), END) if step == longest else scores.argmax(dim=-1)
         said.append(word.masked_fill(ended, PAD))
         ended |= word == END
-        token, state = word[:, None, None], output.state
+        token, memory, state = word[:, None, None], output.memory or memory, output.state
     found = generate(decoder, features, beams=1, max_length=longest)
     must(bool((found == torch.stack(said, dim=1)).all()), "one beam differs from taking the likeliest word each time")
 

@@ -26,8 +26,8 @@ class Decoder(nn.Module, ABC):
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """What depends on the image alone, and the state before any word.
 
-        A memory is that of an attention, or whatever else the decoder keeps of an image as
-        tensors (B, ...).
+        A memory is that of an attention, or whatever else the decoder keeps of an image, and
+        of all its hypotheses together, as tensors (B, ...).
 
         The state has one hypothesis per image, (B, 1, ...).
         """
@@ -38,7 +38,8 @@ class Decoder(nn.Module, ABC):
     ) -> DecoderOutput:
         """What stands for the word after each token, and the state after the last.
 
-        `state` has K hypotheses; memory has one per image, whatever K.
+        `state` has K hypotheses; memory has one per image, whatever K. A memory that has
+        grown is in the output.
         """
 
     @abstractmethod

@@ -6,11 +6,12 @@ from typing import cast
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from registry import Spec
+from zoo.attention import split_heads
 from zoo.decoders import DECODERS, Decoder
 from zoo.projection import Positions, Projection
 from zoo.registries import ATTENTIONS
@@ -23,8 +24,9 @@ class Transformer(Decoder):
 
     Each layer has an attention of its own, of any kind, and normalises what it reads first
     (pre-norm, Xiong et al., 2020, https://arxiv.org/abs/2002.04745). The weights are the
-    mean over the layers; each layer's come beside them. The state holds keys and values of the
-    words so far.
+    mean over the layers; each layer's come beside them. Keys and values of words are kept once
+    for all captions of an image, and the state says which of them are a caption's own: search
+    reorders that and copies none of them.
 
     Options:
         dim: width of the words and the projected features.
@@ -67,28 +69,35 @@ class Transformer(Decoder):
         self.dropout = nn.Dropout(dropout)
 
     def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
-        """Each layer's memory of the image; of words each one's keys and values, (B, 1, 0, E) yet."""
+        """Each layer's memory of the image, then each one's of words, (B, 0, E) yet; whose these are, (B, 1, 0)."""
         features = self.project(features)
-        nothing = features.tokens.new_zeros(features.tokens.shape[0], 1, 0, self.embed.embedding_dim)
+        none = features.tokens[:, :0]
         layers = cast(Iterable[Layer], self.layers)
-        return tuple(layer.attention.remember(features) for layer in layers), (nothing,) * 2 * len(self.layers)
+        images = tuple(layer.attention.remember(features) for layer in layers)
+        own = none.new_empty(none.shape[0], 1, 0, dtype=torch.bool)
+        return (*images, *(Memory(none, none) for _ in images)), (own,)
 
     def forward(
         self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
     ) -> DecoderOutput:
-        """All tokens at once; each sees those before it, also those that the state has kept."""
-        dim = self.embed.embedding_dim
+        """All tokens at once; each sees those before it in its caption, also those that memory has kept."""
+        (own,) = state
+        length = tokens.shape[2]
+        past = own[0, 0].sum()  # all captions are of one length
         x = self.dropout(
-            self.embed(tokens) * math.sqrt(dim) + _waves(state[0].shape[2], tokens.shape[2], self.embed.weight)
+            self.embed(tokens) * math.sqrt(self.embed.embedding_dim) + _waves(past, length, self.embed.weight)
         )
-        kept: list[Tensor] = []
+        visible = _visible(own, length)
+        images, words = memory[: len(self.layers)], memory[len(self.layers) :]
+        kept: list[Memory] = []
         looked: list[AttentionOutput] = []
-        for layer, part, keys, values in zip(self.layers, memory, state[::2], state[1::2], strict=True):
-            x, seen, words = layer(x, part, (keys, values), weights=weights)
-            kept += words
+        for layer, image, said in zip(self.layers, images, words, strict=True):
+            x, seen, said = layer(x, image, said, visible, weights=weights)
+            kept.append(said)
             looked.append(seen)
         share, heads = _mean_and_each(looked, *tokens.shape[1:]) if weights else (None, None)
-        return DecoderOutput(self.norm(x), share, tuple(kept), heads=heads)
+        own = visible[:, length - 1 :: length]  # what the last of a caption sees is what is its own
+        return DecoderOutput(self.norm(x), share, (own,), heads=heads, memory=(*images, *kept))
 
     def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
         """The words' own vectors are the output layer (Press and Wolf, 2017)."""
@@ -120,28 +129,42 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "B K T E"], memory: Memory, words: tuple[Tensor, Tensor], *, weights: bool
-    ) -> tuple[Tensor, AttentionOutput, tuple[Tensor, Tensor]]:
-        """x, what the K x T queries saw, and keys and values of all words so far."""
-        read, words = self._read_words(self.before_words(x), words)
+        self,
+        x: Float[Tensor, "B K T E"],
+        image: Memory,
+        words: Memory,
+        visible: Bool[Tensor, "B M S"],
+        *,
+        weights: bool,
+    ) -> tuple[Tensor, AttentionOutput, Memory]:
+        """x, what the K x T queries saw, and keys and values of all S words so far."""
+        read, words = self._read_words(self.before_words(x), words, visible)
         x = x + self.dropout(read)
         query = rearrange(self.before_image(x), "b k t e -> b (k t) e")
-        seen: AttentionOutput = self.attention(query, memory, weights=weights)
+        seen: AttentionOutput = self.attention(query, image, weights=weights)
         x = x + self.dropout(self.fit(seen.context).view_as(x))
         x = x + self.dropout(self.network(self.before_network(x)))
         return x, seen, words
 
     def _read_words(
-        self, x: Float[Tensor, "B K T E"], words: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        query, key, value = self.query_key_value(x).chunk(3, dim=-1)
-        words = (torch.cat([words[0], key], dim=2), torch.cat([words[1], value], dim=2))
-        now, all_words = x.shape[2], words[0].shape[2]
-        past = torch.ones(now, all_words, dtype=torch.bool, device=x.device).tril(all_words - now)
-        heads = "b k t (heads c) -> (b k) heads t c"
-        q, k, v = (rearrange(part, heads, heads=self.num_heads) for part in (query, *words))
-        read = F.scaled_dot_product_attention(q, k, v, attn_mask=None if now == 1 else past)
-        return self.out(rearrange(read, "(b k) heads t c -> b k t (heads c)", b=x.shape[0])), words
+        self, x: Float[Tensor, "B K T E"], words: Memory, visible: Bool[Tensor, "B M S"]
+    ) -> tuple[Float[Tensor, "B K T E"], Memory]:
+        query, key, value = self.query_key_value(x.flatten(1, 2)).chunk(3, dim=-1)
+        words = Memory(torch.cat([words.keys.to(key), key], dim=1), torch.cat([words.values.to(value), value], dim=1))
+        q, k, v = (split_heads(part, self.num_heads) for part in (query, words.keys, words.values))
+        read = F.scaled_dot_product_attention(q, k, v, attn_mask=visible[:, None])
+        return self.out(rearrange(read, "b heads m c -> b m (heads c)")).view_as(x), words
+
+
+def _visible(own: Bool[Tensor, "B K S"], length: int) -> Bool[Tensor, "B M R"]:
+    """For K x T queries, which of R words each reads: of the S before, and of the K x T new ones behind them.
+
+    All captions of an image are kept side by side, and each reads its own alone, up to itself.
+    """
+    captions, places = (torch.arange(count, device=own.device) for count in (own.shape[1], length))
+    new = (captions[:, None, None, None] == captions[:, None]) & (places[:, None, None] >= places)
+    past = own[:, :, None].expand(-1, -1, length, -1)
+    return torch.cat([past.flatten(1, 2), new.flatten(2).flatten(0, 1).expand(own.shape[0], -1, -1)], dim=2)
 
 
 def _mean_and_each(
@@ -157,9 +180,9 @@ def _mean_and_each(
     return share, rearrange(torch.stack(each), "l b (k t) h n -> b k t l h n", k=captions, t=length)
 
 
-def _waves(past: int, now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:
+def _waves(past: Int[Tensor, ""], now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:
     """Sines and cosines of each token's place in its caption (3.5), all sines first; as exact as `like`."""
     dim = like.shape[1]
-    place = torch.arange(past, past + now, device=like.device)[:, None]
+    place = (past + torch.arange(now, device=like.device))[:, None]
     angles = place / 10000 ** (torch.arange(0, dim, 2, device=like.device, dtype=like.dtype) / dim)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 PAD, START, END, UNKNOWN = range(4)  # the first four words of the vocabulary are marks
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")  # none that a program is started for
+Memory = dict[str, np.ndarray]
 State = list[np.ndarray]
 
 
@@ -47,21 +48,24 @@ class Captioner:
         kind = Image.Resampling[self.config["interpolation"].upper()]
         return np.asarray(image.convert("RGB").resize(self.config["size"][::-1], kind)).transpose(2, 0, 1)
 
-    def encode(self, pixels: np.ndarray) -> tuple[dict[str, np.ndarray], State]:
+    def encode(self, pixels: np.ndarray) -> tuple[Memory, State]:
         """Of images (B, 3, H, W), what the decoder keeps of them, and the state (B, 1, ...) before any word."""
         names = [output.name for output in self.encoder.get_outputs()]
         found = dict(zip(names, self.encoder.run(names, {"pixels": pixels}), strict=True))
         state = [found.pop(name) for name in names if name.startswith("state_")]
         return found, state
 
-    def step(self, words: np.ndarray, memory: dict[str, np.ndarray], state: State) -> tuple[np.ndarray, State]:
-        """Log-probabilities (B, K, V) of what follows the last words (B, K), and the next state."""
+    def step(self, words: np.ndarray, memory: Memory, state: State) -> tuple[np.ndarray, Memory, State]:
+        """Log-probabilities (B, K, V) of what follows the last words (B, K), and what to go on with."""
         given = {"words": words} | memory | {f"state_{place}": value for place, value in enumerate(state)}
         used = [entry.name for entry in self.decoder.get_inputs()]
-        scores, *state = self.decoder.run(None, {name: given[name] for name in used})
-        return scores, state
+        names = [entry.name.removeprefix("next_") for entry in self.decoder.get_outputs()]
+        scores, *later = self.decoder.run(None, {name: given[name] for name in used})
+        found = dict(zip(names[1:], later, strict=True))
+        state = [found.pop(f"state_{place}") for place in range(len(state))]
+        return scores, memory | found, state
 
-    def search(self, memory: dict[str, np.ndarray], state: State, beams: int) -> list[int]:
+    def search(self, memory: Memory, state: State, beams: int) -> list[int]:
         """The words of the best caption: log-likelihood over length to the `length_power`."""
         max_length, power = (self.config["decoding"][name] for name in ("max_length", "length_power"))
         state = [np.repeat(value, beams, axis=1) for value in state]
@@ -69,7 +73,7 @@ class Captioner:
         totals[0] = 0  # all beams start alike: let one of them live
         best, best_score, ended = [], -np.inf, 0
         for length in range(1, max_length + 2):
-            (scores,), state = self.step(captions[None, :, -1], memory, state)
+            (scores,), memory, state = self.step(captions[None, :, -1], memory, state)
             allowed = np.arange(scores.shape[1]) == END if length > max_length else np.ones(scores.shape[1], dtype=bool)
             allowed[[PAD, START, UNKNOWN]] = False
             totals = (totals[:, None] + np.where(allowed, scores, -np.inf)).ravel()

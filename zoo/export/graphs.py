@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from zoo.captioner import Captioner
 from zoo.decoders import Decoder
 from zoo.types import Memory, State
+from zoo.vocabulary import START
 
 
 class Encoder(nn.Module):
@@ -25,28 +27,38 @@ class Encoder(nn.Module):
 
 
 class Step(nn.Module):
-    """One word in; out come the log-probabilities of the next one, and the next state.
+    """One word in; out come the log-probabilities of the next one, the next state, and the memories that have grown.
 
     Args:
         decoder: what speaks.
-        like: memories of the same form as those that will be given as tensors.
+        memory, state: what it begins with; of memories that are given as tensors later, the form is as here.
     """
 
-    def __init__(self, decoder: Decoder, like: Sequence[Memory]) -> None:
+    def __init__(self, decoder: Decoder, memory: tuple[Memory, ...], state: State) -> None:
         super().__init__()
         self.decoder = decoder
-        self.forms = [(part.mask is not None, part.grid) for part in like]
+        self.forms = [(part.mask is not None, part.grid) for part in memory]
+        first = torch.full((memory[0].keys.shape[0], 1, 1), START, device=memory[0].keys.device)
+        pairs = zip(flat(memory), flat(decoder(first, memory, state).memory or memory), strict=True)
+        self.grows = [place for place, (before, after) in enumerate(pairs) if before is not after]
 
     def forward(
         self, words: Int[Tensor, "B K"], memory: Sequence[Tensor], state: Sequence[Tensor]
-    ) -> tuple[Float[Tensor, "B K V"], State]:
+    ) -> tuple[Float[Tensor, "B K V"], State, tuple[Tensor, ...]]:
         """One step of K hypotheses per image."""
         rest = iter(memory)
         parts = tuple(
             Memory(next(rest), next(rest), next(rest) if masked else None, grid) for masked, grid in self.forms
         )
         output = self.decoder(words[..., None], parts, tuple(state))
-        return self.decoder.logits(output.hidden[:, :, 0]).float().log_softmax(dim=-1), output.state
+        after = flat(output.memory or parts)
+        scores = self.decoder.logits(output.hidden[:, :, 0]).float().log_softmax(dim=-1)
+        return scores, output.state, tuple(after[place] for place in self.grows)
+
+    def remember(self, memory: Sequence[Tensor], grown: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The memory with those of its tensors that have grown."""
+        later = dict(zip(self.grows, grown, strict=True))
+        return tuple(later.get(place, tensor) for place, tensor in enumerate(memory))
 
 
 def flat(memory: Iterable[Memory]) -> tuple[Tensor, ...]:

@@ -97,33 +97,25 @@ def _alike(captioner: Captioner) -> Iterator[None]:
 def _write_graphs(captioner: Captioner, folder: Path) -> None:
     pixels = _pixels(captioner, _IMAGES)
     features = captioner.encode(captioner.backbone.preparation.normalise(pixels))
-    like, state = captioner.decoder.begin(features)
-    memory, words = flat(like), torch.full((_IMAGES, _HYPOTHESES), len(SPECIAL))
-    step, state = Step(captioner.decoder, like), _widened(state, _HYPOTHESES)
+    begun, state = captioner.decoder.begin(features)
+    step, memory = Step(captioner.decoder, begun, state), flat(begun)
+    state, words = _widened(state, _HYPOTHESES), torch.full((_IMAGES, _HYPOTHESES), len(SPECIAL))
     for _ in range(_WORDS):
-        earlier, state = state, step(words, memory, state)[1]
+        earlier = (memory, state)
+        _, state, grown = step(words, memory, state)
+        memory = step.remember(memory, grown)
     images, hypotheses, past = Dim("images"), Dim("hypotheses"), Dim("past")
-    axes = [
-        {0: images, 1: hypotheses} | {axis: past for axis, size in enumerate(old.shape) if new.shape[axis] != size}
-        for old, new in zip(earlier, state, strict=True)
-    ]
+    memory_axes = _axes({0: images}, past, earlier[0], memory)
+    state_axes = _axes({0: images, 1: hypotheses}, past, earlier[1], state)
     memories, states = (_names(name, tensors) for name, tensors in (("memory", memory), ("state", state)))
-    _trace(
-        Encoder(captioner),
-        {"pixels": pixels},
-        {"pixels": {0: images}},
-        (["pixels"], [*memories, *states]),
-        folder / ENCODER,
-    )
+    outside = (["pixels"], [*memories, *states])
+    _trace(Encoder(captioner), {"pixels": pixels}, {"pixels": {0: images}}, outside, folder / ENCODER)
+    later = [f"next_{name}" for name in (*states, *(memories[place] for place in step.grows))]
     _trace(
         step,
         {"words": words, "memory": memory, "state": state},
-        {
-            "words": {0: images, 1: hypotheses},
-            "memory": tuple({0: images} for _ in memory),
-            "state": tuple(axes),
-        },
-        (["words", *memories, *states], ["log_probabilities", *(f"next_{name}" for name in states)]),
+        {"words": {0: images, 1: hypotheses}, "memory": memory_axes, "state": state_axes},
+        (["words", *memories, *states], ["log_probabilities", *later]),
         folder / DECODER,
     )
 
@@ -167,17 +159,27 @@ def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> 
     from zoo.export.caption import Captioner as Runtime
 
     runtime, pixels = Runtime(folder), _pixels(captioner, images)
-    memory, state = captioner.decoder.begin(captioner.encode(captioner.backbone.preparation.normalise(pixels)))
-    state, step = _widened(state, beams), Step(captioner.decoder, memory)
+    begun, state = captioner.decoder.begin(captioner.encode(captioner.backbone.preparation.normalise(pixels)))
+    step, memory = Step(captioner.decoder, begun, state), flat(begun)
+    state = _widened(state, beams)
     read, kept = runtime.encode(pixels.numpy())
     kept = [np.repeat(value, beams, axis=1) for value in kept]
     largest = 0.0
     for _ in range(_WORDS):
         words = torch.randint(len(captioner.vocabulary), (images, beams))
-        ours, state = step(words, flat(memory), state)
-        theirs, kept = runtime.step(words.numpy(), read, kept)
+        ours, state, grown = step(words, memory, state)
+        memory = step.remember(memory, grown)
+        theirs, read, kept = runtime.step(words.numpy(), read, kept)
         largest = float(np.maximum(largest, np.abs(ours.numpy() - theirs).max()))
     return largest
+
+
+def _axes(fixed: dict[int, Any], past: Any, earlier: Sequence[Tensor], later: Sequence[Tensor]) -> tuple[Any, ...]:
+    """For each tensor its axes whose size is free: the `fixed` ones, and `past` where it grows with the words."""
+    return tuple(
+        fixed | {axis: past for axis, (old, new) in enumerate(zip(one.shape, other.shape, strict=True)) if old != new}
+        for one, other in zip(earlier, later, strict=True)
+    )
 
 
 def _widened(state: State, beams: int) -> State:

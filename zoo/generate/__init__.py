@@ -65,6 +65,7 @@ def _generate(decoder: Decoder, features: Features, decoding: Decoding, choice: 
         if not open_.images:
             break
         rows, parents, beams = beams.next(chosen, open_)
+        memory = output.memory or memory
         if rows is not None:
             memory = tuple(part.of(rows) for part in memory)
         state = reorder(output.state, parents, rows)
