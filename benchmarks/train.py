@@ -17,7 +17,7 @@ from benchmarks.images import ImageStore, see
 from benchmarks.progress import bar
 from zoo.captioner import Captioner
 from zoo.compiling import compile_steps
-from zoo.losses import Taught, extra_losses
+from zoo.losses import Taught, cross_entropy, extra_losses
 from zoo.vocabulary import PAD
 
 Judge = Callable[[Captioner], float]
@@ -103,7 +103,7 @@ def step(
         targets = captions[..., 1:]
         said = targets != PAD  # padding is not even scored
         logits = captioner.decoder.logits(output.hidden[said]).float()
-    loss = words = F.cross_entropy(logits, targets[said], label_smoothing=settings.label_smoothing)
+    loss = words = cross_entropy(logits, targets[said], settings.label_smoothing)
     if terms:
         each = -F.cross_entropy(logits.detach(), targets[said], reduction="none")
         taught = Taught.of(output, said, each)

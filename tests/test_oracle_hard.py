@@ -18,7 +18,7 @@ from zoo.vocabulary import PAD
 
 V, D, E, N, T = 6, 3, 4, 3, 2
 HARD = "hard(score='bahdanau(hidden_dim=3)', soft=0.0, entropy=0.0, reinforce=1.0)"
-SETTINGS = Training(clip_norm=0, label_smoothing=0)
+SETTINGS = Training(clip_norm=0, label_smoothing=0.0)
 CAPTIONS = torch.tensor([[[1, 4, 5], [1, 5, PAD]]])  # the second has one word to learn
 
 

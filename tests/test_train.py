@@ -44,7 +44,7 @@ def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
         batch_size=8,
         captions_per_image=1,
         warmup_steps=0,
-        label_smoothing=0,
+        label_smoothing=0.0,
         average=0,
         learning_rate=1e-2,
     )

@@ -1,12 +1,44 @@
-"""Terms that a part adds to the loss of the words, beside their cross-entropy."""
+"""The loss of the words, and terms that a part adds to it."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from zoo.types import DecoderOutput
+
+
+def cross_entropy(
+    scores: Float[Tensor, "words V"], targets: Int[Tensor, "words"], label_smoothing: float
+) -> Float[Tensor, ""]:
+    """The mean over words; `label_smoothing` of each target is spread over all V (Szegedy et al., 2016, section 7).
+
+    The same as torch's, in less than half of its time on a processor: the gradient is made in
+    the one array of log-probabilities that is kept for it. So it can be asked for once.
+    """
+    return cast(Tensor, _CrossEntropy.apply(scores, targets, label_smoothing))
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        known = scores.log_softmax(dim=1)
+        ctx.save_for_backward(known, targets)
+        ctx.spread = label_smoothing
+        loss = -(1 - label_smoothing) * known.gather(1, targets[:, None]).mean()
+        return loss - label_smoothing * known.mean() if label_smoothing else loss  # a score may be -inf
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        known, targets = ctx.saved_tensors
+        words, vocabulary = known.shape
+        given = known.exp_().sub_(ctx.spread / vocabulary)  # shares of the model, less those of the targets
+        whole = torch.full_like(targets[:, None], ctx.spread - 1, dtype=given.dtype)
+        return given.scatter_add_(1, targets[:, None], whole).mul_(gradient / words), None, None
 
 
 class Taught(NamedTuple):
