@@ -1,7 +1,8 @@
 """Components that installed distributions advertise: known by name, imported on first use."""
 
+from functools import cache
 from importlib import metadata
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,9 +12,15 @@ from registry.errors import RegistryError
 def advertised(group: str) -> dict[str, list[EntryPoint]]:
     """Every entry point of `group`, by name; of one name there may be several."""
     found: dict[str, list[EntryPoint]] = {}
-    for point in metadata.entry_points(group=group):
+    for point in _installed().select(group=group):
         found.setdefault(point.name, []).append(point)
     return found
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Those of all distributions, which takes a look into each: once for all groups."""
+    return metadata.entry_points()
 
 
 def load(kind: str, point: EntryPoint) -> Any:

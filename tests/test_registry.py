@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import PluginWarning, Registry, RegistryError, Spec, UnknownName, load_plugin
+from registry import PluginWarning, Registry, RegistryError, Spec, UnknownName, entry_points, load_plugin
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -121,7 +121,7 @@ def advertised(monkeypatch):
 
     def registry(**values):
         points = [EntryPoint(name, value, "caption_zoo.part") for name, value in values.items()]
-        monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+        monkeypatch.setattr(entry_points, "_installed", lambda: metadata.EntryPoints(points))
         return Registry("part", home="tests_no_such_home", group="caption_zoo.part")
 
     return registry
