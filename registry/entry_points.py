@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib import metadata
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,8 +18,8 @@ def advertised(group: str) -> dict[str, list[EntryPoint]]:
 
 
 @cache
-def _installed() -> EntryPoints:
-    """Those of all distributions, which takes a look into each: once for all groups."""
+def _installed() -> Any:
+    """Those of all distributions, which takes a look into each: once for all groups. Python 3.11 has a class of its own."""
     return metadata.entry_points()
 
 
