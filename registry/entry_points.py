@@ -19,7 +19,7 @@ def advertised(group: str) -> dict[str, list[EntryPoint]]:
 
 @cache
 def _installed() -> Any:
-    """Those of all distributions, which takes a look into each: once for all groups. Python 3.11 has a class of its own."""
+    """Those of all distributions, each of which is looked into: once for all groups. The class is another in 3.11."""
     return metadata.entry_points()
 
 
