@@ -122,7 +122,9 @@ class Alike:
     grid = None
 
     def batch(self, image_ids):
-        return torch.arange(3 * 64 * 64).remainder(251).to(torch.uint8).view(1, 3, 64, 64).repeat(len(image_ids), 1, 1, 1)
+        return (
+            torch.arange(3 * 64 * 64).remainder(251).to(torch.uint8).view(1, 3, 64, 64).repeat(len(image_ids), 1, 1, 1)
+        )
 
 
 def test_what_is_drawn_of_a_data_set_is_drawn_anew_in_every_batch(monkeypatch):
