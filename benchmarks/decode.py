@@ -25,11 +25,11 @@ _BATCH = 64
 def decode(
     captioner: Captioner, image_ids: Sequence[int], store: ImageStore, decoding: Decoding
 ) -> dict[int, list[str]]:
-    """The words of each image's caption."""
+    """The words of each image's caption. Where words are drawn, it depends on the images of its batch."""
     said: dict[int, list[str]] = {}
     with bar(len(image_ids), "captioning", "img") as shown:
-        for batch, features in _features(captioner, image_ids, store):
-            captions = generate(captioner.decoder, features, **vars(decoding)).tolist()
+        for number, (batch, features) in enumerate(_features(captioner, image_ids, store)):
+            captions = generate(captioner.decoder, features, **vars(decoding.of_batch(number))).tolist()
             said |= {
                 image: captioner.vocabulary.decode(numbers) for image, numbers in zip(batch, captions, strict=True)
             }

@@ -39,16 +39,18 @@ class Describer:
 
     def describe(self, listed: Listed) -> Iterator[list[Said]]:
         """The captions of each batch."""
-        for readable in self._read(listed, self.captioner.backbone.preparation.squash, self.batch):
-            said = self.captioner.caption([picture for _, picture in readable], **vars(self.decoding))
+        batches = self._read(listed, self.captioner.backbone.preparation.squash, self.batch)
+        for number, readable in enumerate(batches):
+            pictures = [picture for _, picture in readable]
+            said = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
             yield [Said(file, text) for (file, _), text in zip(readable, said, strict=True)]
 
     def explain(self, listed: Listed, maps: Path) -> Iterator[list[Said]]:
-        """As `describe`, one image at a time; each one's maps go to a folder of its name below `maps`."""
+        """As `describe` in batches of one; each one's maps go to a folder of its name below `maps`."""
         folder = folders(maps)
-        for readable in self._read(listed, Image.Image.copy, 1):
+        for number, readable in enumerate(self._read(listed, Image.Image.copy, 1)):
             for file, picture in readable:
-                explanation = self.captioner.explain(picture, **vars(self.decoding))
+                explanation = self.captioner.explain(picture, **vars(self.decoding.of_batch(number)))
                 explanation.save(place := folder(file))
                 yield [Said(file, explanation.caption, str(place))]
 

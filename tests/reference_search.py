@@ -3,8 +3,6 @@
 The decoder reads each caption anew for each word, so no state is kept that could be mixed up.
 """
 
-import math
-
 import torch
 
 from zoo.decoders import Decoder
@@ -12,8 +10,8 @@ from zoo.types import Features
 from zoo.vocabulary import END, PAD, START, UNKNOWN
 
 
-def searched(decoder: Decoder, features: Features, decoding) -> list[list[int]]:
-    """The best caption of each image, with END, as `generate` searches for it."""
+def searched(decoder: Decoder, features: Features, decoding) -> list[list[list[int]]]:
+    """All captions that end in the search of each image, with END, the best first."""
     rows = range(features.tokens.shape[0])
     ones = (Features(features.tokens[row : row + 1], features.grid) for row in rows)
     return [_search(decoder, one, decoding) for one in ones]
@@ -22,7 +20,7 @@ def searched(decoder: Decoder, features: Features, decoding) -> list[list[int]]:
 def _search(decoder, features, decoding):
     width = decoding.beams // decoding.groups
     open_ = [[([], 0.0)] for _ in range(decoding.groups)]
-    room, best, best_score = [width] * decoding.groups, [], -math.inf
+    room, ended = [width] * decoding.groups, []
     for length in range(1, decoding.max_length + 2):
         used: dict[int, int] = {}
         for group, captions in enumerate(open_):
@@ -41,11 +39,10 @@ def _search(decoder, features, decoding):
                     open_[group].append((words, total))
                     continue
                 room[group] -= 1
-                if total / length**decoding.length_power > best_score:
-                    best, best_score = words, total / length**decoding.length_power
+                ended.append((total / length**decoding.length_power, words))
         if not any(open_):
             break
-    return best
+    return [words for _, words in sorted(ended, key=lambda caption: -caption[0])]
 
 
 def _scores(decoder, features, words):

@@ -98,6 +98,17 @@ def test_every_setting_is_an_option(capsys, run, photos):
         assert (code, lines) == (0, [(line[1], expected[0])])
 
 
+@pytest.mark.parametrize("more", [("--batch", "1"), ("--batch", "2", "--maps", "maps")])
+def test_every_batch_is_drawn_anew_and_the_same_command_says_the_same(capsys, run, photos, monkeypatch, more):
+    monkeypatch.chdir(photos)
+    line = [run, *["b.jpg"] * 3, "--temperature", "1", "--max_length", "5", "--seed", "4", *more]
+    _, first, _ = said(capsys, *line)
+    assert len(set(first)) == 3
+    assert said(capsys, *line)[1] == first
+    alone = checkpoint.load(run).caption(["b.jpg"], beams=2, temperature=1.0, max_length=5, seed=4)
+    assert first[0] == ("b.jpg", alone[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -4,7 +4,10 @@ import itertools
 
 import pytest
 import torch
+from PIL import Image
 
+from benchmarks import decode
+from benchmarks.config import Decoding
 from benchmarks.throughput.endless import Endless
 from zoo.captioner import Captioner, Parts
 from zoo.contracts.common import loud
@@ -111,3 +114,44 @@ def test_the_timed_search_takes_every_step():
         found = generate(Endless(model.decoder), model.encode(images()), beams=4, max_length=9)
     assert (found[:, :9] >= 4).all()
     assert (found[:, 9] == END).all()
+
+
+class Alike:
+    """A store in which every image is the same."""
+
+    grid = None
+
+    def batch(self, image_ids):
+        return (
+            torch.arange(3 * 64 * 64).remainder(251).to(torch.uint8).view(1, 3, 64, 64).repeat(len(image_ids), 1, 1, 1)
+        )
+
+
+def test_what_is_drawn_of_a_data_set_is_drawn_anew_in_every_batch(monkeypatch):
+    monkeypatch.setattr(decode, "_BATCH", 2)
+    model = captioner(words=[str(n) for n in range(30)])
+    drawn = Decoding(temperature=1.0, beams=1, max_length=8)
+    said = decode.decode(model, range(6), Alike(), drawn)
+    assert len({tuple(words) for words in said.values()}) == 6
+    assert decode.decode(model, range(6), Alike(), drawn) == said
+
+
+@torch.inference_mode()
+def test_several_captions_of_each_picture_can_be_had():
+    model = captioner(words=[str(n) for n in range(30)])
+    pictures = [Image.effect_noise((40, 30), 90).convert("RGB") for _ in range(2)]
+    settings = {"beams": 6, "groups": 3, "diversity": 2.0, "max_length": 5}
+    several = model.captions(pictures, 4, **settings)
+    assert [len(each) for each in several] == [4, 4]
+    assert all(len(set(each)) > 1 for each in several)
+    assert [best for best, *_ in several] == model.caption(pictures, **settings)
+    with pytest.raises(ValueError, match="count=7 should be at least 1, and at most beams=6"):
+        model.captions(pictures, 7, **settings)
+    assert model.captions([], 2) == []
+
+
+def test_a_model_that_went_wrong_says_nothing():
+    model = captioner()
+    model.decoder.bias.data.fill_(float("nan"))
+    for settings in ({}, {"temperature": 1.0}):
+        assert model.caption([Image.new("RGB", (40, 30))], **settings) == [""]

@@ -16,7 +16,7 @@ from zoo.backbones import RANDOM, Backbone
 from zoo.decoders import Decoder
 from zoo.explain import Explanation, NoGrid
 from zoo.folder import whole, write
-from zoo.generate import generate
+from zoo.generate import generate, n_best
 from zoo.pictures import open_picture, upright
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
 from zoo.types import DecoderOutput, Features
@@ -102,16 +102,24 @@ class Captioner(nn.Module):
         """Scores of the word after each token."""
         return self.decoder.logits(self.read(self.encode(images), tokens).hidden)
 
-    @torch.inference_mode()
     def caption(self, images: Sequence[Image.Image | str | Path], **settings: Any) -> list[str]:
         """What the model says of each picture, whatever its size; a picture, or the file it lies in.
 
-        All are one batch. `settings` are those of `zoo.decoding.Decoding`: ``beams=3``,
-        ``temperature=1``.
+        All are one batch, on which what is drawn of each depends. `settings` are those of
+        `zoo.decoding.Decoding`: ``beams=3``, ``temperature=1``.
 
         Raises:
             OSError: a file is not there or is no image.
             ValueError: `images` is no list of them, or a setting makes no sense.
+        """
+        return [best for (best,) in self.captions(images, 1, **settings)]
+
+    @torch.inference_mode()
+    def captions(self, images: Sequence[Image.Image | str | Path], count: int, **settings: Any) -> list[list[str]]:
+        """As `caption`, but of each picture the `count` best that the beams find, the best first.
+
+        There have to be as many beams. Two of diverse or drawn beams may say the same; where not so
+        many can be found, the last are empty.
         """
         if isinstance(images, str | Path | Image.Image):
             raise ValueError(f"images should be a list, [{str(images)!r}] for one of them")
@@ -119,14 +127,15 @@ class Captioner(nn.Module):
             return []
         with self._in_evaluation():
             features = self._look_at([_picture(image) for image in images])
-            numbers = generate(self.decoder, features, **settings)
-        return [" ".join(self.vocabulary.decode(row)) for row in numbers.tolist()]
+            numbers = n_best(self.decoder, features, count, **settings).tolist()
+        return [[" ".join(self.vocabulary.decode(said)) for said in each] for each in numbers]
 
     @torch.inference_mode()
     def explain(self, image: Image.Image | str | Path, **settings: Any) -> Explanation:
         """What the model says of a picture, or of the file it lies in, and where it looked for each word.
 
-        The caption is that of `caption`, with the same settings; it is then read again for the maps.
+        The caption is that of `caption` for this picture alone, with the same settings; it is
+        then read again for the maps.
 
         Raises:
             OSError: the file is not there or is no image.

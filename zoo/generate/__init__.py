@@ -1,7 +1,8 @@
 """Captions by any decoder, of all images of a batch at once: beam search, diverse beam search, drawing.
 
 Beside the axes of `zoo.types`: G groups of beams, W beams of a group side by side, C
-candidates of a group. The K hypotheses that a decoder sees are the G x W beams.
+candidates of a group; n captions that are kept of an image. The K hypotheses that a decoder
+sees are the G x W beams.
 """
 
 from contextlib import nullcontext
@@ -18,10 +19,9 @@ from zoo.generate.choice import Choice, Draw, Search
 from zoo.generate.rules import rules_of
 from zoo.types import Features, reorder
 
-__all__ = ["Decoding", "generate"]
+__all__ = ["Decoding", "generate", "n_best"]
 
 
-@torch.inference_mode()
 def generate(decoder: Decoder, features: Features, **settings: Any) -> Int[Tensor, "B L"]:
     """The best caption of each image: its words and END, then PAD; L = max_length + 1.
 
@@ -33,11 +33,26 @@ def generate(decoder: Decoder, features: Features, **settings: Any) -> Int[Tenso
     Raises:
         ValueError: a setting makes no sense, or not together with the others.
     """
+    return n_best(decoder, features, 1, **settings)[:, 0]
+
+
+@torch.inference_mode()
+def n_best(decoder: Decoder, features: Features, count: int, **settings: Any) -> Int[Tensor, "B n L"]:
+    """The `count` best captions of each image, the best first; otherwise as `generate`.
+
+    They are those that the beams find: of beams that were drawn, or are in groups, two may say
+    the same. Where there are not so many captions, the last ones are PAD alone.
+
+    Raises:
+        ValueError: there are fewer beams than captions asked for, or a setting makes no sense.
+    """
     decoding = Decoding(**settings)
+    if not 1 <= count <= decoding.beams:
+        raise ValueError(f"count={count} should be at least 1, and at most beams={decoding.beams}")
     device = features.tokens.device
     faster = torch.autocast(device.type, torch.bfloat16) if decoding.precision == "bfloat16" else nullcontext()
     with faster:
-        return _generate(decoder, features, decoding, _choice(decoding, device))
+        return _n_best(decoder, features, count, decoding, _choice(decoding, device))
 
 
 def _choice(decoding: Decoding, device: torch.device) -> Choice:
@@ -46,11 +61,15 @@ def _choice(decoding: Decoding, device: torch.device) -> Choice:
     return Search(decoding.groups, decoding.beams // decoding.groups, decoding.diversity)
 
 
-def _generate(decoder: Decoder, features: Features, decoding: Decoding, choice: Choice) -> Int[Tensor, "B L"]:
+def _n_best(
+    decoder: Decoder, features: Features, count: int, decoding: Decoding, choice: Choice
+) -> Int[Tensor, "B n L"]:
     images, longest = features.tokens.shape[0], decoding.max_length + 1
     rules = rules_of(decoding, features.tokens.device)
     beams = Beams.start(images, choice, features.tokens.device)
-    best = Best.none(images, longest, features.tokens.device)
+    best = Best.none(images, count, longest, features.tokens.device)
+    if not images:
+        return best.captions
     memory, state = decoder.begin(features)
     state = tuple(tensor.expand(-1, choice.groups * choice.alive, *tensor.shape[2:]) for tensor in state)
     for length in range(1, longest + 1):
@@ -61,7 +80,7 @@ def _generate(decoder: Decoder, features: Features, decoding: Decoding, choice: 
             rule(scores, beams.captions)
         chosen = choice.choose(beams.grouped(scores), beams.totals, beams.room)
         chosen = best.take_ended(beams, chosen, length**-decoding.length_power)
-        open_ = chosen.open(best.scores[beams.images], longest**-decoding.length_power)
+        open_ = chosen.open(best.scores[beams.images, -1], longest**-decoding.length_power)
         if not open_.images:
             break
         rows, parents, beams = beams.next(chosen, open_)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from zoo.generate.choice import Choice, Chosen, Open
 from zoo.vocabulary import END, PAD, START
@@ -34,7 +35,7 @@ class Beams:
 
     def grouped(self, scores: Float[Tensor, "B K V"]) -> Float[Tensor, "B G W V"]:
         """What stands for K hypotheses, group by group."""
-        return scores.view(*self.totals.shape, -1)
+        return scores.view(*self.totals.shape, scores.shape[2])
 
     def next(self, chosen: Chosen, open_: Open) -> tuple[Int[Tensor, "B2"] | None, Int[Tensor, "B2 K2"], "Beams"]:
         """Go on with what is open: the images that stay, or None for all; each caption's parent; the captions.
@@ -45,7 +46,7 @@ class Beams:
         images = self.images
         rows = None
         if len(open_.images) < len(images):
-            rows = torch.tensor(open_.images, device=images.device)
+            rows = torch.tensor(open_.images).to(images.device, non_blocking=True)
             totals, parents, words, room, images = (part[rows] for part in (totals, parents, words, room, images))
         if open_.width < totals.shape[2]:
             totals, columns = totals.topk(open_.width)
@@ -59,28 +60,27 @@ class Beams:
 
 @dataclass
 class Best:
-    """The best ended caption of every image of the batch."""
+    """The best ended captions of every image of the batch, the best first; PAD alone where there are none yet."""
 
-    captions: Int[Tensor, "B L"]
-    scores: Float[Tensor, "B"]
+    captions: Int[Tensor, "B n L"]
+    scores: Float[Tensor, "B n"]
 
     @classmethod
-    def none(cls, images: int, length: int, device: torch.device) -> "Best":
+    def none(cls, images: int, count: int, length: int, device: torch.device) -> "Best":
         """Before any has ended."""
-        captions = torch.full((images, length), PAD, device=device)
-        return cls(captions, torch.full((images,), -torch.inf, device=device))
+        captions = torch.full((images, count, length), PAD, device=device)
+        return cls(captions, torch.full((images, count), -torch.inf, device=device))
 
     def take_ended(self, beams: Beams, chosen: Chosen, per_length: float) -> Chosen:
-        """Note the best that have ended, where it is better than what there was, and close all that have."""
+        """Keep the best of those that there were and those that have ended now, and close all that have."""
         ended = (chosen.words == END) & chosen.totals.isfinite()
-        scores = (chosen.totals * per_length).masked_fill(~ended, -torch.inf)
-        highest, winner = scores.flatten(1).max(dim=1)
-        before, length = self.scores[beams.images], beams.captions.shape[2]
-        parent = chosen.parents.flatten(1).gather(1, winner[:, None])
-        said = beams.captions.gather(1, parent[..., None].expand(-1, -1, length))[:, 0, 1:]
-        said = torch.cat([said, torch.full_like(parent, END)], dim=1)
-        better = highest > before
-        self.scores[beams.images] = highest.where(better, before)
-        self.captions[beams.images, :length] = said.where(better[:, None], self.captions[beams.images, :length])
+        scores = (chosen.totals * per_length).masked_fill(~ended, -torch.inf).flatten(1)
+        scores, order = torch.cat([self.scores[beams.images], scores], dim=1).sort(dim=1, descending=True, stable=True)
+        count, longest = self.captions.shape[1:]
+        said = beams.captions.gather(1, chosen.parents.flatten(1)[..., None].expand(-1, -1, beams.captions.shape[2]))
+        said = F.pad(F.pad(said[..., 1:], (0, 1), value=END), (0, longest - said.shape[2]), value=PAD)
+        captions = torch.cat([self.captions[beams.images], said], dim=1)
+        self.scores[beams.images] = scores[:, :count]
+        self.captions[beams.images] = captions.gather(1, order[:, :count, None].expand(-1, -1, longest))
         totals = chosen.totals.masked_fill(ended, -torch.inf)
         return chosen._replace(totals=totals, room=chosen.room - ended.sum(dim=2))

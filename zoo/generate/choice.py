@@ -107,17 +107,22 @@ class Draw(Choice):
         """As `decoding` asks: first the `top_k` likeliest (Fan et al., 2018), then of these the nucleus `top_p`."""
         filters = [partial(top_k, count=decoding.top_k)] if decoding.top_k else []
         filters += [partial(top_p, share=decoding.top_p)] if decoding.top_p < 1 else []
-        generator = torch.Generator(device).manual_seed(decoding.seed)
+        generator = torch.Generator(device).manual_seed(decoding.seed % 2**64)
         return cls(decoding.temperature, tuple(filters), generator, width=decoding.beams, alive=decoding.beams)
 
     def choose(
         self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], room: Int[Tensor, "B G"]
     ) -> Chosen:
-        """One word for each hypothesis, which therefore need no room but their own."""
+        """One word for each hypothesis, which therefore need no room but their own.
+
+        The word whose share is largest beside a draw from an exponential distribution: each is as
+        probable as its share, and the processor waits for nothing.
+        """
         shares = (scores / self.temperature).softmax(dim=-1)
         for only in self.filters:
             shares = only(shares)
-        words = torch.multinomial(shares.flatten(0, 2), 1, generator=self.generator).view(totals.shape)
+        noise = torch.empty_like(shares).exponential_(generator=self.generator)  # above 0
+        words = (shares / noise).argmax(dim=-1)
         parents = torch.arange(totals.shape[2], device=totals.device).expand(totals.shape)
         return Chosen(totals + scores.gather(3, words[..., None])[..., 0], parents, words, room)
 

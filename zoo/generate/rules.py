@@ -26,12 +26,15 @@ def no_marks(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K T"], *, 
 
 
 def no_repeat(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K T"], *, length: int) -> None:
-    """No run of so many words comes twice in a caption (Paulus et al., 2018, https://arxiv.org/abs/1705.04304, 2.5)."""
+    """No run of so many words comes twice in a caption (Paulus et al., 2018, https://arxiv.org/abs/1705.04304, 2.5).
+
+    END may: of a caption that has ended a row can be left, which must have something to choose.
+    """
     if captions.shape[2] < length:
         return
     runs = captions.unfold(2, length, 1)  # (B, K, runs, length)
     begun = captions[:, :, None, captions.shape[2] - length + 1 :]  # which another word makes a run
-    again = (runs[..., :-1] == begun).all(dim=-1)
+    again = (runs[..., :-1] == begun).all(dim=-1) & (runs[..., -1] != END)
     scores.scatter_(2, runs[..., -1].where(again, PAD), -torch.inf)  # PAD is forbidden anyway
 
 
