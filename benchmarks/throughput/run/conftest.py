@@ -22,6 +22,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run", type=Path, required=True, help="folder of a run, with its checkpoint")
 
 
+def pytest_benchmark_generate_machine_info() -> dict[str, object]:
+    """Nothing: the record tells it, and pytest-benchmark starts programs to find out."""
+    return {}
+
+
+def pytest_benchmark_generate_commit_info() -> dict[str, object]:
+    """Nothing, as of the machine."""
+    return {}
+
+
 @pytest.fixture(scope="session")
 def captioner(request: pytest.FixtureRequest) -> Captioner:
     """The run's captioner, on the device that runs use."""
