@@ -107,7 +107,7 @@ class InThisProcess(nullcontext):
             yield cell, run_cell(cell, self.out, self.cache)
 
 
-def no_timing(folder, *, frozen=None):
+def no_timing(folder, captioner, *, frozen=None):
     """As `benchmarks.throughput.run.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
     return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})

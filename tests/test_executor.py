@@ -67,9 +67,13 @@ def test_a_cell_that_takes_it_down_is_told_and_the_next_has_another(executor):
 
 
 def test_interrupted_it_is_killed(executor, tmp_path):
-    with pytest.raises(KeyboardInterrupt), executor() as ours:
-        next(iter(ours.each(["one"])))
-        raise KeyboardInterrupt
+    def interrupted():
+        with executor() as ours:
+            for _ in ours.each(["one", "two"]):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not (tmp_path / "ended").exists()
 
 
