@@ -328,25 +328,22 @@ def test_a_command_without_an_end_is_ended(tmp_path):
 _REAL = {
     "load": ["load.images_per_sec", "load.over_pillow"],
     "cache": ["cache.rows_per_sec", "cache.peak_gb", "cache.epoch_s"],
-    "encode": ["encode.over_timm", "encode.resnet50.over_timm"],
-    "decode": ["greedy.fp32.gemm_share", "beam5.196x2048.gemm_share"],
-    "train": ["train.bf16.gemm_share"],
-    "start": ["start.list_s", "start.python_s"],
-    "growth": ["growth.images.1.decode_s", "growth.beams.1.seconds", "growth.cells.1.seconds"],
-    "matrix": ["matrix.overhead", "matrix.measure_s"],
+    "encode": ["encode.over_timm", "encode.images_per_sec"],
+    "growth": ["growth.images.1.decode_s", "growth.cells.1.seconds"],
 }
+# The other points do the same with more; the matrix, cells as growth has them on a large backbone, takes 40 s.
+_ONLY = {"encode": "not resnet50", "growth": "[1] and not beams"}
 
 
 @pytest.mark.parametrize("stage", _REAL)
 def test_a_stage_runs_for_real(stage, tmp_path):
-    """Little of each: of growth its first points, of training and search what needs neither rivals nor a compiler."""
-    only = {"growth": "[1]", "decode": "greedy or large", "train": "bfloat16"}.get(stage)
-    command = tmp_path / "caption-zoo"
-    command.write_text(f"#!{sys.executable}\nfrom benchmarks.cli import entry_point\nentry_point()\n")
+    command, only = tmp_path / "caption-zoo", _ONLY.get(stage)
+    command.write_text(
+        f"#!{sys.executable}\nfrom benchmarks.cli import entry_point\nif __name__ == '__main__':\n    entry_point()\n"
+    )
     command.chmod(0o755)
-    (tmp_path / "python").symlink_to(sys.executable)
     found = stages.run(stage, ["--quick", "--command", str(command), *(["-k", only] if only else [])])
     assert found.problems == []
     assert found.numbers.keys() >= set(_REAL[stage])
-    assert all(value > 0 for key, value in found.numbers.items() if key != "matrix.overhead_less_measuring")
+    assert all(value > 0 for key, value in found.numbers.items())
     assert {re.sub(r"\.(min|max)$", "", key) for key in found.numbers} <= set(KEYS)

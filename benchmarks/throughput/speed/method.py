@@ -44,13 +44,14 @@ one thread, encoding and the matrix on all cores.
 - Encoding: `image_store` from JPEG files to the cache on disk, against `forward_features` in batches of 32 over the
   same pixels, normalised in advance: float32, channels last, the same threads.
 - Loading: `Dataset.load` and `Preparation.resize`, against Pillow's open, convert and resize.
-- Cache: features at random in batches of 64, the files in the system's memory, against numpy's `take` from
-  an array. All rows were read before, and a row's checksum is taken when it is first read: none is in the rate. The large cache is made of synthetic values by `image_store`, then `train` learns from it for an epoch in
-  batches of 256, with attention `mean`; peak memory is the process's VmHWM, which counts mapped files.
-- The matrix: `caption-zoo run`, efficientnet_lite with six attentions on drawn scenes, each cell of the size of
-  those in `configs/quickstart.yaml`. What it adds is the whole
-  command's time less the encoding and the training, decoding and scoring of all cells, over the latter. The
-  throughput suite that times each cell is counted as added; another row leaves it out.
+- Cache: features at random in batches of 64, the files in the system's memory, against numpy's `take` from an
+  array. All rows were read before, and a row's checksum is taken when it is first read, so none is in the rate. The
+  large cache is made of synthetic values by `image_store`, then `train` learns from it for an epoch in batches of
+  256, with attention `mean`; peak memory is the process's VmHWM, which counts mapped files.
+- The matrix: `caption-zoo run`, efficientnet_lite with six attentions on drawn scenes, each cell of the size of those
+  in `configs/quickstart.yaml`. What it adds is the whole command's time less the encoding and the training, decoding
+  and scoring of all cells, over the latter. The throughput suite that times each cell is counted as added; another
+  row leaves it out.
 - Start-up: whole processes, the median of ten; the same Python with nothing to do is `python -c pass`."""
 
 NOTHING_YET = f"""{_MADE}

@@ -45,8 +45,8 @@ def images(number: int, size: Size) -> Seconds:
 
     from benchmarks.data.scenes import Scenes
     from benchmarks.images import see
-    from benchmarks.throughput.speed.learning import epoch, stored
     from benchmarks.throughput.endless import Endless
+    from benchmarks.throughput.speed.learning import epoch, stored
     from zoo.generate import generate
 
     with tempfile.TemporaryDirectory() as folder:
