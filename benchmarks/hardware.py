@@ -20,8 +20,19 @@ def device() -> torch.device:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free in a device's own memory; 0 of a processor, where the system keeps read files by itself."""
-    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
+    """Bytes that are free in a device's own memory; 0 of a processor, where the system keeps read files by itself.
+
+    What torch holds there and nothing uses is free too.
+    """
+    if device.type != "cuda":
+        return 0
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def environment() -> dict[str, object]:
@@ -40,8 +51,9 @@ def environment() -> dict[str, object]:
     }
 
 
+@cache
 def _java() -> str | None:
-    """The Java that scores; None where it went missing since the run began."""
+    """The Java that scores, asked once; None where it went missing since the run began."""
     try:
         return java.version()
     except java.JavaError:

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.config import Cell, Experiment
 from benchmarks.data import DATASETS
-from benchmarks.executors.local import each
+from benchmarks.executors.local import Local
 from benchmarks.metrics import METRICS
 from benchmarks.publish import failed, finished, new_partial, publish, sweep
 from benchmarks.record import RunRecord
@@ -113,8 +113,8 @@ class Finished:
     earlier: bool
 
 
-def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -> Iterator[Finished]:
-    """Run what is not finished yet, one cell after another, and yield every cell's record.
+def run(cells: Sequence[Cell], out: Path, executor: Local) -> Iterator[Finished]:
+    """Run by `executor` what is not finished in `out` yet, one cell after another, and yield every cell's record.
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on.
@@ -125,7 +125,7 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]) -
         if record := earlier[cell.id]:
             yield Finished(cell, record, earlier=True)
     waiting = [cell for cell in cells if not earlier[cell.id]]
-    for cell, found in each(waiting, out, cache, plugins):
+    for cell, found in executor.each(waiting):
         if isinstance(found, str):
             found = publish(failed(cell, found), new_partial(cell, out), out)
         yield Finished(cell, found, earlier=False)

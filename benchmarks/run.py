@@ -81,7 +81,7 @@ def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     _write_captions(said, folder)
     shown = _samples(captioner, dataset, store, said, scores, folder)
     with clock.measure("measure"):
-        measured = measure(folder, frozen=None if captioner.backbone.trainable else named)
+        measured = measure(folder, captioner, frozen=None if captioner.backbone.trainable else named)
     return RunRecord(
         **asked(cell),
         status="done",

@@ -121,7 +121,7 @@ class Average:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
-        self.parameters: list[Tensor] = list(module.parameters())
+        self.parameters: list[Tensor] = [parameter for parameter in module.parameters() if parameter.requires_grad]
         self.values = [parameter.detach().clone() for parameter in self.parameters]
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
@@ -92,15 +93,21 @@ def flickr_folder(root: Path, *, train=8, dev=2, test=3) -> Path:
     return root
 
 
-def in_this_process(cells, out, cache, plugins):
-    """As `benchmarks.executors.local.each`, without the start of another Python."""
-    for plugin in plugins:
-        load_plugin(plugin)
-    for cell in cells:
-        yield cell, run_cell(cell, out, cache)
+class InThisProcess(nullcontext):
+    """As `benchmarks.executors.local.Local`, without the start of another Python."""
+
+    def __init__(self, out, cache, plugins):
+        super().__init__(self)
+        self.out, self.cache = out, cache
+        for plugin in plugins:
+            load_plugin(plugin)
+
+    def each(self, cells):
+        for cell in cells:
+            yield cell, run_cell(cell, self.out, self.cache)
 
 
-def no_timing(folder, *, frozen=None):
+def no_timing(folder, captioner, *, frozen=None):
     """As `benchmarks.throughput.run.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
     return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})

@@ -18,10 +18,12 @@ from types import ModuleType
 
 import pytest
 from jsonargparse import ArgumentParser
-from sandbox import in_this_process, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
+from sandbox import InThisProcess, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
 
-from benchmarks import hardware, matrix, run, score
+from benchmarks import hardware, run, score
 from benchmarks.cli import COMMANDS, main
+from benchmarks.commands import reproduce as reproduce_command
+from benchmarks.commands import run as run_command
 from benchmarks.data import DATASETS
 from benchmarks.metrics import METRICS
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
@@ -74,7 +76,8 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
-        patch.setattr(matrix, "each", in_this_process)
+        for command in (run_command, reproduce_command):
+            patch.setattr(command, "Local", InThisProcess)
         patch.setattr(run, "measure", no_timing)
         patch.setattr(score, "tokenize", tokenize)
         patch.setattr(hardware, "commit", lambda: "0" * 40)  # whatever was changed in this checkout

@@ -246,6 +246,19 @@ def test_the_matrix_encodes_each_image_once_and_counts_what_it_skips(place):
     )
     assert code == 0, said + errors
     found = list(records(place / "coco"))
+    for record in found:  # in the second, the figures of encoding are those of the first
+        assert set(record.throughput) == set(record.timing) == RATES
+        assert set(record.flops) == {rate.partition("_")[0] for rate in RATES}
+        for rate, timing in record.timing.items():
+            assert record.throughput[rate] == pytest.approx(timing["items"] / timing["median_seconds"])
+    first, second = ((record.throughput, record.timing, record.flops) for record in found)
+    same = [
+        {name for name in ours if ours[name] == theirs[name]}
+        for ours, theirs in zip(first[:2], second[:2], strict=True)
+    ]
+    assert same == [{"encode_images_per_sec"}] * 2
+    assert first[2]["encode"] == second[2]["encode"]
+    assert first[2]["train"] != second[2]["train"]
     assert {record.seconds["encode"] for record in found} == {found[0].seconds["encode"]}
     assert [Path(line.split(": ")[0]).name for line in found[0].data["skipped"]] == [f"{2:012}.jpg"]
     assert found[0].dataset == "coco"

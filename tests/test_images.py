@@ -1,7 +1,11 @@
 """The store of encoded images: whole or not at all, checked when read, small in memory, made once."""
 
+import errno
+import io
 import json
 import os
+import shutil
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -16,6 +20,7 @@ from benchmarks.config import Training
 from benchmarks.data.coco import Coco
 from benchmarks.hardware import free_memory
 from benchmarks.images import DamagedStore, image_store, open_store, see, stored
+from benchmarks.images.encode import _workers
 from benchmarks.images.files import Writer
 from benchmarks.train import make_optimizer, step
 from zoo.captioner import Captioner, Parts
@@ -52,6 +57,14 @@ def build(spec):
 
 
 def made(data, backbone, cache, **options):
+    """As by a process of its own."""
+    images._last.clear()
+    images._files.cache_clear()
+    return again(data, backbone, cache, **options)
+
+
+def again(data, backbone, cache, **options):
+    """As by a process that may have asked before."""
     return image_store(data, backbone, **{"named": "it", "mirror": True, "cache": cache, "device": CPU, **options})
 
 
@@ -81,8 +94,38 @@ def test_a_block_that_a_disk_lost_is_no_feature(written):
     store = open_store(folder)
     assert store.batch([100, 139], [0, 1]).shape == (2, 5, 8)
     for read in (lambda: store.batch([100, 139]), lambda: store.on(CPU)):
-        with pytest.raises(DamagedStore, match=r"store: row 39 of rows.npy is damaged; delete this folder"):
+        with pytest.raises(
+            DamagedStore, match=r"store: row 39 of rows.npy is damaged; it is made again .* delete this folder"
+        ):
             read()
+
+
+def test_a_row_that_is_cut_off_later_is_no_feature(written):
+    store = open_store(written[0])
+    store.batch([139])
+    os.truncate(written[0] / "rows.npy", 4096)
+    with pytest.raises(DamagedStore, match="row 39"):
+        store.batch([139])
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "sums.npy", "manifest.json"])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES])
+def test_a_store_that_cannot_be_read_now_is_left_alone(data, tmp_path, monkeypatch, name, number):
+    backbone, open_ = build(RESNET), io.open
+    before = made(data, backbone, tmp_path).seconds
+
+    def refuse(file, *arguments, **options):
+        if str(file).endswith(name):
+            raise OSError(number, os.strerror(number), str(file))
+        return open_(file, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "open", refuse)
+        patch.setattr("builtins.open", refuse)
+        with pytest.raises(OSError, match=os.strerror(number)) as caught:
+            made(data, backbone, tmp_path)
+    assert not isinstance(caught.value, DamagedStore)
+    assert made(data, backbone, tmp_path).seconds == before
 
 
 @pytest.mark.parametrize("name", ["rows.npy", "sums.npy", "manifest.json"])
@@ -97,7 +140,7 @@ def test_a_damaged_store_is_not_opened(written, name, damage):
         file.write_bytes(content)
     else:
         os.truncate(file, file.stat().st_size - 3 if damage == "short" else 0)
-    with pytest.raises(DamagedStore, match="delete this folder, and it is made again"):
+    with pytest.raises(DamagedStore, match="it is made again when it is next asked for"):
         open_store(written[0]).on(CPU)  # only a row that has changed is found as late as this
 
 
@@ -109,6 +152,56 @@ def test_a_damaged_store_is_made_again(data, tmp_path):
     after = made(data, backbone, tmp_path)
     assert after.seconds != before.seconds
     assert torch.equal(after.batch([1001]), made(data, backbone, tmp_path).batch([1001]))
+
+
+def test_a_store_with_a_damaged_row_is_made_again(data, tmp_path):
+    backbone = build(RESNET)
+    before = made(data, backbone, tmp_path)
+    (file,) = tmp_path.glob("images/*/rows.npy")
+    with file.open("r+b") as opened:
+        opened.seek(-1, os.SEEK_END)
+        (last,) = opened.read()
+        opened.seek(-1, os.SEEK_END)
+        opened.write(bytes([last ^ 1]))
+    with pytest.raises(DamagedStore):
+        before.batch([list(before.rows)[-1]], 1)
+    for ask in (again, made):  # by the process that found it, and by another
+        after = ask(data, backbone, tmp_path)
+        assert after.seconds != before.seconds
+        assert after.batch(list(after.rows), 1).isfinite().all()
+
+
+def test_a_process_opens_and_checks_a_store_once(data, tmp_path, monkeypatch):
+    backbone, other = build(RESNET), build("patches(trainable=False)")
+    first, read = made(data, backbone, tmp_path), []
+    monkeypatch.setattr(Coco, "files", lambda self: pytest.fail("every image is looked at again"))
+    assert again(data, build(RESNET), tmp_path) is first
+    ours = first.batch([1001])
+    checked = zlib.crc32
+    monkeypatch.setattr("zlib.crc32", lambda *arguments: read.append(arguments) or checked(*arguments))
+    assert torch.equal(again(data, backbone, tmp_path).batch([1001]), ours)
+    assert read == []
+    assert again(data, other, tmp_path, named="other").batch([1001]).shape != ours.shape
+    assert again(data, backbone, tmp_path) is not first  # one is kept, not all
+    shutil.rmtree(next(tmp_path.glob("images/*/")))
+    shutil.rmtree(next(tmp_path.glob("images/*/")))
+    assert torch.equal(again(data, backbone, tmp_path).batch([1001]), ours)
+
+
+def test_the_versions_that_read_and_resize_count_but_for_what_is_mended(data, tmp_path, monkeypatch):
+    backbone = build(RESNET)
+    before = made(data, backbone, tmp_path).seconds
+    theirs = images.version
+    for package in ("pillow", "torchvision"):
+        found = theirs(package).split(".")
+        mended, newer = ".".join([*found[:2], "99"]), ".".join([found[0], "999", "0"])
+        for number, same in ((mended, True), (newer, False)):
+            monkeypatch.setattr(
+                images,
+                "version",
+                lambda name, package=package, number=number: number if name == package else theirs(name),
+            )
+            assert (made(data, backbone, tmp_path).seconds == before) == same
 
 
 def test_what_a_killed_process_left_is_no_store(data, tmp_path, monkeypatch):
@@ -174,6 +267,24 @@ def test_rows_move_to_a_device_with_room_for_them(data, tmp_path, monkeypatch):
         assert (type(store.source) is not type(on_disk.source)) == there
         assert torch.equal(store.batch([1001, 3], [1, 0]), on_disk.batch([1001, 3], [1, 0]))
     assert free_memory(CPU) == 0
+
+
+def test_what_torch_holds_and_does_not_use_is_free(monkeypatch):
+    for name, value in (("mem_get_info", (100, 1000)), ("memory_reserved", 500), ("memory_allocated", 200)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert free_memory(torch.device("cuda")) == 400
+
+
+def test_beside_a_device_readers_are_those_cores_that_there_are_up_to_a_limit(monkeypatch):
+    for allowed, lanes in ((3, 3), (500, 32)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process, allowed=allowed: range(allowed), raising=False)
+        with _workers(torch.device("cuda")) as (_, workers):
+            assert workers == lanes
+
+
+def test_without_views_no_image_is_mirrored(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "flip", lambda *_: pytest.fail("an image is mirrored"))
+    assert made(data, build(RESNET), tmp_path, mirror=False).views == 1
 
 
 def test_rows_do_not_depend_on_threads(data, tmp_path):

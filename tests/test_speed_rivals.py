@@ -33,6 +33,7 @@ def test_the_search_reads_the_features(rival, features):
     )
     rivals.search(rival, features, QUICK)
     hook.remove()
+    assert len(seen) == QUICK.steps
     assert all(torch.equal(states, features.repeat_interleave(QUICK.beams, dim=0)) for states in seen)
 
 

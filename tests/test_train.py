@@ -35,6 +35,13 @@ def stored(data, model, tmp_path):
     return image_store(data, model.backbone, named="", mirror=True, cache=tmp_path, device=CPU)
 
 
+def test_what_is_frozen_is_not_averaged(data):
+    model = build(data, backbone="timm/test_resnet(pretrained=False, trainable=1)")
+    average = Average(model, 0.5)
+    assert len(average.values) == sum(parameter.requires_grad for parameter in model.parameters())
+    assert len(average.values) < len(list(model.parameters()))
+
+
 @pytest.mark.parametrize("decoder", ["lstm(dim=64, dropout=0.0)", "lstm(dim=64, dropout=0.0, attend='after')"])
 def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
     model = build(data, decoder=decoder)

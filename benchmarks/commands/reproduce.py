@@ -6,6 +6,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks import java
 from benchmarks.commands.run import cache_folder, tell_notes, writable
+from benchmarks.executors.local import Local
 from benchmarks.record import RunRecord
 from registry import load_plugin
 
@@ -46,7 +47,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     java.version()  # scoring needs it, and comes last
     if finished(out / cell.id) == record:
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
-    (done,) = run([cell], out, cache, options.plugin)
+    with Local(out, cache, options.plugin) as executor:
+        (done,) = run([cell], out, executor)
     if not done.record.done:
         print(f"FAILED, {done.record.error}")
         return 1

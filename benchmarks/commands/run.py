@@ -12,6 +12,7 @@ from jsonargparse.typing import register_type
 
 from benchmarks import java
 from benchmarks.config import Experiment
+from benchmarks.executors.local import Local
 from registry import Spec, load_plugin
 
 if TYPE_CHECKING:
@@ -58,16 +59,29 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     """Run what is left to run; exit code 1 where a cell failed."""
     experiment = read(parser, options)
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
-    from benchmarks.matrix import misfit, plan, run  # late: they import torch
+    if options.dry_run:
+        return _show(experiment)
+    with Local(out, cache, options.plugin or []) as executor:
+        return _run(experiment, out, cache, executor)
+
+
+def _show(experiment: Experiment) -> int:
+    from benchmarks.matrix import misfit, plan  # late: they import torch
 
     cells = plan(experiment)
     tell_notes(experiment.dataset)
-    if options.dry_run:
-        for cell in cells:
-            why = misfit(cell)
-            print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {why}" if why else ""))
-        print(f"{len(cells)} cells")
-        return 0
+    for cell in cells:
+        why = misfit(cell)
+        print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {why}" if why else ""))
+    print(f"{len(cells)} cells")
+    return 0
+
+
+def _run(experiment: Experiment, out: Path, cache: Path, executor: Local) -> int:
+    from benchmarks.matrix import misfit, plan, run  # late: they import torch, which `executor` does meanwhile
+
+    cells = plan(experiment)
+    tell_notes(experiment.dataset)
     for folder in (out, cache):
         writable(folder)
     java.version()  # scoring needs it, and comes last
@@ -75,7 +89,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         if why := misfit(cell):
             print(f"caption-zoo: {cell} will be recorded as failed: {why}", file=sys.stderr)
     failures = 0
-    for number, finished in enumerate(run(cells, out, cache, options.plugin or []), start=1):
+    for number, finished in enumerate(run(cells, out, executor), start=1):
         print(f"[{number}/{len(cells)}] {finished.cell.id}  {_line(finished)}", flush=True)
         failures += not finished.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")

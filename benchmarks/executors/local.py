@@ -17,34 +17,52 @@ from benchmarks.record import RunRecord
 from registry import load_plugin
 
 
-def each(
-    cells: Sequence[Cell], out: Path, cache: Path, plugins: Sequence[str]
-) -> Iterator[tuple[Cell, RunRecord | str]]:
-    """Run the cells one after another; where the process died, how it did stands for the record."""
-    waiting, spawn = list(cells), get_context("spawn")
-    while waiting:
-        ours, theirs = spawn.Pipe()
-        worker = spawn.Process(target=_serve, args=(theirs, out, cache, tuple(plugins)), daemon=True)
-        worker.start()
-        theirs.close()  # so that its death ends the pipe
+class Local:
+    """A process that runs cells; it starts at once, since its imports take seconds and may have another core.
+
+    Close it by `with`: it ends in peace after its last cell, and is killed if something was raised.
+    """
+
+    def __init__(self, out: Path, cache: Path, plugins: Sequence[str]) -> None:
+        self._told, self._asked = (out, cache, tuple(plugins)), False
+        self._start()
+
+    def __enter__(self) -> "Local":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if any(error) or not self._asked:
+            self._worker.kill()  # nobody waits for the cell, or for the imports
+        self._pipe.close()  # nothing more to do
+        self._worker.join()
+
+    def each(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, RunRecord | str]]:
+        """Run the cells one after another; where the process died, how it did stands for the record."""
+        for cell in cells:
+            if not self._worker.is_alive():
+                self._start()
+            self._asked = True
+            try:
+                self._pipe.send(cell)
+                found = self._pipe.recv()
+            except (EOFError, BrokenPipeError, ConnectionResetError):
+                self._worker.join()
+                found = _death(self._worker.exitcode)
+            yield cell, found
+
+    def _start(self) -> None:
+        spawn = get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._worker = spawn.Process(target=_serve, args=(theirs, *self._told), daemon=True)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits that: we are interrupted, and end it
         try:
-            while waiting:
-                cell = waiting.pop(0)
-                ours.send(cell)
-                yield cell, ours.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            worker.join()
-            yield cell, _death(worker.exitcode)
-            continue
-        except BaseException:
-            worker.kill()  # interrupted: nobody waits for the cell
-            raise
-        ours.close()  # nothing more to do
-        worker.join()
+            self._worker.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        theirs.close()  # so that its death ends the pipe
 
 
 def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for plugin in plugins:
         load_plugin(plugin)

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import sys
 import time
+from functools import lru_cache
 from importlib.metadata import version
 from math import prod
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import Tensor
 from benchmarks.data import Dataset, UnreadableImage
 from benchmarks.hardware import free_memory
 from benchmarks.images.encode import encoded, keeping
-from benchmarks.images.files import Writer, open_store, sync
+from benchmarks.images.files import Writer, listed, open_store, sync
 from benchmarks.images.store import DamagedStore, ImageStore
 from benchmarks.lock import locked
 from benchmarks.progress import bar, write
@@ -33,6 +34,7 @@ __all__ = ["DamagedStore", "ImageStore", "image_store", "open_store", "see", "st
 _FORMAT = 2
 _TIMES = 4  # what is kept of an image may take so many times the room of its pixels
 _SHARE = 0.25  # of a device's free memory that rows may take
+_last: dict[tuple[Path, torch.device], ImageStore] = {}  # at most one
 
 
 def image_store(
@@ -42,6 +44,7 @@ def image_store(
 
     `named` tells one backbone's code and options from another's that has the same weights.
     Two processes that ask at once make it once; what is found to be damaged is made again.
+    A process keeps the last one for who asks for it again, with what it has read and checked.
     Where `device` has memory of its own and the rows take at most a quarter of what is
     free, they are moved there. A training image that cannot be read is left out and named;
     a judged one is refused, since a score over fewer images is another score.
@@ -54,6 +57,9 @@ def image_store(
     folder = cache / "images" / _key(dataset, backbone, cut, named, views)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
+        if listed(folder) and (kept := _last.get((folder, device))):
+            return kept
+        _last.clear()  # first, for its memory
         store = _found(folder)
         if store is None:
             if why:
@@ -66,7 +72,9 @@ def image_store(
             sync(folder.parent)
             store = open_store(folder)
     fits = store.source.nbytes <= _SHARE * free_memory(device)
-    return store.on(device) if fits else store
+    store = store.on(device) if fits else store
+    _last[folder, device] = store
+    return store
 
 
 def see(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Features:
@@ -103,12 +111,25 @@ def _cut(backbone: Backbone) -> tuple[Cut | None, str]:
 
 
 def _key(dataset: Dataset, backbone: Backbone, cut: Cut | None, named: str, views: int) -> str:
-    content = (_FORMAT, dataset.fingerprint, dataset.files(), named, version("timm"), views, backbone.preparation)
+    """What the rows are made of.
+
+    timm's version counts as it is, for it has the models. Of Pillow and torchvision, which read and resize, the first
+    two numbers count: a release that changes the third mends things beside the pixels, and is no reason to
+    encode a large data set again.
+    """
+    versions = (version("timm"), *(version(name).split(".")[:2] for name in ("pillow", "torchvision")))
+    content = (_FORMAT, dataset.fingerprint, _files(dataset), named, versions, views, backbone.preparation)
     digest = hashlib.sha256(repr((*content, cut and cut.modules)).encode())
     if cut or not backbone.trainable:
         for name, tensor in backbone.state_dict().items():
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:24]
+
+
+@lru_cache(maxsize=1)
+def _files(dataset: Dataset) -> str:
+    """The state of all image files, looked up once for all cells that a process runs."""
+    return dataset.files()
 
 
 def _found(folder: Path) -> ImageStore | None:

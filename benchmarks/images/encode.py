@@ -5,7 +5,6 @@ core. So no core waits for another at the end of each operation, as it does wher
 share one batch, and decoding needs no cores of its own.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,11 +18,13 @@ from einops import rearrange
 from torch import Tensor
 
 from benchmarks.data import Dataset, Example, UnreadableImage
+from benchmarks.hardware import cores
 from zoo.backbones import Backbone, Features
 from zoo.backbones.cut import Cut, head
 
 _BATCH = 32
 _LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
+_READERS = 32  # the same beside another device, where a batch in work is pixels
 
 Kept = Callable[[Tensor], tuple[Tensor, tuple[int, int] | None]]  # (B, 3, H, W) bytes to rows and their grid
 
@@ -57,7 +58,7 @@ def encoded(
             if not good:
                 return Encoded((), np.empty(0), None, bad)
             pixels = _together([pixels for _, pixels in good])
-            kept = [keep(view) for view in (pixels, pixels.flip(-1))[:views]]
+            kept = [keep(pixels.flip(-1) if view else pixels) for view in range(views)]
             rows = torch.stack([rows for rows, _ in kept], dim=1).numpy()
             return Encoded([example for example, _ in good], rows, kept[0][1], bad)
 
@@ -129,9 +130,9 @@ def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | 
 
 @contextmanager
 def _workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """Threads that share the cores which torch may use; beside another device, one for each core."""
+    """Threads that share the cores which torch may use; beside another device, one for each core up to a limit."""
     threads = torch.get_num_threads()
-    lanes = min(threads, _LANES) if device.type == "cpu" else os.cpu_count() or 1
+    lanes = min(threads, _LANES) if device.type == "cpu" else min(cores(), _READERS)
     torch.set_num_threads(max(1, threads // lanes))  # which new threads start with
     try:
         with ThreadPoolExecutor(lanes) as pool:

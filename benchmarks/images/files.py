@@ -10,6 +10,7 @@ import os
 import weakref
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from torch import Tensor
 from benchmarks.images.store import DamagedStore, ImageStore, Rows
 
 _ROWS, _SUMS, _MANIFEST = "rows.npy", "sums.npy", "manifest.json"
+_DAMAGE = (FileNotFoundError, EOFError, ValueError)  # others, as too many open files, are not
 
 
 class _File(Rows):
@@ -35,7 +37,7 @@ class _File(Rows):
                 self.start = file.tell()
             self.nbytes = prod(self.shape) * self.dtype.itemsize
             self.handle = os.open(folder / _ROWS, os.O_RDONLY)
-        except (OSError, ValueError) as error:
+        except _DAMAGE as error:
             raise DamagedStore(folder, f"{_ROWS} cannot be read ({error})") from error
         weakref.finalize(self, os.close, self.handle)
         if self.shape[:2] != sums.shape or os.fstat(self.handle).st_size != self.start + self.nbytes:
@@ -50,11 +52,12 @@ class _File(Rows):
 
     def _fill(self, value: np.ndarray, row: int, view: int) -> None:
         place = self.start + (row * self.shape[1] + view) * value.nbytes
-        found = os.preadv(self.handle, [value.data], place)
-        if not self.sound[row, view]:
-            if found != value.nbytes or zlib.crc32(value.data) != self.sums[row, view]:
-                raise DamagedStore(self.folder, f"row {row} of {_ROWS} is damaged")
-            self.sound[row, view] = True
+        whole = os.preadv(self.handle, [value.data], place) == value.nbytes
+        if not whole or not (self.sound[row, view] or zlib.crc32(value.data) == self.sums[row, view]):
+            with suppress(OSError):  # without it the folder is no store, and is made again for who asks next
+                (self.folder / _MANIFEST).unlink()
+            raise DamagedStore(self.folder, f"row {row} of {_ROWS} is damaged")
+        self.sound[row, view] = True
 
 
 class Writer:
@@ -115,20 +118,26 @@ def open_store(folder: Path) -> ImageStore:
     """The store that was written into `folder`; its rows are checked when they are read.
 
     Raises:
-        DamagedStore: something in `folder` is not what was written.
+        DamagedStore: something in `folder` is missing, or not what was written.
+        OSError: it cannot be read, and may yet be whole.
     """
     try:
         manifest, checksum = (folder / _MANIFEST).read_text(encoding="utf-8").splitlines()
         told: dict[str, Any] = json.loads(manifest)
         sums = np.load(folder / _SUMS)
         whole = int(checksum) == zlib.crc32(manifest.encode()) and told["sums"] == zlib.crc32(sums.data)
-    except (OSError, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         raise DamagedStore(folder, f"cannot be read ({error})") from error
     if not whole:
         raise DamagedStore(folder, f"{_MANIFEST} or {_SUMS} is damaged")
     rows = {image: row for row, image in enumerate(told["rows"])}
     grid = tuple(told["grid"]) if told["grid"] else None
     return ImageStore(_File(folder, sums), rows, grid, told["skipped"], told["seconds"])
+
+
+def listed(folder: Path) -> bool:
+    """Whether `folder` is a store by its manifest, which one that was found to be damaged has lost."""
+    return (folder / _MANIFEST).exists()
 
 
 def sync(folder: Path) -> None:

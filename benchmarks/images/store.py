@@ -15,7 +15,7 @@ class DamagedStore(OSError):
     """What lies on disk is not what was written; the message names the folder."""
 
     def __init__(self, folder: Path, what: str) -> None:
-        super().__init__(f"{folder}: {what}; delete this folder, and it is made again")
+        super().__init__(f"{folder}: {what}; it is made again when it is next asked for, or else delete this folder")
 
 
 class Rows(ABC):

@@ -14,7 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from zoo.captioner import Captioner
+
+CAPTIONER = pytest.StashKey[Captioner]()
 _SUITE = Path(__file__).parent
+# One keeps a folder; the other looks through all memory for errors of destructors, which takes longer than a round.
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
 
 
 class Measured(NamedTuple):
@@ -33,8 +38,19 @@ class Measured(NamedTuple):
 _encoded: dict[str, Measured] = {}  # what this process found, by frozen backbone
 
 
-def measure(run: Path, *, frozen: str | None = None) -> Measured:
-    """Run the suite on the run in folder `run`.
+class _AtHand:
+    """Hands the suite a captioner, so that it reads and builds none."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        self.captioner = captioner
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Put it where conftest.py looks for it."""
+        config.stash[CAPTIONER] = self.captioner
+
+
+def measure(run: Path, captioner: Captioner, *, frozen: str | None = None) -> Measured:
+    """Run the suite on the run in folder `run`, whose `captioner` learns a few steps from noise by it.
 
     `frozen` tells apart the backbones that no run changes: how fast one of them encodes is
     measured once in a process, and taken over for further runs that have it.
@@ -43,7 +59,7 @@ def measure(run: Path, *, frozen: str | None = None) -> Measured:
         RuntimeError: a benchmark failed; the message ends with pytest's report.
     """
     known = _encoded.get(frozen) if frozen else None
-    found = _suite(run, ["-k", "not test_encode"] if known else [])
+    found = _suite(run, captioner, ["-k", "not test_encode"] if known else [])
     if known:
         return Measured(*({**before, **now} for before, now in zip(known, found, strict=True)))
     if frozen:
@@ -53,13 +69,14 @@ def measure(run: Path, *, frozen: str | None = None) -> Measured:
     return found
 
 
-def _suite(run: Path, only: Sequence[str]) -> Measured:
+def _suite(run: Path, captioner: Captioner, only: Sequence[str]) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         report, said = Path(folder) / "benchmark.json", StringIO()
-        plugins = ["-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin"]
+        plugins = [*_WITHOUT, "-p", "pytest_benchmark.plugin"]
         options = ["-q", "-c", "/dev/null", "--benchmark-json", str(report), *plugins]
         with redirect_stdout(said), redirect_stderr(said), _own_pytest():
-            status = pytest.main([str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options, *only])
+            words = [str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options, *only]
+            status = pytest.main(words, plugins=[_AtHand(captioner)])
         if status:
             raise RuntimeError(f"the throughput suite failed: {said.getvalue()[-2000:]}")
         found = json.loads(report.read_text())["benchmarks"]

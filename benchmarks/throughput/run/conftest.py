@@ -10,6 +10,7 @@ from benchmarks.config import Decoding, Training
 from benchmarks.hardware import device
 from benchmarks.record import REQUEST
 from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.run import CAPTIONER
 from zoo import checkpoint
 from zoo.captioner import Captioner
 from zoo.types import Features
@@ -22,10 +23,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run", type=Path, required=True, help="folder of a run, with its checkpoint")
 
 
+def pytest_benchmark_generate_machine_info() -> dict[str, object]:
+    """Nothing: the record tells it, and pytest-benchmark starts programs to find out."""
+    return {}
+
+
+def pytest_benchmark_generate_commit_info() -> dict[str, object]:
+    """Nothing, as of the machine."""
+    return {}
+
+
 @pytest.fixture(scope="session")
 def captioner(request: pytest.FixtureRequest) -> Captioner:
-    """The run's captioner, on the device that runs use."""
-    return checkpoint.load(request.config.getoption("--run"), device=device())
+    """The run's captioner, on the device that runs use: the one at hand, or else the one in the folder."""
+    at_hand = request.config.stash.get(CAPTIONER, None)
+    return at_hand or checkpoint.load(request.config.getoption("--run"), device=device())
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--photographs", type=Path, help="folder of JPEG files to encode (default: drawn ones)")
 
 
+def pytest_benchmark_generate_machine_info() -> dict[str, object]:
+    """Nothing: the page tells it, and pytest-benchmark starts programs to find out."""
+    return {}
+
+
+def pytest_benchmark_generate_commit_info() -> dict[str, object]:
+    """Nothing, as of the machine."""
+    return {}
+
+
 @pytest.fixture(scope="session")
 def size(request: pytest.FixtureRequest) -> Size:
     """How much to do."""

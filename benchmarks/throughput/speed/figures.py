@@ -28,7 +28,7 @@ class Figure(NamedTuple):
 
 BARS = (
     Figure("train.fp32.gemm_share", "training step in float32: share of the matrix-product rate", "%", Bar(0.6)),
-    Figure("train.fp32.captions_per_sec", "the same in captions; a widely used peer has 51 here", "captions/s"),
+    Figure("train.fp32.captions_per_sec", "the same in captions; a widely used peer has 51", "captions/s"),
     Figure("train.bf16.over_fp32", "training step in bfloat16, against float32", "x", Bar(2)),
     Figure("beam5.fp32.images_per_sec", "beam search, 49 x 512 features, float32", "images/s", Bar(30)),
     Figure("beam5.bf16.over_fp32", "beam search in bfloat16, against float32", "x", Bar(1.6)),
@@ -49,13 +49,16 @@ OTHERS = (
     Figure("machine.bf16.gflops", "the same in bfloat16", "GFLOP/s"),
     Figure("train.fp32.gflop_per_step", "operations of a training step", "GFLOP"),
     Figure("train.bf16.captions_per_sec", "training step in bfloat16", "captions/s"),
+    Figure("train.bf16.gemm_share", "the same: share of the matrix-product rate in bfloat16", "%"),
     Figure("train.transformer.captions_per_sec", "training step of the Transformer", "captions/s"),
     Figure("train.transformer.over_hf", "the same, against transformers", "x"),
     Figure("train.compile.over_eager", "training step compiled, against eager", "x"),
     Figure("train.compile.first_s", "the first compiled step", "s"),
     Figure("train.buckets.over_drawn", "an epoch in buckets of 8 batches, against batches as drawn", "x"),
     Figure("greedy.fp32.images_per_sec", "greedy search, 49 x 512 features", "images/s"),
+    Figure("greedy.fp32.gemm_share", "the same: share of the matrix-product rate", "%"),
     Figure("beam5.fp32.gemm_share", "beam search: share of the matrix-product rate", "%"),
+    Figure("beam5.196x2048.gemm_share", "the same with 196 x 2048 features", "%"),
     Figure("beam5.bf16.images_per_sec", "beam search in bfloat16", "images/s"),
     Figure("beam5.transformer.images_per_sec", "Transformer, beam search", "images/s"),
     Figure("beam5.hf.images_per_sec", "transformers' generate", "images/s"),
@@ -80,6 +83,7 @@ OTHERS = (
     Figure("matrix.measure_s", "timing the six cells", "s"),
     Figure("matrix.wall_s", "the whole command", "s"),
     Figure("start.version_s", "`caption-zoo --version`", "s"),
+    Figure("start.python_s", "the same Python with nothing to do", "s"),
 )
 GROWTH = (
     *(f"growth.images.{n}.{name}" for n in TIMES for name in ("encode_s", "train_s", "decode_s", "peak_gb")),

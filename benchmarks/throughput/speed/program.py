@@ -3,17 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 _WRAPPER = """
 import json, resource, subprocess, sys, time
 started = time.perf_counter()
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+code = subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, timeout=float(sys.argv[1])).returncode
 seconds = time.perf_counter() - started
 print(json.dumps([code, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9]))
 """
+_PATIENCE = 3600.0  # seconds
 
 
 class Ran(NamedTuple):
@@ -49,16 +50,18 @@ class Ran(NamedTuple):
         return (rest if measuring else rest - self.measuring_seconds) / self.working_seconds
 
 
-def run(command: str, config: dict[str, Any], folder: Path) -> Ran:
-    """``caption-zoo run`` on `config`, in `folder`, from an empty cache.
+def run(command: str, config: dict[str, Any], folder: Path, *, patience: float = _PATIENCE) -> Ran:
+    """``caption-zoo run`` on `config`, in `folder`, from an empty cache; `patience` is in seconds.
 
     Raises:
-        RuntimeError: a cell failed, or the command did.
+        RuntimeError: a cell failed, or the command did, or had no end.
     """
     file, out, cache = folder / "matrix.yaml", folder / "runs", folder / "cache"
     file.write_text(json.dumps(config), encoding="utf-8")
-    words = [command, "run", str(file), "--out", str(out), "--cache", str(cache)]
-    done = subprocess.run([sys.executable, "-c", _WRAPPER, *words], capture_output=True, text=True, check=True)
+    words = [str(patience), command, "run", str(file), "--out", str(out), "--cache", str(cache)]
+    done = subprocess.run([sys.executable, "-c", _WRAPPER, *words], capture_output=True, text=True, check=False)
+    if done.returncode:  # of the wrapper, which waits for the command
+        raise RuntimeError(f"caption-zoo run: {done.stderr.strip().splitlines()[-1]}")
     code, seconds, peak_gb = json.loads(done.stdout)
     if code:
         raise RuntimeError(f"caption-zoo run ended with {code}: {done.stderr[-500:]}")
@@ -67,7 +70,13 @@ def run(command: str, config: dict[str, Any], folder: Path) -> Ran:
 
 
 def config(
-    scenes: tuple[int, int, int], *, backbone: str, attentions: Sequence[str], decoder: str, epochs: int, seeds: int = 1
+    scenes: tuple[int, int, int],
+    *,
+    backbone: str,
+    attentions: Sequence[str],
+    decoder: str,
+    training: Mapping[str, int],
+    seeds: int = 1,
 ) -> dict[str, Any]:
     """A matrix over drawn scenes, in JSON, which YAML includes."""
     train, validation, test = scenes
@@ -80,5 +89,5 @@ def config(
             "decoder": [decoder],
             "seeds": list(range(seeds)),
         },
-        "training": {"epochs": epochs, "decay_epochs": 2 * epochs, "max_words": 20, "min_count": 1},
+        "training": dict(training),
     }

@@ -15,7 +15,7 @@ class Size:
     product: side of the matrices whose product is the yardstick.
     photographs: JPEG files; scored: images with captions to score; cached: images of the largest cache.
     warm_cache: images of a cache that memory holds.
-    scenes: train, validation and test images of the matrix; epochs: of each of its cells.
+    scenes: train, validation and test images of the matrix; epochs: of each of its cells; attentions: in it.
     grown: images in the first point of growth; cell_scenes: as scenes, where cells are counted.
     """
 
@@ -38,8 +38,9 @@ class Size:
     scored: int = 5000
     cached: int = 118_287
     warm_cache: int = 4096
-    scenes: tuple[int, int, int] = (1600, 100, 200)
-    epochs: int = 3
+    scenes: tuple[int, int, int] = (2600, 200, 400)
+    epochs: int = 7
+    attentions: int = 6
     grown: int = 250
     cell_scenes: tuple[int, int, int] = (300, 30, 50)
 
@@ -63,6 +64,7 @@ QUICK = Size(
     warm_cache=64,
     scenes=(24, 6, 6),
     epochs=1,
+    attentions=2,
     grown=8,
     cell_scenes=(12, 4, 4),
 )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import NamedTuple
 _SUITE = Path(__file__).parent
 _LOST = re.compile(r"^(?:FAILED|ERROR|SKIPPED) .*$", re.MULTILINE)
 _REASON = re.compile(r"^E +(.*)$", re.MULTILINE)
+_PATIENCE = 7200.0  # seconds, of which a stage should take a few hundred
 _WIDE = "250"  # columns, so that pytest does not cut the reason
 
 
@@ -31,8 +33,8 @@ def threads() -> dict[str, int]:
     return {**alone, "encode": cores, "matrix": cores, "growth": 1}
 
 
-def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE) -> Outcome:
-    """Run the benchmarks of ``test_STAGE.py`` below `suite`, with pytest's `options`."""
+def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE, *, patience: float = _PATIENCE) -> Outcome:
+    """Run the benchmarks of ``test_STAGE.py`` below `suite`, with pytest's `options`, for at most so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "benchmark.json"
         file, temporary = str(suite / f"test_{stage}.py"), f"{folder}/temporary"
@@ -40,13 +42,30 @@ def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE) -> Outcom
         where = [file, "--rootdir", str(suite), "-c", os.devnull, "--basetemp", temporary]
         told = ["-q", "--tb=short", "-rfEs", "--benchmark-json", str(report), *plugins]
         command = [sys.executable, "-m", "pytest", *where, *told, *options]
-        done = subprocess.run(command, env=_environment(stage), capture_output=True, text=True, check=False)
+        try:
+            code, said, errors = _ended(command, _environment(stage), patience)
+        except subprocess.TimeoutExpired:
+            return Outcome({}, [], [f"{stage}: no end after {patience:.0f} s"])
         found = _benchmarks(report)
-    problems = [f"{stage}: {_plain(line)}" for line in _lost(done.stdout)]
-    if done.returncode and not problems:
-        problems = [f"{stage}: pytest ended with {done.returncode}: {_plain((done.stdout + done.stderr)[-300:])}"]
+    problems = [f"{stage}: {_plain(line)}" for line in _lost(said)]
+    if code and not problems:
+        problems = [f"{stage}: pytest ended with {code}: {_plain((said + errors)[-300:])}"]
     numbers = {key: value for item in found for key, value in item.get("numbers", {}).items()}
     return Outcome(numbers, [note for item in found for note in item.get("notes", [])], problems)
+
+
+def _ended(command: Sequence[str], environment: Mapping[str, str], patience: float) -> tuple[int, str, str]:
+    """The exit code, output and errors of a program; where it has no end, all that it started ends with it."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            said, errors = process.communicate(timeout=patience)
+        except BaseException:  # an interrupt does not reach a session of its own
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said, errors
 
 
 def _lost(said: str) -> list[str]:

@@ -19,10 +19,15 @@ from zoo.types import Features
 
 
 def test_greedy(benchmark: BenchmarkFixture, size: Size) -> None:
-    """Images per second with one beam."""
+    """Images per second with one beam, and the share of the machine's matrix-product rate."""
     work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size, beams=1)
-    rounds = alternate(benchmark, work, {}, rounds=size.rounds)
-    tell(benchmark, {"greedy.fp32.images_per_sec": rounds.rate(size.images)})
+    counted = operations(work)
+    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
+    figures = {
+        "greedy.fp32.images_per_sec": rounds.rate(size.images),
+        "greedy.fp32.gemm_share": share(rounds, counted, "gemm", size.product),
+    }
+    tell(benchmark, figures)
 
 
 def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -38,11 +43,16 @@ def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_large_features(benchmark: BenchmarkFixture, size: Size) -> None:
-    """Images per second with five beams, on large features."""
+    """Images per second with five beams on large features, and the share of the machine's matrix-product rate."""
     features = models.seen(size, size.large_features)
     work = _search(models.recurrent(size, size.large_features[1]), features, size)
-    rounds = alternate(benchmark, work, {}, rounds=size.rounds)
-    tell(benchmark, {"beam5.196x2048.images_per_sec": rounds.rate(size.images)})
+    counted = operations(work)
+    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
+    figures = {
+        "beam5.196x2048.images_per_sec": rounds.rate(size.images),
+        "beam5.196x2048.gemm_share": share(rounds, counted, "gemm", size.product),
+    }
+    tell(benchmark, figures)
 
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:

@@ -33,7 +33,7 @@ def test_cells(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path: 
         backbone="patches(trainable=False)",
         attentions=["bahdanau(hidden_dim=64)"],
         decoder="lstm(dim=64)",
-        epochs=1,
+        training={"epochs": 1, "max_words": 20, "min_count": 1},
         seeds=cells,
     )
     ran: program.Ran = benchmark.pedantic(program.run, args=(command, config, tmp_path), rounds=1)

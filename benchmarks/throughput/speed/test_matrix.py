@@ -16,9 +16,9 @@ def test_matrix(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path:
     config = program.config(
         size.scenes,
         backbone="efficientnet_lite",
-        attentions=_ATTENTIONS,
-        decoder="lstm(dim=128)",
-        epochs=size.epochs,
+        attentions=_ATTENTIONS[: size.attentions],
+        decoder="lstm(dim=128, dropout=0.1)",
+        training={"epochs": size.epochs, "decay_epochs": size.epochs + 2, "captions_per_image": 2, "max_words": 20},
     )
     ran: program.Ran = benchmark.pedantic(program.run, args=(command, config, tmp_path), rounds=1)
     figures = {

@@ -34,14 +34,16 @@ def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
 
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
-    """A step in bfloat16, against float32."""
+    """A step in bfloat16, against float32, and its share of the machine's matrix-product rate."""
     half = models.learner(models.recurrent(size, size.features[1]), size, replace(_PLAIN, precision="bfloat16"))
     full = models.learner(models.recurrent(size, size.features[1]), size, _PLAIN)
+    counted = operations(half)
     others = {"float32": clocked(full), "gemm": gemm(torch.bfloat16, size.product // 2)}
     rounds = alternate(benchmark, half, others, rounds=size.few_rounds)
     figures = {
         "train.bf16.over_fp32": rounds.ratio("float32"),
         "train.bf16.captions_per_sec": rounds.rate(size.images * size.captions),
+        "train.bf16.gemm_share": share(rounds, counted, "gemm", size.product // 2),
         "machine.bf16.gflops": rounds.rate(product_operations(size.product // 2) / 1e9, "gemm"),
     }
     tell(benchmark, figures)

@@ -1,0 +1,63 @@
+"""The throughput suite, as the harness calls it and as anybody does."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.config import Decoding, Training
+from benchmarks.record import REQUEST
+from benchmarks.throughput import run as suite
+from zoo import checkpoint
+from zoo.backbones import RANDOM
+from zoo.captioner import Captioner, Parts
+from zoo.vocabulary import SPECIAL, Vocabulary
+
+STAGES = {"encode", "greedy", "beam", "train"}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A run's folder, as far as it is when the suite is called, and its captioner."""
+    torch.manual_seed(0)
+    vocabulary = Vocabulary([*SPECIAL, "a", "red", "square"])
+    captioner = Captioner.build(Parts.parse("patches(dim=8, trainable=False)", "mean", "lstm(dim=8)"), vocabulary)
+    checkpoint.save(captioner.eval(), tmp_path, weights=RANDOM)
+    settings = {"training": asdict(Training(batch_size=4)), "decoding": asdict(Decoding(max_length=4))}
+    (tmp_path / REQUEST).write_text(json.dumps(settings))
+    return tmp_path, captioner
+
+
+def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made, monkeypatch):
+    def forbidden(*_, **__):
+        pytest.fail("it was called")
+
+    monkeypatch.setattr(checkpoint, "load", forbidden)
+    monkeypatch.setattr("cpuinfo.get_cpu_info", forbidden)
+    monkeypatch.setattr("pytest_benchmark.plugin.get_commit_info", forbidden)
+    before = made[1].decoder.state_dict()["bias"].clone()
+    found = suite.measure(*made)
+    assert {name.partition("_")[0] for name in found.throughput} == set(found.flops) == STAGES
+    assert not torch.equal(made[1].decoder.state_dict()["bias"], before)  # it is this one that learnt
+
+
+def test_anybody_may_call_it_on_a_folder(made):
+    report = made[0] / "benchmark.json"
+    words = [
+        "-c",
+        "/dev/null",
+        str(Path(suite.__file__).parent),
+        "--run",
+        str(made[0]),
+        "--benchmark-json",
+        str(report),
+    ]
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(report.read_text())
+    assert len(told["benchmarks"]) == 4
+    assert told["machine_info"] == told["commit_info"] == {}
