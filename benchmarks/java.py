@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Iterable
 from importlib.metadata import distribution
-from select import PIPE_BUF
 from typing import IO
 
 VARIABLE = "CAPTION_ZOO_JAVA"
@@ -43,7 +42,11 @@ def find() -> str:
 
 
 def version() -> str:
-    """What the java calls itself, "openjdk 25.0.1 2025-10-21": proof that it runs, for else it raises a JavaError."""
+    """What the java calls itself, "openjdk 25.0.1 2025-10-21": proof that it runs.
+
+    Raises:
+        JavaError: there is no Java, or it does not run.
+    """
     return run("--version").partition("\n")[0]
 
 
@@ -140,6 +143,8 @@ class LineProcess:
                 self._errors.close()
                 raise _unusable(self._java, str(error)) from None
             self._end = weakref.finalize(self, _end, self._process, self._errors)
+            assert self._process.stdin is not None
+            os.set_blocking(self._process.stdin.fileno(), False)
         return self._process
 
     def _exchange(self, process: subprocess.Popen[bytes], text: bytes, replies: int) -> list[str]:
@@ -156,7 +161,7 @@ class LineProcess:
                     raise _unusable(self._java, f"no answer for {self._timeout:.0f} s")
                 for key, event in ready:
                     if event & selectors.EVENT_WRITE:
-                        unsent = unsent[self._send(key.fd, unsent[:PIPE_BUF]) :]
+                        unsent = unsent[self._send(key.fd, unsent) :]
                         if not unsent:
                             selector.unregister(process.stdin)
                     else:
