@@ -1,5 +1,6 @@
 """From captions to scores: Bleu_1 to Bleu_4, METEOR, ROUGE_L and CIDEr, as the COCO evaluation counts them."""
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -84,9 +85,9 @@ class Scorer:
         with ThreadPoolExecutor(1) as beside, self._interruptible(beside):
             ready = [beside.submit(program.prepare, self._tokens, self._cache) for program in self._programs]
             captions = tokenize(candidates.values())
-            compared = self._compare(captions, beside)
             for each in ready:
                 each.result()
+            compared = self._compare(captions, beside)
         values, per_image = {}, {}
         for column, score in compared.items():
             values[column] = score.corpus
@@ -132,7 +133,8 @@ class Scorer:
         """Every column's score. Programs are asked from another thread, and Python works in the meantime."""
         judges = list(zip(self._metrics, self._judges, strict=True))
         asked = [beside.submit(judge, captions) for metric, judge in judges if metric.program]
-        others = iter([judge(captions) for metric, judge in judges if not metric.program])
+        with _uncollected():
+            others = iter([judge(captions) for metric, judge in judges if not metric.program])
         answers = iter([answer.result() for answer in asked])
         each = [next(answers if metric.program else others) for metric in self._metrics]
         return {column: score for scores in each for column, score in scores.items()}
@@ -147,6 +149,18 @@ class Scorer:
             for program in self._programs:
                 program.kill()
             raise
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Metrics make millions of tuples and no cycle: Python's collector would look through them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _judge(metric: Metric, references: list[list[str]]) -> Judge:
