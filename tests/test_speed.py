@@ -46,7 +46,7 @@ class scoring:
     @staticmethod
     def asked(who, images, cache):
         cache.mkdir(exist_ok=True)
-        return {"seconds": [1.0], "scores": {}}
+        return {"seconds": [1.0], "scores": {"CIDEr": 1.0}}
 """
 PLANTED = """
 import pytest
