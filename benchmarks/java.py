@@ -76,9 +76,8 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts when told to or first asked, and again if it was closed, killed, or left behind
-    in another process by a fork. It ends with this object or with Python.
-    `timeout` is the silence, in seconds, after which it counts as hung.
+    It starts when told to or first asked, and again if it was closed, killed, or left behind in another process by a
+    fork. It ends with this object or with Python. `timeout` is the silence, in seconds, after which it counts as hung.
     """
 
     def __init__(self, *arguments: str, timeout: float = 180.0) -> None:
@@ -143,14 +142,13 @@ class LineProcess:
                 self._errors.close()
                 raise _unusable(self._java, str(error)) from None
             self._end = weakref.finalize(self, _end, self._process, self._errors)
-            assert self._process.stdin is not None
-            os.set_blocking(self._process.stdin.fileno(), False)
         return self._process
 
     def _exchange(self, process: subprocess.Popen[bytes], text: bytes, replies: int) -> list[str]:
         """Write and read by turns, as the pipes allow: with one of them full, both sides would wait for ever."""
         assert process.stdin is not None
         assert process.stdout is not None
+        os.set_blocking(process.stdin.fileno(), False)  # a write takes what fits
         unsent, received, missing = memoryview(text), bytearray(), replies
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdin, selectors.EVENT_WRITE)
