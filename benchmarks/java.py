@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections.abc import Iterable
 from importlib.metadata import distribution
-from select import PIPE_BUF
 from typing import IO
 
 VARIABLE = "CAPTION_ZOO_JAVA"
@@ -43,7 +42,11 @@ def find() -> str:
 
 
 def version() -> str:
-    """What the java calls itself, "openjdk 25.0.1 2025-10-21": proof that it runs, for else it raises a JavaError."""
+    """What the java calls itself, "openjdk 25.0.1 2025-10-21": proof that it runs.
+
+    Raises:
+        JavaError: there is no Java, or it does not run.
+    """
     return run("--version").partition("\n")[0]
 
 
@@ -73,9 +76,8 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts when told to or first asked, and again if it was closed, killed, or left behind
-    in another process by a fork. It ends with this object or with Python.
-    `timeout` is the silence, in seconds, after which it counts as hung.
+    It starts when told to or first asked, and again if it was closed, killed, or left behind in another process by a
+    fork. It ends with this object or with Python. `timeout` is the silence, in seconds, after which it counts as hung.
     """
 
     def __init__(self, *arguments: str, timeout: float = 180.0) -> None:
@@ -146,6 +148,7 @@ class LineProcess:
         """Write and read by turns, as the pipes allow: with one of them full, both sides would wait for ever."""
         assert process.stdin is not None
         assert process.stdout is not None
+        os.set_blocking(process.stdin.fileno(), False)  # a write takes what fits
         unsent, received, missing = memoryview(text), bytearray(), replies
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdin, selectors.EVENT_WRITE)
@@ -156,7 +159,7 @@ class LineProcess:
                     raise _unusable(self._java, f"no answer for {self._timeout:.0f} s")
                 for key, event in ready:
                     if event & selectors.EVENT_WRITE:
-                        unsent = unsent[self._send(key.fd, unsent[:PIPE_BUF]) :]
+                        unsent = unsent[self._send(key.fd, unsent) :]
                         if not unsent:
                             selector.unregister(process.stdin)
                     else:

@@ -63,6 +63,7 @@ def write_whole(file: Path, content: bytes) -> None:
             opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())
+        Path(partial).chmod(0o644)  # mkstemp leaves it to the owner alone
         Path(partial).replace(file)
     except BaseException:
         Path(partial).unlink(missing_ok=True)

@@ -65,7 +65,6 @@ class _Clock:
 def _run(cell: Cell, folder: Path, cache: Path) -> RunRecord:
     dataset, clock = load_dataset(cell.dataset), _Clock()
     scorer = _scorer(cell.dataset, cell.metrics, cache)
-    scorer.start()  # it takes seconds, and another core
     captioner, weights = _build(cell, dataset)
     named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
     mirror = cell.training.mirror

@@ -1,9 +1,10 @@
 """From captions to scores: Bleu_1 to Bleu_4, METEOR, ROUGE_L and CIDEr, as the COCO evaluation counts them."""
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -65,23 +66,12 @@ class Scorer:
     ) -> None:
         self._references, self._cache = references, cache
         self._metrics = [METRICS.build(spec) for spec in metrics]
-        for metric in self._metrics:
-            if isinstance(metric, WeighingMetric):
-                metric.cache = cache
         self._programs = [metric.program for metric in self._metrics if metric.program]
         self._images: tuple[int, ...] = ()
+        self._tokens: list[list[str]] = []
         columns = [column for metric in self._metrics for column in metric.columns]
         if twice := sorted({column for column in columns if columns.count(column) > 1}):
             raise ValueError(f"metrics {', '.join(map(str, metrics))} give {twice[0]} twice: leave one of them out")
-
-    def start(self) -> None:
-        """Let the metrics' programs start in the background: METEOR takes seconds, which something else can use.
-
-        Raises:
-            JavaError: there is no Java, or it cannot be started.
-        """
-        for program in self._programs:
-            program.start()
 
     def score(self, candidates: Mapping[int, str]) -> Scores:
         """The scores of `candidates`, image id -> caption, on just those images.
@@ -91,14 +81,15 @@ class Scorer:
             JavaError: there is no Java, or it does not run.
         """
         self._check(candidates)
-        if self._cache is None:
-            self.start()
         self._see(tuple(candidates))
-        if self._cache is not None:  # METEOR needs less of its tables when it knows the references
-            self.start()
-        captions = tokenize(candidates.values())
+        with ThreadPoolExecutor(1) as beside, self._interruptible(beside):
+            ready = [beside.submit(program.prepare, self._tokens, self._cache) for program in self._programs]
+            captions = tokenize(candidates.values())
+            for each in ready:
+                each.result()
+            compared = self._compare(captions, beside)
         values, per_image = {}, {}
-        for column, score in self._compare(captions).items():
+        for column, score in compared.items():
             values[column] = score.corpus
             per_image[column] = dict(zip(candidates, score.per_image, strict=True))
         missing = sum(image not in candidates for image in self._references)
@@ -132,32 +123,44 @@ class Scorer:
         if images == self._images:
             return
         lines = iter(kept([said for image in images for said in self._references[image]], tokenize, self._cache))
-        tokens = [[next(lines) for _ in self._references[image]] for image in images]
-        if not any(map(any, tokens)):
+        self._tokens = [[next(lines) for _ in self._references[image]] for image in images]
+        if not any(map(any, self._tokens)):
             raise ValueError("no reference of these images has a word")
-        self._judges = [_judge(metric, tokens) for metric in self._metrics]
+        self._judges = [_judge(metric, self._tokens) for metric in self._metrics]
         self._images = images
 
-    def _compare(self, captions: list[str]) -> dict[str, MetricScore]:
-        """Every column's score. Programs are asked from threads of their own, and Python works in the meantime."""
+    def _compare(self, captions: list[str], beside: Executor) -> dict[str, MetricScore]:
+        """Every column's score. Programs are asked from another thread, and Python works in the meantime."""
         judges = list(zip(self._metrics, self._judges, strict=True))
-        with ThreadPoolExecutor(max(1, len(self._programs))) as pool, self._interruptible():
-            asked = [pool.submit(judge, captions) for metric, judge in judges if metric.program]
-            told = [judge(captions) for metric, judge in judges if not metric.program]
-            answers = iter([answer.result() for answer in asked])
-        others = iter(told)
+        asked = [beside.submit(judge, captions) for metric, judge in judges if metric.program]
+        with _uncollected():
+            others = iter([judge(captions) for metric, judge in judges if not metric.program])
+        answers = iter([answer.result() for answer in asked])
         each = [next(answers if metric.program else others) for metric in self._metrics]
         return {column: score for scores in each for column, score in scores.items()}
 
     @contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def _interruptible(self, beside: Executor) -> Iterator[None]:
         """Who interrupts does not wait for programs to answer."""
         try:
             yield
         except (KeyboardInterrupt, SystemExit):
+            beside.shutdown(wait=False, cancel_futures=True)
             for program in self._programs:
                 program.kill()
             raise
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Metrics make millions of tuples and no cycle: Python's collector would look through them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _judge(metric: Metric, references: list[list[str]]) -> Judge:
@@ -165,8 +168,6 @@ def _judge(metric: Metric, references: list[list[str]]) -> Judge:
     if not isinstance(metric, WeighingMetric):
         return lambda captions: metric.score(captions, references)
     weighed = cache(lambda: metric.weigh(references))
-    if metric.program:
-        weighed()
     return lambda captions: metric.compare(captions, weighed())
 
 

@@ -111,9 +111,6 @@ def test_weighed_references_are_left_alone():
     for name in (*SHIPPED, "meteor"):
         metric = METRICS.build(name)
         weighed = metric.weigh(references)
-        if name == "meteor":
-            assert weighed == metric.weigh(references)
-            continue
         answers = [
             numbers(metric.compare(said, weighed)) for said in (["a", "b", "c"], ["x", "a dog", ""], ["a", "b", "c"])
         ]

@@ -4,14 +4,12 @@ import gzip
 import random
 import subprocess
 import sys
-from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from benchmarks import paraphrases
-from benchmarks.metrics import meteor
-from benchmarks.metrics.meteor import Engine
+from benchmarks.metrics.meteor import Engine, Meteor
 
 REFERENCES = [
     ["a man rides a horse on the beach", "the t-shirt of u.s. make is n't red", "two people near the water"],
@@ -24,11 +22,8 @@ ALL = frozenset(each for said in REFERENCES for each in said)
 @pytest.fixture(scope="module")
 def pairs():
     """A sixth of the full table's pairs, from all over it."""
-    return [
-        pair
-        for lines in islice(paraphrases._lines(), 0, None, 6)
-        for pair in zip(lines[1::3], lines[2::3], strict=True)
-    ]
+    lines = gzip.decompress(paraphrases.full().read_bytes()).split(b"\n")
+    return list(zip(lines[1::18], lines[2::18], strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +39,12 @@ def table(folder):
 @pytest.fixture(scope="module")
 def engines(table):
     """METEOR with the whole table, and with the one that was cut."""
-    both = meteor.engine(), Engine()
-    for engine in both:
-        engine.start()
-    both[0].prepare(ALL, None)
-    both[1]._restart(table, ALL)
+    both = Engine(), Engine()
+    for engine, needed in zip(both, (paraphrases.full(), table), strict=True):
+        engine._restart(needed, ALL)
     yield both
-    both[1].kill()
+    for engine in both:
+        engine.kill()
 
 
 def sentences(pairs, number):
@@ -86,7 +80,7 @@ def test_the_same_digits_whatever_is_said(engines, pairs):
 def test_most_of_the_table_goes_and_what_stands_in_a_reference_stays(table, pairs):
     kept = gzip.decompress(table.read_bytes()).split(b"\n")
     kept = set(zip(kept[4::3], kept[5::3], strict=False))
-    assert 0 < len(kept) < len(pairs)
+    assert 0 < len(kept) < 3 * len(pairs)  # of six times as many
     plain = [said.encode() for said in ALL if said.isascii()]
     for pair in random.Random(1).sample(pairs, 20_000):
         if any(b" " + phrase + b" " in b" " + said + b" " for phrase in pair for said in plain):
@@ -96,7 +90,8 @@ def test_most_of_the_table_goes_and_what_stands_in_a_reference_stays(table, pair
 def test_no_phrase_is_longer_than_the_limits(pairs):
     one, other = (b"\n".join(phrases) for phrases in zip(*pairs, strict=True))
     every = one + b"\n" + other
-    assert max(map(len, every.translate(None, paraphrases._OTHERS).split(b"\n"))) <= paraphrases.LETTERS
+    others = bytes(set(range(256)) - set(paraphrases._KNOWN + b"\n"))
+    assert max(map(len, every.translate(None, others).split(b"\n"))) <= paraphrases.LETTERS
     gaps = every.translate(None, bytes(set(range(256)) - set(b" \n")))
     assert max(map(len, gaps.split(b"\n"))) + 1 <= paraphrases.LONGEST
 
@@ -149,21 +144,53 @@ def test_a_damaged_table_is_made_again(little):
     assert not list(table.parent.glob("*.partial"))
 
 
-def test_where_nothing_can_be_kept_the_whole_table_is_used(little, tmp_path):
+def test_it_is_made_elsewhere_where_a_folder_takes_nothing(little, tmp_path):
     (tmp_path / "file").touch()
-    assert paraphrases.kept(["a dog"], tmp_path / "file") is None
+    table = paraphrases.kept(["a dog"], tmp_path / "file", little)
+    assert table.is_relative_to(little)
+    assert paraphrases.kept(["a dog"], tmp_path / "file", little) == table
+    with pytest.raises(OSError, match="file"):
+        paraphrases.kept(["a dog"], tmp_path / "file")
+
+
+def test_phrases_are_found_wherever_a_table_is_parted(tmp_path, monkeypatch):
+    """In the middle of a line, too; the table ends without leaving a pair out."""
+    pairs = [(f"{word} dog", f"number {place}") for place, word in enumerate(["a", "no", "the", "qzx"] * 3000)]
+    text = "".join(f"0.{place}\n{one}\n{other}\n" for place, (one, other) in enumerate(pairs))
+    (tmp_path / "full.gz").write_bytes(gzip.compress(text.encode()))
+    monkeypatch.setattr(paraphrases, "full", lambda: tmp_path / "full.gz")
+    monkeypatch.setattr(paraphrases, "_CHUNK", 1000)
+    found = phrases(paraphrases.kept(["a dog runs", "it's the number 7"], tmp_path))
+    expected = [pair for pair in pairs if pair[0] == "a dog" or pair[1] == "number 7"]
+    assert found == [line.encode() for pair in expected for line in ("", *pair)]
+    assert len(expected) == 3001
 
 
 def test_a_part_of_the_references_needs_no_other_meteor(little, monkeypatch):
-    monkeypatch.setattr("benchmarks.java.LineProcess.start", lambda self: None)
+    monkeypatch.setattr("benchmarks.java.LineProcess.ask", lambda *_: [])
     monkeypatch.setattr("benchmarks.java.LineProcess.runs", True)
     engine, started = Engine(), []
-    engine._enough_for = frozenset()
     restart = engine._restart
-    monkeypatch.setattr(engine, "_restart", lambda *now: (started.append(now), restart(*now)))
+    monkeypatch.setattr(engine, "_restart", lambda *now: (started.append(now), restart(*now))[1])
     for said in (["a dog", "no"], ["no"], ["a dog", "no"], ["a cat"], ["no"]):
-        engine.prepare(frozenset(said), little)
+        engine.prepare([said], little)
     assert [sorted(said) for _, said in started] == [["a dog", "no"], ["a cat"], ["no"]]
+
+
+def test_where_nothing_can_be_kept_the_same_digits_come_and_nothing_stays(little, tmp_path, monkeypatch):
+    passing = tmp_path / "passing"
+    passing.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(passing))
+    (tmp_path / "file").touch()
+    kept_up, lost = Engine(), Engine()
+    kept_up.prepare([["a dog runs"]], little)
+    lost.prepare([["a dog runs"]], tmp_path / "file")
+    said, lines = ["one hound runs"], Meteor().weigh([["a dog runs"]])
+    assert lost.score(said, lines) == kept_up.score(said, lines)
+    assert lost.score(said, lines)[0] > Engine().score(said, Meteor().weigh([["a cat"]]))[0]
+    kept_up.kill(), lost.kill()
+    assert list((little / "paraphrases").iterdir())
+    assert not list(passing.iterdir())
 
 
 def test_two_processes_make_the_same_table(tmp_path):

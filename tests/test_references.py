@@ -186,10 +186,10 @@ class Program:
     """In the place of METEOR's process: it answers when it may, or fails when it is killed."""
 
     def __init__(self):
-        self.starts, self.ended, self.may = 0, False, threading.Event()
+        self.prepared, self.ended, self.may = [], False, threading.Event()
 
-    def start(self):
-        self.starts += 1
+    def prepare(self, references, cache):
+        self.prepared.append((references, cache))
 
     def kill(self):
         self.ended = True
@@ -230,14 +230,30 @@ def test_a_program_is_asked_while_python_works(plugged, monkeypatch):
     assert list(scores.values) == ["asked", "worked", "ROUGE_L"]
     assert scores.per_image["asked"] == {image: len(REFERENCES[image]) for image in SAID}
     assert scores.per_image["worked"] == {7: 2, 2: 4, 5: 2, 4: 3}
-    assert plugged.starts == 1
 
 
-def test_a_scorer_starts_programs_when_it_is_told_to(plugged):
-    scorer = Scorer(REFERENCES, ["asking"])
-    assert plugged.starts == 0
-    scorer.start()
-    assert plugged.starts == 1
+def test_programs_are_prepared_with_what_is_known_before_captions_are(plugged, tmp_path):
+    scorer = Scorer(REFERENCES, ["asking"], cache=tmp_path)
+    assert plugged.prepared == []
+    plugged.may.set()
+    scorer.score(SAID)
+    assert plugged.prepared == [([REFERENCES[image] for image in SAID], tmp_path)]
+
+
+def test_what_goes_wrong_while_a_program_is_prepared_is_raised(plugged, monkeypatch):
+    def prepare(references, cache):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(plugged, "prepare", prepare)
+    plugged.may.set()
+    with pytest.raises(OSError, match="no space left"):
+        Scorer(REFERENCES, ["asking"]).score(SAID)
+
+
+def test_what_is_kept_can_be_read_by_others(tmp_path):
+    kept(CAPTIONS, Tokenizer(), tmp_path)
+    (file,) = (tmp_path / "references").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 def test_who_interrupts_does_not_wait_for_a_program(plugged, monkeypatch):

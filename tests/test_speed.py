@@ -43,6 +43,13 @@ FACTS = {
     "date": "2026-01-02", "environment": {"processor": "a | chip", "cores": 2, "java": None}, "bfloat16": False,
     "minutes": 18, "notes": ["8 drawn pictures"], "problems": [],
 }  # fmt: skip
+_FORGETFUL = """
+class scoring:
+    @staticmethod
+    def asked(who, images, cache):
+        cache.mkdir(exist_ok=True)
+        return {"seconds": [1.0], "scores": {"CIDEr": 1.0}}
+"""
 PLANTED = """
 import pytest
 from benchmarks.throughput.speed.pairs import Spread, alternate, tell
@@ -347,3 +354,19 @@ def test_a_stage_runs_for_real(stage, tmp_path):
     assert found.numbers.keys() >= set(_REAL[stage])
     assert all(value > 0 for key, value in found.numbers.items())
     assert {re.sub(r"\.(min|max)$", "", key) for key in found.numbers} <= set(KEYS)
+
+
+def test_scoring_is_timed_with_all_that_is_kept():
+    found = stages.run("score", ["--quick"])
+    assert found.problems == []
+    names = ("first_s", "next_s", *(f"{kind}.over_pycocoevalcap" for kind in ("first", "next", "again")))
+    assert found.numbers.keys() == {f"score.{name}{end}" for name in names for end in ("", ".min", ".max")}
+
+
+def test_a_scorer_that_keeps_nothing_fails_the_stage(tmp_path):
+    """The planted mistake: the suite's own process without its cache."""
+    for file in ("conftest.py", "test_score.py"):
+        text = (SUITE / file).read_text()
+        (tmp_path / file).write_text(text.replace("from benchmarks.throughput.speed import scoring", _FORGETFUL))
+    (problem,) = stages.run("score", ["--quick"], tmp_path).problems
+    assert "not all is kept for the next process" in problem

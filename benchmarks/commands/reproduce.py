@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--dataset", metavar="SPEC", help="the record's data set with its place: \"coco(root='...')\"")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights, where they came from a file")
     parser.add_argument("--out", type=str, default="runs/reproduced", help="folder for the run (runs/reproduced)")
-    parser.add_argument("--cache", type=str, help="folder for encoded images (default: ~/.cache/caption-zoo)")
+    parser.add_argument("--cache", type=str, help="folder for features and references (default: ~/.cache/caption-zoo)")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     parser.add_argument("--dry-run", action="store_true", help="print what would run, and what differs here, and stop")
     return argv

@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     argv = add_config(parser, argv)
     parser.add_argument("--out", type=str, default="runs", help="folder for the runs (default: runs)")
     parser.add_argument(
-        "--cache", type=str, help="folder for what is kept of images and references (default: ~/.cache/caption-zoo)"
+        "--cache", type=str, help="folder for features, references and paraphrases (default: ~/.cache/caption-zoo)"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
     return argv

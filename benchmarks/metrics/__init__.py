@@ -22,8 +22,11 @@ class MetricScore:
 class Program(Protocol):
     """Something beside Python that takes long to start."""
 
-    def start(self) -> None:
-        """Let it start, without waiting for it; nothing where it runs already."""
+    def prepare(self, references: Sequence[Sequence[str]], cache: Path | None) -> None:
+        """Have it load what it needs for these tokenized references, with files kept below `cache` that spare work.
+
+        Where it runs with all of that, there is nothing to do.
+        """
 
     def kill(self) -> None:
         """End it at once, also while it is asked: whoever waits for its answer gets an error."""
@@ -34,7 +37,7 @@ class Metric(ABC):
 
     `columns` names the numbers it gives; `signature` says what its name leaves open, for
     the line that tells how a score was made: "cider-d". `program` is what it asks, where
-    that is not Python: it is started early, and asked while other metrics are worked out.
+    that is not Python: it is prepared and asked while other metrics are worked out.
     """
 
     columns: tuple[str, ...]
@@ -50,13 +53,7 @@ class Metric(ABC):
 
 
 class WeighingMetric(Metric, Generic[Weighed]):
-    """A metric with work that needs the references alone: done once for a data set, used for every model's captions.
-
-    `cache` is a folder where files may be kept that spare work; who scores sets it. References
-    are weighed early where there is a `program`, which can start with what it needs of them.
-    """
-
-    cache: Path | None = None
+    """A metric with work that needs the references alone: done once for a data set, used for every model's captions."""
 
     @abstractmethod
     def weigh(self, references: Sequence[Sequence[str]]) -> Weighed:

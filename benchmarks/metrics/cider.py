@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
@@ -25,10 +26,9 @@ class Weights:
 
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
         import numpy as np
-        from pycocoevalcap.cider.cider_scorer import cook_refs
 
-        counts = [cook_refs(said, _LONGEST) for said in references]
-        self._images_with = Counter(run for said in counts for run in {run for caption in said for run in caption})
+        counts = [[_runs(caption) for caption in said] for said in references]
+        self._images_with = Counter(chain.from_iterable(set().union(*said) for said in counts))
         self._total = np.log(float(len(references)))
         # Of the same few counts a million times; with numpy's logarithm and power, as pycocoevalcap.
         self._weight = lru_cache(maxsize=None)(self._weigh)
@@ -70,14 +70,18 @@ class Cider(WeighingMetric[Weights]):
     def compare(self, candidates: Sequence[str], weighed: Weights) -> dict[str, MetricScore]:
         """CIDEr, 0 to 10; for all images the mean of theirs."""
         import numpy as np
-        from pycocoevalcap.cider.cider_scorer import cook_test
 
         pairs = zip(candidates, weighed.images, strict=True)
-        sums = np.array(
-            [_likeness(weighed.vector(cook_test(said, _LONGEST)), references) for said, references in pairs]
-        )
+        sums = np.array([_likeness(weighed.vector(_runs(said)), references) for said, references in pairs])
         per_image = sums.mean(1) / np.array([len(references) for references in weighed.images]) * 10.0
         return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image.tolist())}
+
+
+def _runs(said: str) -> Counter[Run]:
+    """How often each run of one to four words is there; short ones first, as pycocoevalcap has them."""
+    words = said.split()
+    shifted = [[words[place:] for place in range(length)] for length in range(1, _LONGEST + 1)]
+    return Counter(chain.from_iterable(zip(*each, strict=False) for each in shifted))
 
 
 def _likeness(said: Vector, references: list[Vector]) -> list[float]:

@@ -1,5 +1,6 @@
 """METEOR 1.5, after Denkowski & Lavie, "Meteor Universal" (WMT 2014), sections 2 and 3."""
 
+import tempfile
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -11,69 +12,66 @@ from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
 from benchmarks.tokenizer import sanitize
 
 
+class Lines(NamedTuple):
+    """The references of each image as METEOR reads them, and all of them in any order."""
+
+    images: list[str]
+    references: frozenset[str]
+
+
 class Engine:
     """METEOR's process, with a table of paraphrases that is enough for what it is asked.
 
-    The whole table takes seconds to load.
+    The whole table would take ten seconds to load.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._process = _process(None)
-        self._enough_for: frozenset[str] | None = None  # for these references; None: for all
+        self._process: java.LineProcess | None = None
+        self._enough_for: frozenset[str] = frozenset()
 
-    def start(self) -> None:
-        """Let it start with the whole table, unless it runs."""
+    def prepare(self, references: Sequence[Sequence[str]], cache: Path | None = None) -> None:
+        """Have it load the paraphrases for these references, kept below `cache`, unless what runs has enough."""
         with self._lock:
-            if not self._process.runs:
-                self._restart(None, None)
+            self._ready(_lines(references).references, cache)
 
-    def prepare(self, references: frozenset[str], cache: Path | None) -> None:
-        """Let it start with the table for these references, kept below `cache`, unless what runs has enough."""
+    def score(self, candidates: Sequence[str], references: Lines) -> list[float]:
+        """The number of each caption, and that of all."""
+        lines = [_line(said, _plain(caption)) for caption, said in zip(candidates, references.images, strict=True)]
         with self._lock:
-            enough = self._enough_for is None or references <= self._enough_for
-            if not (self._process.runs and enough):
-                table = paraphrases.kept(references, cache) if cache else None
-                self._restart(table, references if table else None)
-
-    def ask(self, lines: Sequence[str], references: frozenset[str], cache: Path | None) -> list[str]:
-        """Its answers to `lines`, one each."""
-        with self._lock:
-            self.prepare(references, cache)
-            return self._process.ask(lines, len(lines))
-
-    def sum(self, counts: Sequence[str]) -> list[str]:
-        """The numbers of single captions and that of all, from the answers: for that, any table will do."""
-        with self._lock:
-            return self._process.ask([_line("EVAL", *counts)], len(counts) + 1)
+            process = self._ready(references.references, None)
+            counts = process.ask(lines, len(lines))
+            return [float(number) for number in process.ask([_line("EVAL", *counts)], len(counts) + 1)]
 
     def kill(self) -> None:
         """End it, also while another thread asks it."""
-        self._process.kill()
+        if self._process:
+            self._process.kill()
 
-    def _restart(self, table: Path | None, enough_for: frozenset[str] | None) -> None:
-        self._process.close()
+    def _ready(self, references: frozenset[str], cache: Path | None) -> java.LineProcess:
+        if self._process and self._process.runs and references <= self._enough_for:
+            return self._process
+        with tempfile.TemporaryDirectory() as passing:
+            table = paraphrases.kept(references, *([cache] if cache else []), Path(passing))
+            return self._restart(table, references)
+
+    def _restart(self, table: Path, enough_for: frozenset[str]) -> java.LineProcess:
+        if self._process:
+            self._process.close()
         self._process, self._enough_for = _process(table), enough_for
-        self._process.start()
+        self._process.ask([_line("SCORE", "a", "a")], 1)  # once it answers, it has read the table
+        return self._process
 
 
-def _process(table: Path | None) -> java.LineProcess:
-    chosen = ("-a", str(table)) if table else ()
+def _process(table: Path) -> java.LineProcess:
     program = java.jar("meteor/meteor-1.5.jar")
-    return java.LineProcess("-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", *chosen)
+    return java.LineProcess("-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table))
 
 
 @cache
 def engine() -> Engine:
     """The one METEOR of this Python."""
     return Engine()
-
-
-class Lines(NamedTuple):
-    """The references of each image as METEOR reads them, and all of them in any order."""
-
-    images: list[str]
-    references: frozenset[str]
 
 
 @METRICS.register("meteor")
@@ -88,25 +86,26 @@ class Meteor(WeighingMetric[Lines]):
     signature = "meteor-1.5"
 
     def __init__(self) -> None:
-        self.program = engine()
+        self.program: Engine = engine()
 
     def weigh(self, references: Sequence[Sequence[str]]) -> Lines:
-        """The references as METEOR reads them; it starts with what it needs of its paraphrases for them."""
-        images = [[_plain(each) for each in said] for said in references]
-        lines = Lines([_line("SCORE", *said) for said in images], frozenset(each for said in images for each in said))
-        engine().prepare(lines.references, self.cache)
-        return lines
+        """The references as METEOR reads them."""
+        return _lines(references)
 
     def compare(self, candidates: Sequence[str], weighed: Lines) -> dict[str, MetricScore]:
         """METEOR.
 
         Raises:
             JavaError: there is no Java, or METEOR ended or fell silent.
+            OSError: its paraphrases cannot be written anywhere.
         """
-        lines = [_line(said, _plain(caption)) for caption, said in zip(candidates, weighed.images, strict=True)]
-        counts = engine().ask(lines, weighed.references, self.cache)
-        *per_image, corpus = map(float, engine().sum(counts))
+        *per_image, corpus = self.program.score(candidates, weighed)
         return {"METEOR": MetricScore(corpus, per_image)}
+
+
+def _lines(references: Sequence[Sequence[str]]) -> Lines:
+    images = [[_plain(each) for each in said] for said in references]
+    return Lines([_line("SCORE", *said) for said in images], frozenset(each for said in images for each in said))
 
 
 def _line(*fields: str) -> str:

@@ -22,8 +22,8 @@ pytest-benchmark times ours; before each of its rounds, every yardstick is timed
 round, so a slow minute hits both sides, and the page shows the median of the rounds between the least and the most.
 A round that does not count comes first, but for scoring, whose processes all start from nothing. The matrix, the
 large cache and each point of growth are run once; of the points against beams the quickest of three searches counts.
-Each stage is a process of its own: training, search, loading, scoring and caches on
-one thread, encoding and the matrix on all cores.
+Each stage is a process of its own: training, search, loading and caches on one thread, encoding and the matrix on all
+cores, scoring with one thread for numpy, but with Java beside Python on both sides, and Java's own threads.
 
 - Training: one call of `benchmarks.train.step`, optimizer included: `lstm` and `bahdanau` 512 wide, 49 x 512
   features, a vocabulary of 10,000, 32 images with 5 captions of 14 tokens, START among them, none of it padding.
@@ -39,8 +39,9 @@ one thread, encoding and the matrix on all cores.
   new tokens, 5 beams, its cache on. Ours is `transformer` with `multihead`, of the same sizes. In training its
   features are repeated for each caption, as it asks for.
 - Scoring: Bleu, METEOR, ROUGE_L and CIDEr of 5,000 captions with five references each, drawn from a grammar, in a
-  new process that finds nothing kept: the first set is "first", the third is "next". pycocoevalcap's tokenizer and
-  scorers, on the same Java, are a new process each time. Scores that differ by more than 1e-9 fail the stage.
+  new process that finds an empty cache: the first set is "first", the third is "next"; "again" is the first set of
+  another process that finds the cache. pycocoevalcap's tokenizer and scorers, on the same Java, are a new process each
+  time. Scores that differ by more than 1e-9 fail the stage, and so does a cache in which nothing was kept.
 - Encoding: `image_store` from JPEG files to the cache on disk, against `forward_features` in batches of 32 over the
   same pixels, normalised in advance: float32, channels last, the same threads.
 - Loading: `Dataset.load` and `Preparation.resize`, against Pillow's open, convert and resize.

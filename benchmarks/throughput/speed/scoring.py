@@ -1,7 +1,7 @@
 """Seconds of scoring, in a process of its own, so that Java and all that is kept start from nothing.
 
-python -m benchmarks.throughput.speed.scoring ours IMAGES      prints JSON: seconds of the first, second, third set
-python -m benchmarks.throughput.speed.scoring theirs IMAGES    the same of pycocoevalcap, which is asked once
+python -m benchmarks.throughput.speed.scoring ours IMAGES CACHE      prints JSON: seconds of three sets, one by one
+python -m benchmarks.throughput.speed.scoring theirs IMAGES CACHE    the same of pycocoevalcap, which is asked once
 """
 
 import json
@@ -22,11 +22,11 @@ _PATIENCE = 600.0  # seconds: pycocoevalcap hangs after some failures
 def asked(who: str, images: int, cache: Path) -> dict[str, Any]:
     """What such a process found: ``seconds`` of each set of captions, and the ``scores`` of the first.
 
-    What is to be kept between processes lies below `cache`. Both sides run the same Java.
+    Ours keeps below `cache` what another process can use; theirs keeps nothing. Both run the same Java.
     """
     path = os.pathsep.join([str(Path(java.find()).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path, "XDG_CACHE_HOME": str(cache), "LC_ALL": "C"}
-    command = [sys.executable, "-m", "benchmarks.throughput.speed.scoring", who, str(images)]
+    environment = os.environ | {"PATH": path, "LC_ALL": "C"}
+    command = [sys.executable, "-m", "benchmarks.throughput.speed.scoring", who, str(images), str(cache)]
     done = subprocess.run(
         command,
         env=environment,
@@ -41,14 +41,14 @@ def asked(who: str, images: int, cache: Path) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ours(images: int) -> dict[str, Any]:
+def ours(images: int, cache: Path) -> dict[str, Any]:
     """Three sets of captions against the same references, by one `Scorer`."""
     from benchmarks.score import Scorer
 
     references = sentences.references(images)
     sets = [sentences.candidates(images, turn) for turn in range(_TURNS)]
     started = time.perf_counter()
-    scorer = Scorer(references)
+    scorer = Scorer(references, cache=cache)
     scores, seconds = [], []
     for said in sets:
         scores.append(scorer.score(said).values)
@@ -57,7 +57,7 @@ def ours(images: int) -> dict[str, Any]:
     return {"seconds": seconds, "scores": scores[0]}
 
 
-def theirs(images: int) -> dict[str, Any]:
+def theirs(images: int, _: Path) -> dict[str, Any]:
     """One set, by pycocoevalcap."""
     from benchmarks.throughput.speed.rivals import coco_scores
 
@@ -68,4 +68,5 @@ def theirs(images: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"ours": ours, "theirs": theirs}[sys.argv[1]](int(sys.argv[2]))) + "\n")
+    who, number, folder = sys.argv[1:]
+    sys.stdout.write(json.dumps({"ours": ours, "theirs": theirs}[who](int(number), Path(folder))) + "\n")

@@ -10,6 +10,7 @@ from benchmarks.throughput.speed.rivals import apart
 from benchmarks.throughput.speed.sizes import Size
 
 _EQUAL = 1e-9
+_KEPT = {"references", "paraphrases"}  # folders of the cache
 
 
 def test_score(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> None:
@@ -24,6 +25,7 @@ def test_score(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> None:
         again = scoring.asked("ours", size.scored, cache)
         for found in (first, again):
             assert apart(found["scores"], theirs["scores"]) <= _EQUAL, "the scores differ from pycocoevalcap's"
+        assert {folder.name for folder in cache.iterdir()} == _KEPT, "not all is kept for the next process"
         taken = (first["seconds"][0], first["seconds"][-1], again["seconds"][0], theirs["seconds"][0])
         for kind, value in zip(kinds, taken, strict=True):
             seconds[kind].append(value)
