@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -54,6 +54,7 @@ class Local:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._worker = spawn.Process(target=_serve, args=(theirs, *self._told), daemon=True)
+        resource_tracker.ensure_running()  # it would unblock what is blocked here
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits that: we are interrupted, and end it
         try:
             self._worker.start()
@@ -63,6 +64,7 @@ class Local:
 
 
 def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for plugin in plugins:
         load_plugin(plugin)
