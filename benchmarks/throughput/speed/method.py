@@ -9,7 +9,7 @@ How fast each stage is, beside yardsticks of the same minutes: the machine's own
 would install instead. The numbers are in [speed.json](speed.json), of which this page is made.
 
 ```console
-make speed                  # all of it, some thirty minutes on two cores: writes this page
+make speed                  # all of it, some forty minutes on two cores: writes this page
 make speed ONLY=decode      # one stage: prints its figures and writes nothing
 make speed QUICK=1          # little of everything, to see that it works: writes nothing
 ```
