@@ -29,7 +29,7 @@ cores, scoring with one thread for numpy, but with Java beside Python on both si
   features, a vocabulary of 10,000, 32 images with 5 captions of 14 tokens, START among them, none of it padding.
 - The share of the matrix-product rate: operations by torch's `FlopCounterMode` per second, over the rate of a
   product of two 2048 x 2048 matrices (1024 in bfloat16), the quickest of three, in the same type and on the same
-  thread.
+  thread. A share above 100 % says that this product is slower than the step's own: no yardstick for that type here.
 - Compiled: the same step with `compile=True`. Buckets: an epoch of 256 images whose captions are about ten and a half
   words long, give or take two and a half, with `bucket_batches=8` and without.
 - Search: 32 images, 20 steps of the decoder; the end mark is made the last choice of all, so every step is taken. In

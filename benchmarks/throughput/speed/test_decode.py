@@ -19,40 +19,18 @@ from zoo.types import Features
 
 
 def test_greedy(benchmark: BenchmarkFixture, size: Size) -> None:
-    """Images per second with one beam, and the share of the machine's matrix-product rate."""
-    work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size, beams=1)
-    counted = operations(work)
-    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
-    figures = {
-        "greedy.fp32.images_per_sec": rounds.rate(size.images),
-        "greedy.fp32.gemm_share": share(rounds, counted, "gemm", size.product),
-    }
-    tell(benchmark, figures)
+    """One beam."""
+    _beside_products(benchmark, size, size.features, "greedy.fp32", beams=1)
 
 
 def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
-    """Images per second with five beams, and the share of the machine's matrix-product rate."""
-    work = _search(models.recurrent(size, size.features[1]), models.seen(size, size.features), size)
-    counted = operations(work)
-    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
-    figures = {
-        "beam5.fp32.images_per_sec": rounds.rate(size.images),
-        "beam5.fp32.gemm_share": share(rounds, counted, "gemm", size.product),
-    }
-    tell(benchmark, figures)
+    """Five beams."""
+    _beside_products(benchmark, size, size.features, "beam5.fp32")
 
 
 def test_large_features(benchmark: BenchmarkFixture, size: Size) -> None:
-    """Images per second with five beams on large features, and the share of the machine's matrix-product rate."""
-    features = models.seen(size, size.large_features)
-    work = _search(models.recurrent(size, size.large_features[1]), features, size)
-    counted = operations(work)
-    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
-    figures = {
-        "beam5.196x2048.images_per_sec": rounds.rate(size.images),
-        "beam5.196x2048.gemm_share": share(rounds, counted, "gemm", size.product),
-    }
-    tell(benchmark, figures)
+    """Five beams on large features."""
+    _beside_products(benchmark, size, size.large_features, "beam5.196x2048")
 
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -82,6 +60,18 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
         "beam5.transformer.over_hf": rounds.ratio("hf"),
         "beam5.transformer.images_per_sec": rounds.rate(size.images),
         "beam5.hf.images_per_sec": rounds.rate(size.images, "hf"),
+    }
+    tell(benchmark, figures)
+
+
+def _beside_products(benchmark: BenchmarkFixture, size: Size, seen: tuple[int, int], name: str, **changes: int) -> None:
+    """Images per second in float32, and the share of the machine's matrix-product rate."""
+    work = _search(models.recurrent(size, seen[1]), models.seen(size, seen), size, **changes)
+    counted = operations(work)
+    rounds = alternate(benchmark, work, {"gemm": gemm(torch.float32, size.product)}, rounds=size.rounds)
+    figures = {
+        f"{name}.images_per_sec": rounds.rate(size.images),
+        f"{name}.gemm_share": share(rounds, counted, "gemm", size.product),
     }
     tell(benchmark, figures)
 
