@@ -64,7 +64,7 @@ class Local:
 
 
 def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for plugin in plugins:
         load_plugin(plugin)
