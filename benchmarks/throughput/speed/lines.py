@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.leaderboard.scales import Axis, spread
+from benchmarks.leaderboard.scales import Axis, linear
 from benchmarks.leaderboard.text import html
 
 _WIDTH, _HEIGHT, _PANEL = 680, 270, 330
@@ -13,7 +13,10 @@ _ROOM = 14  # pixels between the names of two lines
 
 
 class Panel(NamedTuple):
-    """One chart: `lines` are values by name, one for each place on the horizontal axis."""
+    """One chart: `lines` are positive values by name, one for each place on the horizontal axis.
+
+    Both axes begin at 0, so what grows in proportion is a straight line, and what hardly grows a flat one.
+    """
 
     title: str
     across: str
@@ -36,12 +39,11 @@ def chart(name: str, told: str, panels: Sequence[Panel]) -> str:
 
 
 def _panel(panel: Panel) -> str:
-    values = [value for line in panel.lines.values() for value in line]
-    across = spread(panel.places, _LEFT + 10, _RIGHT - 10)
-    up = spread(values, _FLOOR, _TOP)
-    log = ", log scale" if up.log else ""
+    most = max(value for line in panel.lines.values() for value in line)
+    across = linear(0, max(panel.places), _LEFT, _RIGHT - 10)
+    up = linear(0, 1.1 * most, _FLOOR, _TOP)
     parts = [
-        _text(0, 16, panel.title + log, bold=True),
+        _text(0, 16, panel.title, bold=True),
         *_grid(panel, across, up),
         _text((_LEFT + _RIGHT) / 2, _FLOOR + 40, panel.across, anchor="middle"),
     ]
