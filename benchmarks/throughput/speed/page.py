@@ -48,7 +48,11 @@ def _row(figure: Figure, numbers: Numbers) -> str:
         cells = ["–", "–", shown_bar(figure), "not measured"]
     else:
         low, high = numbers.get(f"{figure.key}.min"), numbers.get(f"{figure.key}.max")
-        ends = "–" if low is None or high is None else f"{shown(low, figure.unit)} to {shown(high, figure.unit)}"
+        ends = (
+            "–"
+            if low is None or high is None
+            else f"{shown(low, figure.unit).removesuffix(f' {figure.unit}')} to {shown(high, figure.unit)}"
+        )
         cells = [shown(value, figure.unit), ends, shown_bar(figure), verdict(figure, value)]
     return f"| {figure.what} | {' | '.join(cells)} | `{figure.key}` |"
 
