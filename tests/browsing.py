@@ -81,6 +81,11 @@ class Visit:
         dialog.dismiss()
 
     @property
+    def address(self) -> str:
+        """Where the page is, by its own account: `page.url` hears of a new fragment only later."""
+        return str(self.page.evaluate("location.href"))
+
+    @property
     def foreign(self) -> list[str]:
         """What was asked for beside the file itself."""
         return [address for address in self.requests if address.partition("#")[0] != self.file.as_uri()]

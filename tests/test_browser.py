@@ -199,7 +199,7 @@ def test_a_dot_leads_to_its_row(opened):
     dot = opened.page.locator("a.dot").first
     dot.focus()
     opened.page.keyboard.press("Enter")
-    assert opened.page.url.endswith(dot.get_attribute("href"))
+    assert opened.address.endswith(dot.get_attribute("href"))
     assert opened.page.locator("tr:target").evaluate(
         "row => { const box = row.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight }"
     )

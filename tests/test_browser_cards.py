@@ -38,7 +38,7 @@ def test_a_row_leads_to_its_card_in_its_theme_and_the_card_back_to_its_row(visit
     assert name in opened.page.locator("h1").inner_text().replace("\n", "")
     assert opened.texts("#theme") == ["Theme: dark"]
     assert opened.style("body", "backgroundColor") == "rgb(16, 20, 24)"
-    card = opened.page.url
+    card = opened.address
     opened.page.locator(".source a").last.click()  # the other seed
     opened.page.wait_for_url(lambda address: address != card)
     opened.page.wait_for_selector("html.on")
@@ -48,7 +48,7 @@ def test_a_row_leads_to_its_card_in_its_theme_and_the_card_back_to_its_row(visit
     assert (opened.texts("#theme"), opened.style("body", "backgroundColor")) == (["Theme: auto"], "rgb(252, 252, 250)")
     opened.page.get_by_role("link", name="Leaderboard").click()
     opened.page.wait_for_selector(".board")
-    assert opened.page.url.endswith(f"index.html#{anchor}")
+    assert opened.address.endswith(f"index.html#{anchor}")
     assert opened.page.locator("tr:target").get_attribute("id") == anchor
     assert 0 <= opened.page.locator("tr:target").bounding_box()["y"] <= 900
     assert opened.said == []

@@ -257,9 +257,9 @@ def test_an_address_brings_all_choices_back_and_the_other_table_has_none(visit, 
     changed = [there[-1][name] != start[-1][name] for name in start[-1]]
     assert all(changed), dict(zip(start[-1], changed, strict=True))
     assert there[1:-1] == start[1:-1]
-    again = visit(file, fragment=opened.page.url.removeprefix(file.as_uri()))
+    again = visit(file, fragment=opened.address.removeprefix(file.as_uri()))
     assert state(again) == there
-    assert again.page.url == opened.page.url
+    assert again.address == opened.address
     again.page.evaluate("location.hash = ''")
     again.page.wait_for_function(
         "!document.querySelector('input[type=search]').value && !document.querySelector('.rank input:checked')"
@@ -273,18 +273,18 @@ def test_links_lead_to_rows_that_are_seen_and_back_again(visit, board, table):
     sought = opened.page.get_by_label("Find")
     for place, link in enumerate((".heat td a", "a.dot", ".findings a")):
         sought.fill("no such entry")
-        filtered = opened.page.url
+        filtered = opened.address
         target = opened.page.locator(link).first.get_attribute("href")
         opened.page.locator(link).first.dispatch_event("click")
         row = opened.page.locator(f"tr{target}")
-        assert opened.page.url.endswith(target)
+        assert opened.address.endswith(target)
         box, ground = row.bounding_box(), row.evaluate("row => getComputedStyle(row).backgroundColor")
         assert 0 <= box["y"] <= 900
         assert ground != opened.style(".rows tbody tr:not(:target):not(.hit)", "backgroundColor")
         if place == 0:
             opened.page.go_back()
             opened.page.wait_for_function("document.querySelector('.none').checkVisibility()")
-            assert (opened.page.url, sought.input_value()) == (filtered, "no such entry")
+            assert (opened.address, sought.input_value()) == (filtered, "no such entry")
             opened.page.go_forward()
             opened.page.wait_for_function("location.hash && !location.hash.includes('=')")
     opened.page.evaluate(f"location.hash = '{table.key}.q=luong&{table.key}.sort=entry'")
