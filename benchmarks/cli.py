@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 some cells failed, 2 the user's mistake in one line, 130 interrupted."""
 
 import difflib
+import gc
 import os
 import re
 import sys
@@ -49,6 +50,7 @@ def entry_point() -> None:
     except BrokenPipeError:  # the reader, `head` perhaps, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    gc.freeze()  # Python looks through all that is left when it ends, which takes a second with torch
     sys.exit(code)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics.runs import Run, runs
 
-Counts: TypeAlias = tuple[list[int], dict[tuple[str, ...], int]]  # lengths of an image's references, runs in them
+Counts: TypeAlias = tuple[list[int], dict[Run, int]]  # lengths of an image's references, runs in them
 
 
 @METRICS.register("bleu")
@@ -13,7 +14,7 @@ class Bleu(WeighingMetric[list[Counts]]):
     """Shared runs of one to four words, with a penalty for brevity.
 
     The number for all images pools their counts: it is no mean of the images' own. Brevity
-    is judged against the reference nearest in length. Counted by pycocoevalcap, whose
+    is judged against the reference nearest in length. Pooled by pycocoevalcap, whose
     source says "not for commercial use".
     """
 
@@ -22,9 +23,7 @@ class Bleu(WeighingMetric[list[Counts]]):
 
     def weigh(self, references: Sequence[Sequence[str]]) -> list[Counts]:
         """How often each run of words is in the reference that has it most, for each image."""
-        from pycocoevalcap.bleu.bleu_scorer import cook_refs
-
-        return [cook_refs(said) for said in references]
+        return [([len(each.split()) for each in said], _most(said)) for said in references]
 
     def compare(self, candidates: Sequence[str], weighed: list[Counts]) -> dict[str, MetricScore]:
         """Bleu_1 to Bleu_4, the longest run counted being one word, two, three and four."""
@@ -35,3 +34,12 @@ class Bleu(WeighingMetric[list[Counts]]):
         counter.ctest = [cook_test(said, counts) for said, counts in zip(candidates, weighed, strict=True)]
         corpus, per_image = counter.compute_score(option="closest", verbose=0)
         return {name: MetricScore(one, each) for name, one, each in zip(self.columns, corpus, per_image, strict=True)}
+
+
+def _most(references: Sequence[str]) -> dict[Run, int]:
+    most: dict[Run, int] = {}
+    for said in references:
+        for run, count in runs(said).items():
+            if count > most.get(run, 0):
+                most[run] = count
+    return most

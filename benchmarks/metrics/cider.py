@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics.runs import LONGEST, Run, runs
 
-_LONGEST, _SIGMA = 4, 6.0
-Run: TypeAlias = tuple[str, ...]
+_SIGMA = 6.0
 
 
 class Vector(NamedTuple):
@@ -27,7 +27,7 @@ class Weights:
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
         import numpy as np
 
-        counts = [[_runs(caption) for caption in said] for said in references]
+        counts = [[runs(caption) for caption in said] for said in references]
         self._images_with = Counter(chain.from_iterable(set().union(*said) for said in counts))
         self._total = np.log(float(len(references)))
         # Of the same few counts a million times; with numpy's logarithm and power, as pycocoevalcap.
@@ -36,7 +36,7 @@ class Weights:
 
     def vector(self, counts: Mapping[Run, int]) -> Vector:
         """The caption whose runs are counted."""
-        weights, squares = {}, [0.0] * _LONGEST
+        weights, squares = {}, [0.0] * LONGEST
         for run, count in counts.items():
             weights[run], square = self._weight(count, self._images_with.get(run, 0))
             squares[len(run) - 1] += square
@@ -72,21 +72,14 @@ class Cider(WeighingMetric[Weights]):
         import numpy as np
 
         pairs = zip(candidates, weighed.images, strict=True)
-        sums = np.array([_likeness(weighed.vector(_runs(said)), references) for said, references in pairs])
+        sums = np.array([_likeness(weighed.vector(runs(said)), references) for said, references in pairs])
         per_image = sums.mean(1) / np.array([len(references) for references in weighed.images]) * 10.0
         return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image.tolist())}
 
 
-def _runs(said: str) -> Counter[Run]:
-    """How often each run of one to four words is there; short ones first, as pycocoevalcap has them."""
-    words = said.split()
-    shifted = [[words[place:] for place in range(length)] for length in range(1, _LONGEST + 1)]
-    return Counter(chain.from_iterable(zip(*each, strict=False) for each in shifted))
-
-
 def _likeness(said: Vector, references: list[Vector]) -> list[float]:
     """For each length of a run, the sum over references of the clipped cosine, less where lengths differ."""
-    sums = [0.0] * _LONGEST
+    sums = [0.0] * LONGEST
     for reference in references:
         penalty = _penalty(said.length - reference.length)
         for place, cosine in enumerate(_cosines(said, reference)):
@@ -95,7 +88,7 @@ def _likeness(said: Vector, references: list[Vector]) -> list[float]:
 
 
 def _cosines(said: Vector, reference: Vector) -> list[float]:
-    products, others = [0.0] * _LONGEST, reference.weights
+    products, others = [0.0] * LONGEST, reference.weights
     for run, weight in said.weights.items():
         if run in others:
             products[len(run) - 1] += min(weight, others[run]) * others[run]
