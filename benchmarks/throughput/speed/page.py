@@ -9,6 +9,7 @@ from benchmarks.throughput.speed.lines import Panel, chart
 from benchmarks.throughput.speed.method import HEAD, METHOD, NOTHING_YET
 
 Numbers = Mapping[str, float]
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _STAGES = {"encoding": "encode_s", "a training epoch": "train_s", "beam search": "decode_s"}
 
 
@@ -38,7 +39,7 @@ def nothing_yet() -> dict[str, str]:
 
 
 def _table(figures: Sequence[Figure], numbers: Numbers) -> str:
-    rows = ["| what | measured | least to most | bar | | key |", "|--|--|--|--|--|--|"]
+    rows = ["| what, and its key | measured | least to most | bar | |", "|--|--|--|--|--|"]
     return "\n".join([*rows, *(_row(figure, numbers) for figure in figures)])
 
 
@@ -54,7 +55,8 @@ def _row(figure: Figure, numbers: Numbers) -> str:
             else f"{shown(low, figure.unit).removesuffix(f' {figure.unit}')} to {shown(high, figure.unit)}"
         )
         cells = [shown(value, figure.unit), ends, shown_bar(figure), verdict(figure, value)]
-    return f"| {figure.what} | {' | '.join(cells)} | `{figure.key}` |"
+    together = " | ".join(cells).replace(f" {figure.unit}", f"{_NO_BREAK}{figure.unit}")
+    return f"| {figure.what}<br>`{figure.key}` | {together} |"
 
 
 def verdict(figure: Figure, value: float) -> str:
