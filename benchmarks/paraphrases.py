@@ -53,7 +53,7 @@ def kept(references: Collection[str], *folders: Path) -> Path:
         return table
     # METEOR passes over the first line of three, and a phrase without words is nowhere: room for a checksum.
     content = b"\n\n" + b"".join(_cut(Rows(references)))
-    packed = gzip.compress(_digest(name, content) + b"\n" + content, compresslevel=1, mtime=0)
+    packed = gzip.compress(_digest(name, content) + b"\n" + content, compresslevel=1, mtime=0)  # and no date
     for table in places[:-1]:
         with suppress(OSError):
             write_whole(table, packed)

@@ -40,7 +40,7 @@ def test_a_row_leads_to_its_card_in_its_theme_and_the_card_back_to_its_row(visit
     assert opened.style("body", "backgroundColor") == "rgb(16, 20, 24)"
     card = opened.address
     opened.page.locator(".source a").last.click()  # the other seed
-    opened.page.wait_for_url(lambda address: address != card)
+    opened.page.wait_for_function("card => location.href !== card", arg=card)
     opened.page.wait_for_selector("html.on")
     assert opened.texts("#theme") == ["Theme: dark"]
     opened.page.locator("#theme").click()

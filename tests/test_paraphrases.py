@@ -144,6 +144,14 @@ def test_a_damaged_table_is_made_again(little):
     assert not list(table.parent.glob("*.partial"))
 
 
+def test_it_is_the_same_file_whenever_it_is_made(little, monkeypatch):
+    table = paraphrases.kept(["a dog runs"], little)
+    right = table.read_bytes()
+    table.unlink()
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    assert paraphrases.kept(["a dog runs"], little).read_bytes() == right
+
+
 def test_it_is_made_elsewhere_where_a_folder_takes_nothing(little, tmp_path):
     (tmp_path / "file").touch()
     table = paraphrases.kept(["a dog"], tmp_path / "file", little)

@@ -178,6 +178,7 @@ def test_every_bar_is_a_row_with_its_verdict():
     for key, verdict in (("start.list_s", "**missed**"), ("cache.peak_gb", "met"), ("encode.over_timm", "met")):
         assert f"| {verdict} |" in rows[key]
     assert "| not measured |" in rows["matrix.overhead"]
+    assert all("\xa0|" not in line and "|\xa0" not in line for line in text.splitlines())
     assert "no bfloat16 instructions" in text
     assert "a / chip" in text
 
@@ -185,10 +186,10 @@ def test_every_bar_is_a_row_with_its_verdict():
 @pytest.mark.parametrize(
     ("bar", "unit", "value", "met", "told"),
     [
-        (Bar(0.6), "%", 0.6, True, "at least 60 %"),
-        (Bar(0.6), "%", 0.599, False, "at least 60 %"),
-        (Bar(0.4, True), "s", 0.4, False, "below 0.4 s"),
-        (Bar(0.4, True), "s", 0.399, True, "below 0.4 s"),
+        (Bar(0.6), "%", 0.6, True, "at least 60\xa0%"),
+        (Bar(0.6), "%", 0.599, False, "at least 60\xa0%"),
+        (Bar(0.4, True), "s", 0.4, False, "below 0.4\xa0s"),
+        (Bar(0.4, True), "s", 0.399, True, "below 0.4\xa0s"),
         (Bar(2, True), "", 1, True, "below 2"),
     ],
 )
@@ -199,7 +200,7 @@ def test_bars(bar, unit, value, met, told):
 
 def test_figures_are_told_to_three_digits():
     assert [shown(*each) for each in ((0.0312, "%"), (1234.5, "images/s"), (12.34, "x"), (0.3456, "s"), (1, ""))] == [
-        "3.1 %", "1\u2009234 images/s", "12.3 x", "0.35 s", "1",
+        "3.1\xa0%", "1\u202f234\xa0images/s", "12.3\xa0x", "0.35\xa0s", "1",
     ]  # fmt: skip
 
 

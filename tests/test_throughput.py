@@ -13,6 +13,7 @@ import torch
 from benchmarks.config import Decoding, Training
 from benchmarks.record import REQUEST
 from benchmarks.throughput import run as suite
+from benchmarks.throughput.operations import operations
 from zoo import checkpoint
 from zoo.backbones import RANDOM
 from zoo.captioner import Captioner, Parts
@@ -44,6 +45,11 @@ def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made
     found = suite.measure(*made)
     assert {name.partition("_")[0] for name in found.throughput} == set(found.flops) == STAGES
     assert not torch.equal(made[1].decoder.state_dict()["bias"], before)  # it is this one that learnt
+    assert {rate: timing["rounds"] for rate, timing in found.timing.items() if timing["rounds"] != 5} == {
+        "encode_images_per_sec": 3
+    }
+    pixels = torch.zeros(7, 3, *made[1].backbone.preparation.size)
+    assert found.flops["encode"] == operations(lambda: made[1].encode(pixels)) / 7
 
 
 def test_anybody_may_call_it_on_a_folder(made):

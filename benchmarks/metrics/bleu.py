@@ -4,29 +4,29 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
-from benchmarks.metrics.runs import Run, runs
+from benchmarks.metrics.ngrams import Ngram, ngrams
 
-Counts: TypeAlias = tuple[list[int], dict[Run, int]]  # lengths of an image's references, runs in them
+Counts: TypeAlias = tuple[list[int], dict[Ngram, int]]  # lengths of an image's references, n-grams in them
 
 
 @METRICS.register("bleu")
 class Bleu(WeighingMetric[list[Counts]]):
-    """Shared runs of one to four words, with a penalty for brevity.
+    """Shared n-grams of one to four words, with a penalty for brevity.
 
     The number for all images pools their counts: it is no mean of the images' own. Brevity
-    is judged against the reference nearest in length. Pooled by pycocoevalcap, whose
-    source says "not for commercial use".
+    is judged against the reference nearest in length. All but the references is counted by
+    pycocoevalcap, whose source says "not for commercial use".
     """
 
     columns = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4")
     signature = "bleu-closest"
 
     def weigh(self, references: Sequence[Sequence[str]]) -> list[Counts]:
-        """How often each run of words is in the reference that has it most, for each image."""
-        return [([len(each.split()) for each in said], _most(said)) for said in references]
+        """How often each n-gram is in the reference that has it most, for each image."""
+        return [([len(each.split()) for each in said], _most_of_each(said)) for said in references]
 
     def compare(self, candidates: Sequence[str], weighed: list[Counts]) -> dict[str, MetricScore]:
-        """Bleu_1 to Bleu_4, the longest run counted being one word, two, three and four."""
+        """Bleu_1 to Bleu_4, the longest n-gram counted being one word, two, three and four."""
         from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_test
 
         counter = BleuScorer(n=len(self.columns))
@@ -36,10 +36,10 @@ class Bleu(WeighingMetric[list[Counts]]):
         return {name: MetricScore(one, each) for name, one, each in zip(self.columns, corpus, per_image, strict=True)}
 
 
-def _most(references: Sequence[str]) -> dict[Run, int]:
-    most: dict[Run, int] = {}
+def _most_of_each(references: Sequence[str]) -> dict[Ngram, int]:
+    most: dict[Ngram, int] = {}
     for said in references:
-        for run, count in runs(said).items():
-            if count > most.get(run, 0):
-                most[run] = count
+        for ngram, count in ngrams(said).items():
+            if count > most.get(ngram, 0):
+                most[ngram] = count
     return most

@@ -8,40 +8,40 @@ from itertools import chain
 from typing import NamedTuple
 
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
-from benchmarks.metrics.runs import LONGEST, Run, runs
+from benchmarks.metrics.ngrams import LONGEST, Ngram, ngrams
 
 _SIGMA = 6.0
 
 
 class Vector(NamedTuple):
-    """A caption: the weights of its runs, their norm for each length of a run, and how long it is."""
+    """A caption: the weights of its n-grams, their norm for each length of an n-gram, and how long it is."""
 
-    weights: dict[Run, float]
+    weights: dict[Ngram, float]
     norms: list[float]
     length: int
 
 
 class Weights:
-    """The references of a set of images, and how rare each of their runs is."""
+    """The references of a set of images, and how rare each of their n-grams is."""
 
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
         import numpy as np
 
-        counts = [[runs(caption) for caption in said] for said in references]
+        counts = [[ngrams(caption) for caption in said] for said in references]
         self._images_with = Counter(chain.from_iterable(set().union(*said) for said in counts))
         self._total = np.log(float(len(references)))
         # Of the same few counts a million times; with numpy's logarithm and power, as pycocoevalcap.
         self._weight = lru_cache(maxsize=None)(self._weigh)
         self.images = [[self.vector(caption) for caption in said] for said in counts]
 
-    def vector(self, counts: Mapping[Run, int]) -> Vector:
-        """The caption whose runs are counted."""
+    def vector(self, counts: Mapping[Ngram, int]) -> Vector:
+        """The caption whose n-grams are counted."""
         weights, squares = {}, [0.0] * LONGEST
-        for run, count in counts.items():
-            weights[run], square = self._weight(count, self._images_with.get(run, 0))
-            squares[len(run) - 1] += square
-        # Runs of two, and not of one: the penalty for another length has it so.
-        length = sum(count for run, count in counts.items() if len(run) == 2)
+        for ngram, count in counts.items():
+            weights[ngram], square = self._weight(count, self._images_with.get(ngram, 0))
+            squares[len(ngram) - 1] += square
+        # N-grams of two, and not of one: the penalty for another length has it so.
+        length = sum(count for ngram, count in counts.items() if len(ngram) == 2)
         return Vector(weights, [math.sqrt(square) for square in squares], length)
 
     def _weigh(self, count: int, images: int) -> tuple[float, float]:
@@ -53,7 +53,7 @@ class Weights:
 
 @METRICS.register("cider")
 class Cider(WeighingMetric[Weights]):
-    """CIDEr-D: likeness to the references in runs of one to four words, rare ones counting more.
+    """CIDEr-D: likeness to the references in n-grams of one to four words, rare ones counting more.
 
     How rare a word is, the references given decide: scores over different images, or over
     parts of a data set averaged, cannot be compared. A single image scores 0. The sums are
@@ -72,13 +72,13 @@ class Cider(WeighingMetric[Weights]):
         import numpy as np
 
         pairs = zip(candidates, weighed.images, strict=True)
-        sums = np.array([_likeness(weighed.vector(runs(said)), references) for said, references in pairs])
+        sums = np.array([_likeness(weighed.vector(ngrams(said)), references) for said, references in pairs])
         per_image = sums.mean(1) / np.array([len(references) for references in weighed.images]) * 10.0
         return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image.tolist())}
 
 
 def _likeness(said: Vector, references: list[Vector]) -> list[float]:
-    """For each length of a run, the sum over references of the clipped cosine, less where lengths differ."""
+    """For each length of an n-gram, the sum over references of the clipped cosine, less where lengths differ."""
     sums = [0.0] * LONGEST
     for reference in references:
         penalty = _penalty(said.length - reference.length)
@@ -89,9 +89,9 @@ def _likeness(said: Vector, references: list[Vector]) -> list[float]:
 
 def _cosines(said: Vector, reference: Vector) -> list[float]:
     products, others = [0.0] * LONGEST, reference.weights
-    for run, weight in said.weights.items():
-        if run in others:
-            products[len(run) - 1] += min(weight, others[run]) * others[run]
+    for ngram, weight in said.weights.items():
+        if ngram in others:
+            products[len(ngram) - 1] += min(weight, others[ngram]) * others[ngram]
     return [
         product / (norm * other) if norm and other else product
         for product, norm, other in zip(products, said.norms, reference.norms, strict=True)

@@ -11,9 +11,9 @@ from benchmarks import java, paraphrases
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
 from benchmarks.tokenizer import sanitize
 
-# Its loops are short and run a million times. To compile them while they run, and not only their whole methods
-# for the next time, took a third of the processors' time and made it slower.
-_SHORT_LOOPS = "-XX:-UseOnStackReplacement"
+# METEOR's loops are short and run a million times. Java's better compiler is to compile whole methods for their next
+# call and no loop that runs: that spares 7 % of the processors' time on COCO's captions, 15 to 20 % on drawn ones.
+_WHOLE_METHODS = "-XX:Tier4BackEdgeThreshold=1000000000"
 
 
 class Lines(NamedTuple):
@@ -69,7 +69,7 @@ class Engine:
 
 def _process(table: Path) -> java.LineProcess:
     program = java.jar("meteor/meteor-1.5.jar")
-    return java.LineProcess(_SHORT_LOOPS, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table))
+    return java.LineProcess(_WHOLE_METHODS, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+NO_BREAK = "\N{NO-BREAK SPACE}"  # a number stays with its unit
 BEAMS = (1, 3, 5, 10)
 TIMES = CELLS = (1, 4, 16)
 
@@ -96,14 +97,15 @@ KEYS = (*(figure.key for figure in (*BARS, *OTHERS)), *GROWTH)
 def shown(value: float, unit: str) -> str:
     """A figure to three digits, with its unit."""
     if unit == "%":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}{NO_BREAK}%"
     digits = f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
-    return (f"{value:.0f}" if not unit else f"{digits} {unit}").replace(",", "\u2009")
+    return (f"{value:.0f}" if not unit else f"{digits}{NO_BREAK}{unit}").replace(",", "\u202f")
 
 
 def shown_bar(figure: Figure) -> str:
     """The bar of a figure in words, a dash where it has none."""
     if figure.bar is None:
         return "–"
-    limit = f"{100 * figure.bar.limit:g} %" if figure.unit == "%" else f"{figure.bar.limit:g} {figure.unit}".rstrip()
+    share = figure.unit == "%"
+    limit = f"{figure.bar.limit * (100 if share else 1):g}{NO_BREAK}{figure.unit}".rstrip()
     return f"{'below' if figure.bar.below else 'at least'} {limit}"

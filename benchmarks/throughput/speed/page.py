@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.leaderboard.text import clean
-from benchmarks.throughput.speed.figures import BARS, BEAMS, CELLS, OTHERS, TIMES, Figure, shown, shown_bar
+from benchmarks.throughput.speed.figures import BARS, BEAMS, CELLS, NO_BREAK, OTHERS, TIMES, Figure, shown, shown_bar
 from benchmarks.throughput.speed.lines import Panel, chart
 from benchmarks.throughput.speed.method import HEAD, METHOD, NOTHING_YET
 
 Numbers = Mapping[str, float]
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 _STAGES = {"encoding": "encode_s", "a training epoch": "train_s", "beam search": "decode_s"}
 
 
@@ -52,11 +51,10 @@ def _row(figure: Figure, numbers: Numbers) -> str:
         ends = (
             "–"
             if low is None or high is None
-            else f"{shown(low, figure.unit).removesuffix(f' {figure.unit}')} to {shown(high, figure.unit)}"
+            else f"{shown(low, figure.unit).removesuffix(f'{NO_BREAK}{figure.unit}')} to {shown(high, figure.unit)}"
         )
         cells = [shown(value, figure.unit), ends, shown_bar(figure), verdict(figure, value)]
-    together = " | ".join(cells).replace(f" {figure.unit}", f"{_NO_BREAK}{figure.unit}")
-    return f"| {figure.what}<br>`{figure.key}` | {together} |"
+    return f"| {figure.what}<br>`{figure.key}` | {' | '.join(cells)} |"
 
 
 def verdict(figure: Figure, value: float) -> str:
