@@ -50,7 +50,7 @@ def entry_point() -> None:
     except BrokenPipeError:  # the reader, `head` perhaps, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    gc.freeze()  # Python looks through all that is left when it ends, which takes a second with torch
+    gc.freeze()  # Python looks through all that is left when it ends, for .8 s with torch
     sys.exit(code)
 
 

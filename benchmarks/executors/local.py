@@ -73,7 +73,6 @@ def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str
     from benchmarks.hardware import commit  # late: they import torch
     from benchmarks.run import run_cell
 
-    gc.freeze()  # what they made lives until the end: no need to look through it again
     gc.enable()
     commit()
     while True:
@@ -82,7 +81,7 @@ def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str
         except EOFError:
             break
         connection.send(run_cell(cell, out, cache))
-    gc.freeze()  # nor through the rest when Python ends
+    gc.freeze()  # Python would look through all of torch once more when it ends
 
 
 def _end_with_parent() -> None:

@@ -12,7 +12,7 @@ from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
 from benchmarks.tokenizer import sanitize
 
 # METEOR's loops are short and run a million times. Java's better compiler is to compile whole methods for their next
-# call and no loop that runs: that spares 7 % of the processors' time on COCO's captions, 15 to 20 % on drawn ones.
+# call and no loop that runs: that spares 7 % of the processors' time on COCO's captions, a fifth on drawn ones.
 _WHOLE_METHODS = "-XX:Tier4BackEdgeThreshold=1000000000"
 
 

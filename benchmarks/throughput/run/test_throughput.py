@@ -22,7 +22,7 @@ from zoo.generate import generate
 from zoo.types import Features
 
 _ROUNDS = 5
-_ENCODING_ROUNDS = 3  # each takes longer than all of another's
+_ENCODING_ROUNDS = 3  # a round takes a second with the quickstart's backbone
 _TOKENS = 14  # START and 13 more: COCO's mean caption of ten and a half words, padded to its batch
 _WORDS = 4  # the vocabulary's marks come first
 
