@@ -39,7 +39,7 @@ check: .venv/.installed-dev
 
 # On an otherwise idle machine. What is started and timed is the command of .venv, which has no rivals in it.
 speed: .venv-speed/.installed
-	.venv-speed/bin/python -m benchmarks.throughput.speed --command $(BIN)/caption-zoo \
+	.venv-speed/bin/python -m benchmarks.speed --command $(BIN)/caption-zoo \
 		$(foreach stage,$(ONLY),--only $(stage)) $(if $(QUICK),--quick)
 
 docs: .venv/.installed-docs

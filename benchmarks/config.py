@@ -1,19 +1,15 @@
 """An experiment as data: what is trained, how, and how it is judged."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, get_args
 
-from benchmarks.record import identity
 from registry import Spec
 from zoo.decoding import Decoding as Decoding  # so that a config's settings are all had from here
 from zoo.decoding import Precision
-from zoo.registries import placeless
-from zoo.settings import LATER, told
-
-PROTOCOL = 1  # what a number means; raise it when the same request would give another one
+from zoo.settings import LATER
 
 
 @dataclass(frozen=True)
@@ -123,61 +119,6 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.metrics:
             raise ValueError("metrics is empty: captions have to be judged by something")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run: which model, on what, with which seed.
-
-    `dataset` says where the data lie too; `named` does not, and is what records repeat.
-    `origins` says for each part where it came from; `sources` holds the hash of the file
-    of each part that a plug-in brought, and of a backbone's weights, so that an edited file
-    is another run.
-    """
-
-    experiment: str
-    dataset: Spec
-    named: Spec
-    fingerprint: str
-    split: str
-    synthetic: bool
-    backbone: Spec
-    attention: Spec
-    decoder: Spec
-    seed: int
-    metrics: tuple[Spec, ...]
-    training: Training
-    decoding: Decoding
-    origins: Mapping[str, str] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """The spelling of each part, by kind; of a file of weights its name, since `sources` has its hash."""
-        return {kind: str(placeless(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
-
-    @property
-    def request(self) -> dict[str, Any]:
-        """All that decides the outcome, as JSON."""
-        return {
-            "protocol": PROTOCOL,
-            "dataset": str(self.named),
-            "fingerprint": self.fingerprint,
-            **self.parts,
-            "seed": self.seed,
-            "metrics": [str(metric) for metric in self.metrics],
-            "training": told(self.training),
-            "decoding": told(self.decoding),
-            "sources": dict(self.sources),
-        }
-
-    @property
-    def id(self) -> str:
-        """Twelve hex digits that change if and only if the request does."""
-        return identity(self.request)
-
-    def __str__(self) -> str:
-        return " + ".join(self.parts.values()) + f", seed {self.seed}"
 
 
 def _positive(settings: Any, *names: str) -> None:

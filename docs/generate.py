@@ -18,11 +18,11 @@ from pathlib import Path
 from textwrap import dedent, wrap
 from typing import Any
 
-from benchmarks.commands import kinds
-from benchmarks.commands.show import facts, spelling
+from benchmarks.cli import kinds
+from benchmarks.cli.show import facts, spelling
 from benchmarks.leaderboard import write
-from benchmarks.record import records
-from benchmarks.throughput.speed import report
+from benchmarks.records.record import records
+from benchmarks.speed import report
 from registry import Registry, Spec
 
 DOCS = Path(__file__).resolve().parent

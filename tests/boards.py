@@ -10,7 +10,7 @@ from typing import Any
 from records import FEW, PLACE, WORDS, failure, record, sampled
 
 from benchmarks.leaderboard import write
-from benchmarks.record import RunRecord
+from benchmarks.records.record import RunRecord
 
 ATTENTIONS = ("mean", "bahdanau", "luong", "multihead(heads=8)", "gaussian(width=1.5)")
 DECODERS = ("lstm(dim=256)", "gru(dim=256)", "transformer(layers=2)", "lstm(dim=512)", "transformer(layers=4)")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.record import RunRecord
+from benchmarks.records.record import RunRecord
 
 PLACE = {"device": "cpu", "processor": "Example CPU", "threads": 1, "torch": "2.10.0"}
 SCENES = {"dataset": "scenes(images=600)", "split": "test", "synthetic": True}

@@ -16,10 +16,11 @@ import yaml
 from folders import coco_folder, own_folder
 from PIL import Image
 
-from benchmarks.cli import main
-from benchmarks.record import RunRecord
-from benchmarks.run import run_cell
-from benchmarks.throughput.run import Measured
+from benchmarks.cell.context import Context
+from benchmarks.cell.run import run_cell
+from benchmarks.cli.main import main
+from benchmarks.records.record import RunRecord
+from benchmarks.throughput.measure import Measurement
 from registry import Spec, load_plugin
 from zoo.vocabulary import tokenise
 
@@ -103,18 +104,19 @@ class InThisProcess(nullcontext):
             load_plugin(plugin)
 
     def each(self, cells):
-        for cell in cells:
-            yield cell, run_cell(cell, self.out, self.cache)
+        with Context(self.cache) as context:
+            for cell in cells:
+                yield cell, run_cell(cell, self.out, context)
 
 
-def no_timing(folder, captioner, *, frozen=None):
-    """As `benchmarks.throughput.run.measure`, without the measurement."""
+def no_timing(folder, captioner, *, frozen=None, encoder_timings=None):
+    """As `benchmarks.throughput.measure.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
-    return Measured(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})
+    return Measurement(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "beam": 2000})
 
 
 def tokenize(captions):
-    """As `benchmarks.tokenizer.tokenize`, nearly, without the start of a Java for each handful of captions."""
+    """As `benchmarks.metrics.java.ptb_tokenizer.tokenize`, nearly, without the start of a Java for each handful of captions."""
     return [" ".join(tokenise(caption)) for caption in captions]
 
 

@@ -17,8 +17,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.leaderboard import statistics
-from benchmarks.leaderboard.statistics import Ranking, rank
+from benchmarks.leaderboard.tables import bootstrap as statistics
+from benchmarks.leaderboard.tables.bootstrap import Ranking, rank
 
 ENTRIES, IMAGES, SEEDS = 20, 500, 3
 LEVEL, COMMON, TAIL = (

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from records import COCO, PLACE, record
 
-from benchmarks.audit import Auditor
-from benchmarks.cli import main
-from benchmarks.config import PROTOCOL
+from benchmarks.cli.main import main
 from benchmarks.data.scenes import Scenes
-from benchmarks.record import RunRecord
-from benchmarks.score import Scorer
+from benchmarks.evaluation.scorer import Scorer
+from benchmarks.plan.cell import PROTOCOL
+from benchmarks.records.record import RunRecord
+from benchmarks.verification.rescore import Auditor
 from registry import Spec
 
 SPEC = "scenes(test=8, train=9, validation=3)"

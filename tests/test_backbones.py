@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from benchmarks.config import Training
-from benchmarks.train import make_optimizer
+from benchmarks.training.optim import make_optimizer
 from registry import Registry, RegistryError, Spec
 from zoo import checkpoint
 from zoo.backbones import RANDOM
@@ -218,7 +218,7 @@ def test_wrong_files_are_refused_in_one_line(tmp_path, tensors):
 
 
 def test_a_run_knows_its_weights_file_by_its_content(tmp_path, tensors):
-    from benchmarks.matrix import _provenance
+    from benchmarks.plan.matrix import _provenance
 
     file = tmp_path / "mine.pth"
     parts = {"backbone": Spec.parse(RESNET.format(f"weights={str(file)!r}"))}

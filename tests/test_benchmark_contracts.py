@@ -7,7 +7,7 @@ import pytest
 from folders import coco_folder, own_folder
 from PIL import Image
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 from benchmarks.contracts import CONTRACTS, check
 from benchmarks.data import DATASETS, Example
 from benchmarks.data.scenes import Scenes

@@ -7,11 +7,11 @@ import pytest
 from boards import moved, page, small, varied
 from records import record
 
-from benchmarks.leaderboard.columns import columns
-from benchmarks.leaderboard.comparison import change, said
-from benchmarks.leaderboard.statistics import PLANNED
-from benchmarks.leaderboard.summary import summarise
-from benchmarks.leaderboard.versus import versus
+from benchmarks.leaderboard.html.comparison import change, said
+from benchmarks.leaderboard.tables.bootstrap import PLANNED
+from benchmarks.leaderboard.tables.columns import columns
+from benchmarks.leaderboard.tables.pairwise import versus
+from benchmarks.leaderboard.tables.summary import summarise
 
 # All that a reader sees of the choices of every table.
 STATE = """() => [document.documentElement.dataset.theme, ...[...document.querySelectorAll(".board")].map((board) => {

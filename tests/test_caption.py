@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import pictures
-from benchmarks.cli import main
-from benchmarks.describe import decoding_of
-from benchmarks.record import REQUEST
+from benchmarks.cli.main import main
+from benchmarks.inference import image_files as pictures
+from benchmarks.inference.caption_files import decoding_of
+from benchmarks.records.record import REQUEST
 from zoo import checkpoint, create_model
 from zoo.decoding import Decoding
 from zoo.settings import told
 from zoo.vocabulary import END
 
-LINE = [sys.executable, "-m", "benchmarks.cli", "caption"]
+LINE = [sys.executable, "-m", "benchmarks.cli.main", "caption"]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.score import Scorer, read_references, read_results
+from benchmarks.data.formats.caption_json import read_references, read_results
+from benchmarks.evaluation.scorer import Scorer
 
 
 def write(folder, content):

@@ -16,16 +16,17 @@ from PIL import Image
 from records import COCO, FEW, WORDS, failure, looked, picture, record, sampled
 from test_leaderboard_files import HOSTILE, Page
 
-from benchmarks import cli
+from benchmarks.cell.samples import write_gallery
+from benchmarks.cli import main as cli
 from benchmarks.leaderboard import stale, write
 from benchmarks.leaderboard.card import card, model_card
 from benchmarks.leaderboard.card.galleries import galleries
-from benchmarks.leaderboard.card.settings import config
-from benchmarks.leaderboard.card.shown import shown
-from benchmarks.leaderboard.card.veil import veil
-from benchmarks.leaderboard.summary import summarise
-from benchmarks.record import RunRecord
-from benchmarks.samples import maps, write_gallery
+from benchmarks.leaderboard.card.rerun import config
+from benchmarks.leaderboard.html.overlay import veil
+from benchmarks.leaderboard.tables.samples import shown
+from benchmarks.leaderboard.tables.summary import summarise
+from benchmarks.records.record import RunRecord
+from benchmarks.records.samples import maps
 
 EVERYWHERE = ("dataset", "split", "signature", "weights", "finished", "experiment")
 

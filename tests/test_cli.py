@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 from folders import change, coco_folder
 
-from benchmarks.cli import COMMANDS, main
-from benchmarks.commands import doctor
+from benchmarks.cli import doctor
+from benchmarks.cli.main import COMMANDS, main
 from zoo.registries import ATTENTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -234,7 +234,7 @@ def test_doctor_names_a_broken_plugin(capsys, monkeypatch, broken):
 
 
 def test_other_warnings_stay_as_they_are(capsys, monkeypatch):
-    module = ModuleType("benchmarks.commands.list")
+    module = ModuleType("benchmarks.cli.list")
     module.add_arguments = lambda parser, argv: argv
     module.main = lambda parser, options: warnings.warn("something else", UserWarning, stacklevel=1) or 0
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -281,7 +281,7 @@ SLOW = {
 )
 def test_what_should_be_instant_imports_nothing_slow(calls):
     code = (
-        "import sys\nfrom benchmarks.cli import main\n"
+        "import sys\nfrom benchmarks.cli.main import main\n"
         f"for arguments in {calls}:\n"
         "    try: code = main(arguments)\n"
         "    except SystemExit as end: code = end.code\n"
@@ -293,7 +293,7 @@ def test_what_should_be_instant_imports_nothing_slow(calls):
 
 
 def test_help_and_version_need_no_parser():
-    code = "import sys\nfrom benchmarks.cli import main\nassert main(['--help']) == main(['--version']) == 0\n"
+    code = "import sys\nfrom benchmarks.cli.main import main\nassert main(['--help']) == main(['--version']) == 0\n"
     subprocess.run(
         [sys.executable, "-c", f"{code}assert 'jsonargparse' not in sys.modules"], stdout=subprocess.DEVNULL, check=True
     )
@@ -308,6 +308,6 @@ def test_every_command_has_help(capsys):
 
 
 def test_a_reader_that_has_had_enough_is_no_error():
-    line = f"{sys.executable} -m benchmarks.cli list backbone --filter 'timm/*' | head -1"
+    line = f"{sys.executable} -m benchmarks.cli.main list backbone --filter 'timm/*' | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -10,7 +10,7 @@ from folders import change, coco_folder, write
 
 from benchmarks.data import UnreadableImage
 from benchmarks.data.coco import Coco
-from benchmarks.images import image_store, see
+from benchmarks.features.cache import FeatureCache, see
 from zoo.registries import BACKBONES
 
 CPU = torch.device("cpu")
@@ -134,9 +134,8 @@ def test_empty_captions_are_left_out(folder):
 def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", mirror=True):
     torch.manual_seed(0)
     model = BACKBONES.build(backbone).eval().requires_grad_(False)
-    return model, image_store(
-        Coco(root=str(folder)), model, named=backbone, mirror=mirror, cache=tmp_path / "cache", device=CPU
-    )
+    cache = FeatureCache(tmp_path / "cache", CPU)
+    return model, cache.store(Coco(root=str(folder)), model, named=backbone, mirror=mirror)
 
 
 def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
@@ -162,10 +161,7 @@ def test_the_store_is_made_once_and_again_for_another_backbone(folder, tmp_path)
 def test_backbones_of_other_code_share_no_features(folder, tmp_path):
     model = BACKBONES.build("timm/test_resnet(pretrained=False)").eval().requires_grad_(False)
     data = Coco(root=str(folder))
-    made = [
-        image_store(data, model, named=name, mirror=True, cache=tmp_path, device=CPU)
-        for name in ("one", "other", "one")
-    ]
+    made = [FeatureCache(tmp_path, CPU).store(data, model, named=name, mirror=True) for name in ("one", "other", "one")]
     assert made[0].seconds == made[2].seconds != made[1].seconds
 
 

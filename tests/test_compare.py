@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 from records import COCO, FEW, record
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 
 MEAN, BAHDANAU, LUONG = FEW
 

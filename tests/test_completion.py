@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli import COMMANDS, main
-from benchmarks.commands import kinds
-from benchmarks.completion import SHELLS
+from benchmarks.cli import kinds
+from benchmarks.cli.completion_words import SHELLS
+from benchmarks.cli.main import COMMANDS, main
 from zoo.registries import ATTENTIONS
 
 ROOT = Path(__file__).parents[1]
@@ -132,7 +132,7 @@ def place(tmp_path):
     program = tmp_path / "bin" / "caption-zoo"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\n[ "$1" != completion ] || PYTHONPATH={ROOT} exec {sys.executable} -m benchmarks.cli "$@"\n'
+        f'#!/bin/sh\n[ "$1" != completion ] || PYTHONPATH={ROOT} exec {sys.executable} -m benchmarks.cli.main "$@"\n'
         f'printf "%s\\n" "$*" >> {tmp_path}/called\n'
     )
     program.chmod(0o755)

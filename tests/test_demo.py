@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 from benchmarks.config import Decoding
-from benchmarks.demo import _shown, listen
-from benchmarks.record import REQUEST
+from benchmarks.inference.demo import _shown, listen
+from benchmarks.records.record import REQUEST
 from zoo import checkpoint, create_model
 from zoo.backbones.patches import Patches
 from zoo.registries import BACKBONES
@@ -105,7 +105,7 @@ def page(run, tmp_path_factory):
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     watch = tmp_path_factory.mktemp("plugin") / "watch.py"
     watch.write_text(WATCH)
-    command = [sys.executable, "-m", "benchmarks.cli", "demo", str(run), "--port", "0", "--plugin", str(watch)]
+    command = [sys.executable, "-m", "benchmarks.cli.main", "demo", str(run), "--port", "0", "--plugin", str(watch)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0], watch.with_suffix(".log")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from jsonargparse import ArgumentParser
 
-from benchmarks.cli import COMMANDS
+from benchmarks.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -68,7 +68,7 @@ def parse(words):
     assert words[0] in COMMANDS
     if not words[1:]:
         return
-    module, parser = import_module(f"benchmarks.commands.{words[0]}"), ArgumentParser(exit_on_error=False)
+    module, parser = import_module(f"benchmarks.cli.{words[0]}"), ArgumentParser(exit_on_error=False)
     parser.parse_args(module.add_arguments(parser, words[1:]))
 
 

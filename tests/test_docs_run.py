@@ -20,12 +20,14 @@ import pytest
 from jsonargparse import ArgumentParser
 from sandbox import InThisProcess, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
 
-from benchmarks import hardware, run, score
-from benchmarks.cli import COMMANDS, main
-from benchmarks.commands import reproduce as reproduce_command
-from benchmarks.commands import run as run_command
+from benchmarks.cell import run
+from benchmarks.cli import reproduce as reproduce_command
+from benchmarks.cli import run as run_command
+from benchmarks.cli.main import COMMANDS, main
 from benchmarks.data import DATASETS
+from benchmarks.evaluation import scorer
 from benchmarks.metrics import METRICS
+from benchmarks.runtime import environment
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 ROOT = Path(__file__).parent.parent
@@ -79,11 +81,9 @@ def place(tmp_path_factory):
         for command in (run_command, reproduce_command):
             patch.setattr(command, "Local", InThisProcess)
         patch.setattr(run, "measure", no_timing)
-        patch.setattr(score, "tokenize", tokenize)
-        patch.setattr(hardware, "commit", lambda: "0" * 40)  # whatever was changed in this checkout
+        patch.setattr(scorer, "tokenize", tokenize)
+        patch.setattr(environment, "commit", lambda: "0" * 40)  # whatever was changed in this checkout
         yield root, provide_first_runs(root)
-    for cached in (run.load_dataset, run._scorer, run._vocabulary):
-        cached.cache_clear()  # they know the sandbox by names that mean nothing elsewhere
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def caption_zoo(words: list[str], root: Path) -> None:
     if ">" in words:
         *words, _, target = words
     if words[0] in PARSED_ONLY:
-        module, parser = import_module(f"benchmarks.commands.{words[0]}"), ArgumentParser(exit_on_error=False)
+        module, parser = import_module(f"benchmarks.cli.{words[0]}"), ArgumentParser(exit_on_error=False)
         parser.parse_args(module.add_arguments(parser, words[1:]))
         return
     with redirect_stdout(said):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 from benchmarks.executors import local
 from benchmarks.executors.local import Local
 
@@ -30,7 +30,7 @@ def echo(connection, out, cache, plugins):
 
 @pytest.fixture
 def executor(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "_serve", echo)
+    monkeypatch.setattr(local, "serve", echo)
     return lambda: Local(tmp_path, tmp_path, ())
 
 
@@ -90,8 +90,8 @@ def test_the_command_starts_it_before_it_plans(tmp_path, monkeypatch):
         "matrix": {"backbone": ["none"], "attention": ["mean"]},
     }
     (tmp_path / "config.yaml").write_text(json.dumps(config))
-    monkeypatch.setattr("benchmarks.commands.run.Local", Watched)
-    monkeypatch.setitem(sys.modules, "benchmarks.matrix", None)  # who plans fails
+    monkeypatch.setattr("benchmarks.cli.run.Local", Watched)
+    monkeypatch.setitem(sys.modules, "benchmarks.plan.matrix", None)  # who plans fails
     words = ["run", str(tmp_path / "config.yaml"), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     with pytest.raises(ImportError):
         main([*words, "--dry-run"])

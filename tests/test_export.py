@@ -18,7 +18,7 @@ from PIL import Image
 from records import record
 
 import zoo
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 from benchmarks.leaderboard.card.markdown import model_card
 from registry import load_plugin
 from zoo import checkpoint, contracts
@@ -266,7 +266,7 @@ def exported(request, tmp_path_factory):
     made = model("patches(dim=16)", *request.param)
     run = run_folder(folder / "run", made, decoding={"beams": 3, "max_length": 6, "length_power": 0.7})
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cli", "export", str(run), "--out", str(folder / "out"), "--format", "onnx"],
+        [sys.executable, "-m", "benchmarks.cli.main", "export", str(run), "--out", str(folder / "out"), "--format", "onnx"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 from benchmarks.data import folder_splits
 from benchmarks.data.folder import Folder
-from benchmarks.data.folder_splits import numbers
-from benchmarks.record import RunRecord
+from benchmarks.data.formats.splits import numbers
+from benchmarks.records.record import RunRecord
 
 CONFIG = Path(__file__).parents[1] / "configs" / "own-images.yaml"
 NAMES = [f"{letter}.png" for letter in "abcdef"]
@@ -316,7 +316,7 @@ def test_from_a_folder_to_the_caption_of_another_picture(tmp_path):
     run = [
         sys.executable,
         "-m",
-        "benchmarks.cli",
+        "benchmarks.cli.main",
         "run",
         str(CONFIG),
         "--dataset",
@@ -340,7 +340,7 @@ def test_from_a_folder_to_the_caption_of_another_picture(tmp_path):
     picture = tmp_path / "another.png"
     Image.new("RGB", (50, 40), "red").save(picture)
     said = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cli", "caption", str(place.parent), str(picture)],
+        [sys.executable, "-m", "benchmarks.cli.main", "caption", str(place.parent), str(picture)],
         capture_output=True, text=True, check=False, env={**os.environ},
     )  # fmt: skip
     assert said.returncode == 0, said.stderr

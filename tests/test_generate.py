@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import decode
 from benchmarks.config import Decoding
+from benchmarks.evaluation import decode
 from benchmarks.throughput.endless import Endless
 from zoo.captioner import Captioner, Parts
 from zoo.contracts.common import loud

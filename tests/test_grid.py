@@ -3,12 +3,13 @@
 import pytest
 import torch
 from test_train import cell
+from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.batches import pad
 from benchmarks.config import Training
 from benchmarks.data.scenes import Scenes
-from benchmarks.matrix import misfit
-from benchmarks.train import make_optimizer, step
+from benchmarks.plan.compatibility import Compatibility
+from benchmarks.training.optim import make_optimizer
+from benchmarks.training.trainer import step
 from registry import Spec
 from zoo import checkpoint
 from zoo.attention import ScoreAttention
@@ -16,8 +17,9 @@ from zoo.backbones import RANDOM
 from zoo.backbones.patches import Patches
 from zoo.captioner import Captioner, Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
-from zoo.vocabulary import Vocabulary
+from zoo.vocabulary import PAD, Vocabulary
 
+problem = Compatibility().problem
 SETTINGS = Training(learning_rate=3e-3, label_smoothing=0.0, warmup_steps=0)
 SMALL = {"transformer": "transformer(dim=32, num_layers=2)"}
 
@@ -39,7 +41,9 @@ def batch():
     numbers = [
         [vocabulary.encode(caption, max_length=12) for caption in example.captions[:2]] for example in data.train
     ]
-    captions = pad([caption for both in numbers for caption in both]).view(len(numbers), 2, -1)
+    captions = pad_sequence([torch.tensor(caption) for both in numbers for caption in both], True, PAD).view(
+        len(numbers), 2, -1
+    )
     return [data.load(example) for example in data.train], captions, vocabulary
 
 
@@ -47,7 +51,7 @@ def batch():
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_any_attention_goes_with_any_decoder_or_is_refused(attention, decoder, batch, tmp_path):
     spelt = SMALL.get(decoder, f"{decoder}(dim=32)")
-    why = misfit(cell(attention=Spec.parse(attention), decoder=Spec.parse(spelt)))
+    why = problem(cell(attention=Spec.parse(attention), decoder=Spec.parse(spelt)))
     if reason := refused(attention, decoder):
         assert reason in why
         return
@@ -73,7 +77,7 @@ def test_what_needs_a_grid_is_refused_where_there_is_none(attention, monkeypatch
             return super().forward(images)._replace(grid=None)
 
     monkeypatch.setitem(BACKBONES._factories, "listed", Listed)
-    assert "lie on no grid" in misfit(cell(backbone=Spec("listed"), attention=Spec(attention)))
+    assert "lie on no grid" in problem(cell(backbone=Spec("listed"), attention=Spec(attention)))
 
 
 def test_a_backbone_that_looks_at_values_is_tried_for_real(monkeypatch):
@@ -82,9 +86,9 @@ def test_a_backbone_that_looks_at_values_is_tried_for_real(monkeypatch):
             return super().forward(images if images.sum().item() < 1 else images + 1)
 
     monkeypatch.setitem(BACKBONES._factories, "looking", Looking)
-    assert misfit(cell(backbone=Spec("looking"), attention=Spec("local"))) is None
+    assert problem(cell(backbone=Spec("looking"), attention=Spec("local"))) is None
 
 
 def test_what_does_not_fit_is_refused_in_one_line():
-    why = misfit(cell(attention=Spec.parse("multihead(num_heads=5)"), decoder=Spec.parse("lstm(dim=32)")))
+    why = problem(cell(attention=Spec.parse("multihead(num_heads=5)"), decoder=Spec.parse("lstm(dim=32)")))
     assert why == "multihead(num_heads=5) does not divide the query's 32 channels"

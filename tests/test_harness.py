@@ -13,7 +13,7 @@ import pytest
 from folders import coco_folder
 from pycocotools.coco import COCO
 
-from benchmarks.record import RunRecord, records
+from benchmarks.records.record import RunRecord, records
 
 CONFIG = """
 name: small
@@ -56,7 +56,7 @@ def command(place, *arguments, out="runs", **options):
     line = [
         sys.executable,
         "-m",
-        "benchmarks.cli",
+        "benchmarks.cli.main",
         "run",
         str(place / "config.yaml"),
         "--out",
@@ -272,7 +272,7 @@ def test_caption_and_leaderboard_from_the_run(place, done):
 
     data = Scenes(train=1, validation=1, test=9)
     data.load(data.test[-1]).resize((200, 150)).save(scene)
-    line = [sys.executable, "-m", "benchmarks.cli"]
+    line = [sys.executable, "-m", "benchmarks.cli.main"]
     made = subprocess.run(
         [*line, "caption", str(place / "runs" / done[0][0].id), str(scene), str(place / "none.png")],
         capture_output=True,

@@ -15,14 +15,15 @@ import pytest
 import torch
 from folders import coco_folder
 
-from benchmarks import images
 from benchmarks.config import Training
 from benchmarks.data.coco import Coco
-from benchmarks.hardware import free_memory
-from benchmarks.images import DamagedStore, image_store, open_store, see, stored
-from benchmarks.images.encode import _workers
-from benchmarks.images.files import Writer
-from benchmarks.train import make_optimizer, step
+from benchmarks.features import cache as images
+from benchmarks.features.cache import DamagedStore, FeatureCache, open_store, see, stored
+from benchmarks.features.encode import _workers
+from benchmarks.features.files import Writer
+from benchmarks.runtime.device import free_memory
+from benchmarks.training.optim import make_optimizer
+from benchmarks.training.trainer import step
 from zoo.captioner import Captioner, Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary
@@ -56,16 +57,14 @@ def build(spec):
     return backbone if backbone.trainable else backbone.requires_grad_(False)
 
 
-def made(data, backbone, cache, **options):
+def made(data, backbone, cache, *, device=CPU, **options):
     """As by a process of its own."""
-    images._last.clear()
-    images._files.cache_clear()
-    return again(data, backbone, cache, **options)
+    return again(FeatureCache(cache, device), data, backbone, **options)
 
 
-def again(data, backbone, cache, **options):
+def again(cache, data, backbone, **options):
     """As by a process that may have asked before."""
-    return image_store(data, backbone, **{"named": "it", "mirror": True, "cache": cache, "device": CPU, **options})
+    return cache.store(data, backbone, **{"named": "it", "mirror": True, **options})
 
 
 def test_what_was_written_is_read(written):
@@ -155,8 +154,8 @@ def test_a_damaged_store_is_made_again(data, tmp_path):
 
 
 def test_a_store_with_a_damaged_row_is_made_again(data, tmp_path):
-    backbone = build(RESNET)
-    before = made(data, backbone, tmp_path)
+    backbone, cache = build(RESNET), FeatureCache(tmp_path, CPU)
+    before = again(cache, data, backbone)
     (file,) = tmp_path.glob("images/*/rows.npy")
     with file.open("r+b") as opened:
         opened.seek(-1, os.SEEK_END)
@@ -165,27 +164,28 @@ def test_a_store_with_a_damaged_row_is_made_again(data, tmp_path):
         opened.write(bytes([last ^ 1]))
     with pytest.raises(DamagedStore):
         before.batch([list(before.rows)[-1]], 1)
-    for ask in (again, made):  # by the process that found it, and by another
-        after = ask(data, backbone, tmp_path)
+    for asked in (cache, FeatureCache(tmp_path, CPU)):  # by the process that found it, and by another
+        after = again(asked, data, backbone)
         assert after.seconds != before.seconds
         assert after.batch(list(after.rows), 1).isfinite().all()
 
 
 def test_a_process_opens_and_checks_a_store_once(data, tmp_path, monkeypatch):
     backbone, other = build(RESNET), build("patches(trainable=False)")
-    first, read = made(data, backbone, tmp_path), []
+    cache, read = FeatureCache(tmp_path, CPU), []
+    first = again(cache, data, backbone)
     monkeypatch.setattr(Coco, "files", lambda self: pytest.fail("every image is looked at again"))
-    assert again(data, build(RESNET), tmp_path) is first
+    assert again(cache, data, build(RESNET)) is first
     ours = first.batch([1001])
     checked = zlib.crc32
     monkeypatch.setattr("zlib.crc32", lambda *arguments: read.append(arguments) or checked(*arguments))
-    assert torch.equal(again(data, backbone, tmp_path).batch([1001]), ours)
+    assert torch.equal(again(cache, data, backbone).batch([1001]), ours)
     assert read == []
-    assert again(data, other, tmp_path, named="other").batch([1001]).shape != ours.shape
-    assert again(data, backbone, tmp_path) is not first  # one is kept, not all
+    assert again(cache, data, other, named="other").batch([1001]).shape != ours.shape
+    assert again(cache, data, backbone) is not first  # one is kept, not all
     shutil.rmtree(next(tmp_path.glob("images/*/")))
     shutil.rmtree(next(tmp_path.glob("images/*/")))
-    assert torch.equal(again(data, backbone, tmp_path).batch([1001]), ours)
+    assert torch.equal(again(cache, data, backbone).batch([1001]), ours)
 
 
 def test_the_versions_that_read_and_resize_count_but_for_what_is_mended(data, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import java
+from benchmarks.metrics.java import process as java
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_program_that_is_killed_while_asked_is_an_error_and_no_hang(pretend, l
     assert process.ask(["quick"], 1) == ["quick"]
 
 
-_ASK = "import os, sys; from benchmarks.java import LineProcess; it = LineProcess(); [first] = it.ask(['who'], 1)\n"
+_ASK = "import os, sys; from benchmarks.metrics.java.process import LineProcess; it = LineProcess(); [first] = it.ask(['who'], 1)\n"
 _FORK = """
 child = os.fork()
 if child == 0:

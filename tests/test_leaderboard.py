@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from records import COCO, FEW, PLACE, record
 
-from benchmarks.leaderboard import statistics
-from benchmarks.leaderboard.columns import rate
-from benchmarks.leaderboard.data import COMPARED, Panel, data, links
-from benchmarks.leaderboard.effects import effects
-from benchmarks.leaderboard.findings import findings
-from benchmarks.leaderboard.heat import heat, step
-from benchmarks.leaderboard.plot import pareto, plots
-from benchmarks.leaderboard.scales import linear, spread
-from benchmarks.leaderboard.statistics import rank
-from benchmarks.leaderboard.summary import summarise
-from benchmarks.leaderboard.text import number
-from benchmarks.leaderboard.versus import most_different, verdict, versus
-from benchmarks.record import SCORES
+from benchmarks.leaderboard.html.axes import linear, spread
+from benchmarks.leaderboard.html.embedded_data import COMPARED, Panel, data, links
+from benchmarks.leaderboard.html.heatmap import heat, step
+from benchmarks.leaderboard.html.scatter import pareto, plots
+from benchmarks.leaderboard.tables import bootstrap as statistics
+from benchmarks.leaderboard.tables.bootstrap import rank
+from benchmarks.leaderboard.tables.columns import rate
+from benchmarks.leaderboard.tables.effects import effects
+from benchmarks.leaderboard.tables.findings import findings
+from benchmarks.leaderboard.tables.formatting import number
+from benchmarks.leaderboard.tables.pairwise import most_different, verdict, versus
+from benchmarks.leaderboard.tables.summary import summarise
+from benchmarks.records.record import SCORES
 
 
 @pytest.mark.parametrize(

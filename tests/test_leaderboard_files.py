@@ -13,7 +13,7 @@ import pytest
 from records import COCO, FEW, failure, record
 
 from benchmarks.leaderboard import write
-from benchmarks.record import RunRecord
+from benchmarks.records.record import RunRecord
 
 VOID = {"meta", "input", "wbr", "link", "br", "img"}
 HOSTILE = [

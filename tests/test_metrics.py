@@ -3,21 +3,23 @@
 import json
 import random
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from pycocoevalcap.bleu.bleu import Bleu
-from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.cider.cider import Cider as TheirCider
 from pycocoevalcap.rouge.rouge import Rouge
 from test_scoring import SHARED, SYSTEMS
 
-from benchmarks import decode
-from benchmarks.captions import read_references, read_results
 from benchmarks.config import Decoding
 from benchmarks.data import Example
+from benchmarks.data.formats.caption_json import read_references, read_results
+from benchmarks.evaluation import validation
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.cider import Cider
 from zoo.vocabulary import tokenise
 
-SHIPPED = {"bleu": lambda: Bleu(4), "rouge": Rouge, "cider": Cider}
+SHIPPED = {"bleu": lambda: Bleu(4), "rouge": Rouge, "cider": TheirCider}
 NASTY = [
     "",
     "a",
@@ -97,13 +99,16 @@ def test_epochs_are_judged_by_their_own_references(monkeypatch):
     ]
     examples = [Example(image, said) for image, said in enumerate(texts)]
     spoken = {0: ["a", "red", "dog"], 1: ["two", "cats", "asleep"], 2: ["a", "red", "bus"], 3: ["a", "cat"]}
-    monkeypatch.setattr(decode, "decode", lambda captioner, images, *_: {image: spoken[image] for image in images})
-    decode._weights.cache_clear()
+    monkeypatch.setattr(validation, "decode", lambda captioner, images, *_: {image: spoken[image] for image in images})
+    weigh, weighed = Cider.weigh, []
+    monkeypatch.setattr(Cider, "weigh", lambda self, references: weighed.append(references) or weigh(self, references))
+    ours = validation.Validation(examples)
     for chosen in (examples, examples, examples[:2], examples[1:], examples):
         plain = [[" ".join(tokenise(caption)) for caption in example.captions] for example in chosen]
         expected = shipped("cider", [" ".join(spoken[example.image_id]) for example in chosen], plain)[0]
-        assert [decode.validation_score(None, chosen, None, Decoding())] == expected
-    assert decode._weights.cache_info().hits == 1
+        store = SimpleNamespace(rows={example.image_id for example in chosen})
+        assert [ours.score(None, store, Decoding())] == expected
+    assert len(weighed) == 4
 
 
 def test_weighed_references_are_left_alone():

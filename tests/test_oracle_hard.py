@@ -8,8 +8,9 @@ from oracles import agreement, dtypes, shaken  # noqa: F401 -- fixtures
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks import train
 from benchmarks.config import Training
+from benchmarks.training import trainer
+from benchmarks.training.objectives import cross_entropy
 from zoo.captioner import Captioner
 from zoo.decoders.lstm import LSTM
 from zoo.losses import DoublyStochastic, Taught, extra_losses
@@ -41,10 +42,10 @@ def model(dtype=torch.float32, attention=HARD, **options):
 
 def slopes(captioner, features, monkeypatch):
     """The gradients that one step of training takes, of every parameter."""
-    monkeypatch.setattr(train, "see", lambda backbone, rows, grid: features)
+    monkeypatch.setattr(cross_entropy, "see", lambda backbone, rows, grid: features)
     optimizer = torch.optim.SGD(captioner.parameters())
     optimizer.step = lambda: None
-    loss = train.step(captioner, features.tokens, CAPTIONS, None, SETTINGS, optimizer)
+    loss = trainer.step(captioner, features.tokens, CAPTIONS, None, SETTINGS, optimizer)
     return loss, [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in captioner.parameters()]
 
 

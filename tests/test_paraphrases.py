@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import paraphrases
+from benchmarks.metrics.java import paraphrases
 from benchmarks.metrics.meteor import Engine, Meteor
 
 REFERENCES = [
@@ -175,8 +175,8 @@ def test_phrases_are_found_wherever_a_table_is_parted(tmp_path, monkeypatch):
 
 
 def test_a_part_of_the_references_needs_no_other_meteor(little, monkeypatch):
-    monkeypatch.setattr("benchmarks.java.LineProcess.ask", lambda *_: [])
-    monkeypatch.setattr("benchmarks.java.LineProcess.runs", True)
+    monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.ask", lambda *_: [])
+    monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.runs", True)
     engine, started = Engine(), []
     restart = engine._restart
     monkeypatch.setattr(engine, "_restart", lambda *now: (started.append(now), restart(*now))[1])
@@ -203,7 +203,7 @@ def test_where_nothing_can_be_kept_the_same_digits_come_and_nothing_stays(little
 
 def test_two_processes_make_the_same_table(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from benchmarks import paraphrases as p\n"
+        "import sys; from pathlib import Path; from benchmarks.metrics.java import paraphrases as p\n"
         "p.full = lambda: Path(sys.argv[1])\nprint(p.kept(['a dog'], Path(sys.argv[2])))"
     )
     (tmp_path / "full.gz").write_bytes(gzip.compress(b"0\na dog\nhound\n" * 50_000))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.cell.samples import _picture
 from benchmarks.data import UnreadableImage, photos
 from benchmarks.data.photos import Photo
-from benchmarks.samples import _picture
 from zoo import backbones, create_model
 from zoo.pictures import open_picture, upright
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, fields
 import pytest
 from records import COCO, FEW, failure, record, sampled
 
-from benchmarks.audit import Auditor
-from benchmarks.compare import as_json, as_text, compare
 from benchmarks.leaderboard import write
-from benchmarks.record import BadRecord, RunRecord
-from benchmarks.record_fields import KINDS
+from benchmarks.leaderboard.compare import as_json, as_text, compare
+from benchmarks.records.record import BadRecord, RunRecord
+from benchmarks.records.schema import KINDS
+from benchmarks.verification.rescore import Auditor
 
 FIELDS = [item.name for item in fields(RunRecord)]
 DEEP = json.loads("[" * 200 + "]" * 200)

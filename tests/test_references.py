@@ -10,10 +10,10 @@ import threading
 
 import pytest
 
-from benchmarks import score
+from benchmarks.evaluation import scorer as score
+from benchmarks.evaluation.scorer import Scorer
 from benchmarks.metrics import METRICS, Metric, MetricScore
-from benchmarks.references import kept
-from benchmarks.score import Scorer
+from benchmarks.metrics.java.token_cache import kept
 
 CAPTIONS = ["A dog.", "Two cats\ud800", "", "caf\u00e9 \u2028 x"]
 REFERENCES = {7: ["a dog runs", "the dog"], 2: ["two cats", "cats on a couch"], 5: ["a bus"], 4: ["a red bus", "it"]}
@@ -61,7 +61,7 @@ def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
 
 _PROCESS = """
 import sys, pathlib
-from benchmarks.references import kept
+from benchmarks.metrics.java.token_cache import kept
 def tokenize(captions):
     print("asked")
     return [caption.upper() for caption in captions]

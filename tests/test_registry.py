@@ -205,7 +205,7 @@ def test_what_is_broken_at_home_is_no_warning(tmp_path, monkeypatch):
 
 def test_listing_imports_no_torch():
     code = (
-        "import sys; from benchmarks.commands import kinds\n"
+        "import sys; from benchmarks.cli import kinds\n"
         "names = [item.name for registry in kinds().values() for item in registry.components()]\n"
         "assert {'bahdanau', 'timm', 'lstm', 'scenes', 'meteor'} <= set(names), names\n"
         "bad = [name for name in ('torch', 'timm', 'pycocoevalcap', 'zoo.attention.luong') if name in sys.modules]\n"

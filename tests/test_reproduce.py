@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 from folders import change, own_folder
 
-from benchmarks.cli import main
-from benchmarks.likeness import environments, standard_error, table, verdict
-from benchmarks.record import RunRecord
-from benchmarks.record import identity as id_of
+from benchmarks.cli.main import main
+from benchmarks.plan.cell import identity as id_of
+from benchmarks.records.record import RunRecord
+from benchmarks.verification.diff import environments, standard_error, table, verdict
 
 CONFIG = """
 name: small

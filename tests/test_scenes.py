@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.data import DATASETS, Described
-from benchmarks.data.scenery.accuracy import accuracy
-from benchmarks.data.scenery.drawing import draw
-from benchmarks.data.scenery.grammar import Content, Mention, captions, content, parse, wordings
-from benchmarks.data.scenery.scene import COLOURS, Scene, Thing, sample
 from benchmarks.data.scenes import Scenes
+from benchmarks.data.synthetic.accuracy import accuracy
+from benchmarks.data.synthetic.drawing import draw
+from benchmarks.data.synthetic.grammar import Content, Mention, captions, content, parse, wordings
+from benchmarks.data.synthetic.scene import COLOURS, Scene, Thing, sample
 
 SCENES = [sample(random.Random(seed)) for seed in range(3000)]
 RELATIONS = [scene for scene in SCENES if scene.related][:200]

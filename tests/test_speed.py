@@ -9,17 +9,17 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from benchmarks.throughput.speed import __main__ as program_
-from benchmarks.throughput.speed import page, point, report, rivals, sentences, stages
-from benchmarks.throughput.speed import program as command_
-from benchmarks.throughput.speed.figures import BARS, GROWTH, KEYS, OTHERS, Bar, Figure, shown, shown_bar
-from benchmarks.throughput.speed.lines import Panel, chart
-from benchmarks.throughput.speed.pairs import Rounds, Spread
-from benchmarks.throughput.speed.photographs import Photographs, drawn
-from benchmarks.throughput.speed.program import Ran
-from benchmarks.throughput.speed.sizes import QUICK
-from benchmarks.throughput.speed.stages import Outcome
-from benchmarks.throughput.speed.yardsticks import share
+from benchmarks.speed import __main__ as program_
+from benchmarks.speed import page, point, report, rivals, sentences, stages
+from benchmarks.speed import program as command_
+from benchmarks.speed.figures import BARS, GROWTH, KEYS, OTHERS, Bar, Figure, shown, shown_bar
+from benchmarks.speed.lines import Panel, chart
+from benchmarks.speed.pairs import Rounds, Spread
+from benchmarks.speed.photographs import Photographs, drawn
+from benchmarks.speed.program import Ran
+from benchmarks.speed.sizes import QUICK
+from benchmarks.speed.stages import Outcome
+from benchmarks.speed.yardsticks import share
 
 ROOT = Path(__file__).parent.parent
 SUITE = ROOT / "benchmarks" / "throughput" / "speed"
@@ -52,7 +52,7 @@ class scoring:
 """
 PLANTED = """
 import pytest
-from benchmarks.throughput.speed.pairs import Spread, alternate, tell
+from benchmarks.speed.pairs import Spread, alternate, tell
 
 def test_found(benchmark):
     order = []
@@ -349,7 +349,7 @@ _ONLY = {"encode": "not resnet50", "growth": "[1] and not beams"}
 def test_a_stage_runs_for_real(stage, tmp_path):
     command, only = tmp_path / "caption-zoo", _ONLY.get(stage)
     command.write_text(
-        f"#!{sys.executable}\nfrom benchmarks.cli import entry_point\nif __name__ == '__main__':\n    entry_point()\n"
+        f"#!{sys.executable}\nfrom benchmarks.cli.main import entry_point\nif __name__ == '__main__':\n    entry_point()\n"
     )
     command.chmod(0o755)
     found = stages.run(stage, ["--quick", "--command", str(command), *(["-k", only] if only else [])])
@@ -370,6 +370,6 @@ def test_a_scorer_that_keeps_nothing_fails_the_stage(tmp_path):
     """The planted mistake: the suite's own process without its cache."""
     for file in ("conftest.py", "test_score.py"):
         text = (SUITE / file).read_text()
-        (tmp_path / file).write_text(text.replace("from benchmarks.throughput.speed import scoring", _FORGETFUL))
+        (tmp_path / file).write_text(text.replace("from benchmarks.speed import scoring", _FORGETFUL))
     (problem,) = stages.run("score", ["--quick"], tmp_path).problems
     assert "not all is kept for the next process" in problem

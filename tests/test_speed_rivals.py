@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from benchmarks.throughput.speed import models, rivals
-from benchmarks.throughput.speed.sizes import FULL, QUICK
+from benchmarks.speed import models, rivals
+from benchmarks.speed.sizes import FULL, QUICK
 
 pytest.importorskip("transformers", reason="transformers is not installed: make test-speed")
 pytestmark = pytest.mark.filterwarnings("default")  # theirs are not ours to mend

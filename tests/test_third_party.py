@@ -59,7 +59,7 @@ def call(site, tmp_path):
 
 def test_it_is_listed_without_an_import(call):
     code = (
-        "import sys\nfrom benchmarks.cli import main\n"
+        "import sys\nfrom benchmarks.cli.main import main\n"
         "assert main(['list', 'attention']) == 0\n"
         "assert not {'torch', 'caption_zoo_nearest'} & set(sys.modules)"
     )
@@ -73,7 +73,7 @@ def test_it_is_listed_without_an_import(call):
 
 
 def test_a_filter_names_the_broken_ones_in_a_warning_each(call):
-    done, said, errors = call("-m", "benchmarks.cli", "list", "attention", "--filter", "[nlt]*")
+    done, said, errors = call("-m", "benchmarks.cli.main", "list", "attention", "--filter", "[nlt]*")
     assert done == 0
     assert {"nearest", "luong", "lost"} & {line.split()[0] for line in said.splitlines()} == {"nearest", "luong"}
     lost, torn = errors.splitlines()
@@ -82,7 +82,7 @@ def test_a_filter_names_the_broken_ones_in_a_warning_each(call):
 
 
 def test_it_is_shown_like_ours(call, site):
-    done, said, errors = call("-m", "benchmarks.cli", "show", "attention", "nearest")
+    done, said, errors = call("-m", "benchmarks.cli.main", "show", "attention", "nearest")
     assert (done, errors) == (0, "")
     assert said.startswith("attention nearest(dim: int = 16)\n\nScores a feature by how near")
     assert f"Size:    {2 * 512 * 16:,} parameters" in said
@@ -98,17 +98,17 @@ def test_it_keeps_the_contracts_as_its_own_tests_find(call, site):
 
 
 def test_the_command_checks_it(call):
-    done, said, errors = call("-m", "benchmarks.cli", "check", "attention", "nearest(dim=4)")
+    done, said, errors = call("-m", "benchmarks.cli.main", "check", "attention", "nearest(dim=4)")
     assert (done, errors) == (0, "")
     assert "BROKEN" not in said
 
 
 def test_it_runs_in_a_matrix_and_the_leaderboard_says_whose_it_is(call, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG)
-    done, said, errors = call("-m", "benchmarks.cli", "run", "config.yaml", "--out", "runs", "--cache", "cache")
+    done, said, errors = call("-m", "benchmarks.cli.main", "run", "config.yaml", "--out", "runs", "--cache", "cache")
     assert done == 0, said + errors
     assert "1 of 1 cells done" in said
-    done, _, errors = call("-m", "benchmarks.cli", "leaderboard", "runs", "--out", "page")
+    done, _, errors = call("-m", "benchmarks.cli.main", "leaderboard", "runs", "--out", "page")
     assert (done, errors) == (0, "")
     for page in ("index.html", "leaderboard.md", "leaderboard.csv"):
         assert "caption-zoo-nearest 1.2" in (tmp_path / "page" / page).read_text(), page
@@ -120,7 +120,7 @@ def test_it_runs_in_a_matrix_and_the_leaderboard_says_whose_it_is(call, tmp_path
     ids=["lost", "torn"],
 )
 def test_a_broken_one_is_a_mistake_only_for_who_asks_for_it(call, command, name, said):
-    done, printed, errors = call("-m", "benchmarks.cli", command, "attention", name)
+    done, printed, errors = call("-m", "benchmarks.cli.main", command, "attention", name)
     assert (done, printed) == (2, "")
     assert errors.startswith(f"caption-zoo: {said}")
     assert errors.endswith(f"{REMEDY}\n")
@@ -129,7 +129,7 @@ def test_a_broken_one_is_a_mistake_only_for_who_asks_for_it(call, command, name,
 
 def test_doctor_warns_of_the_broken_ones_and_finds_nothing_lacking(call):
     code = (
-        "from benchmarks.cli import main\nfrom benchmarks.commands import doctor\n"
+        "from benchmarks.cli.main import main\nfrom benchmarks.cli import doctor\n"
         "doctor._CHECKS = {'plug-ins': doctor._CHECKS['plug-ins']}\n"
         "assert main(['doctor']) == 0"
     )

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.config import Decoding, Training
-from benchmarks.record import REQUEST
-from benchmarks.throughput import run as suite
+from benchmarks.records.record import REQUEST
+from benchmarks.throughput import measure as suite
 from benchmarks.throughput.operations import operations
 from zoo import checkpoint
 from zoo.backbones import RANDOM

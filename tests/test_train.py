@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.batches import batched, encoded, pad
-from benchmarks.config import Cell, Decoding, Training
+from benchmarks.config import Decoding, Training
 from benchmarks.data.scenes import Scenes
-from benchmarks.decode import decode, look
-from benchmarks.images import image_store
-from benchmarks.train import Average, _rate, make_optimizer, step, train
+from benchmarks.evaluation.decode import decode, look
+from benchmarks.features.cache import FeatureCache
+from benchmarks.plan.cell import Cell
+from benchmarks.training.batches import batched, encoded
+from benchmarks.training.ema import EMA
+from benchmarks.training.optim import lr_factor, make_optimizer
+from benchmarks.training.trainer import step, train
 from registry import Spec
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import PAD, START, Vocabulary
@@ -32,12 +36,12 @@ def build(
 
 
 def stored(data, model, tmp_path):
-    return image_store(data, model.backbone, named="", mirror=True, cache=tmp_path, device=CPU)
+    return FeatureCache(tmp_path, CPU).store(data, model.backbone, named="", mirror=True)
 
 
 def test_what_is_frozen_is_not_averaged(data):
     model = build(data, backbone="timm/test_resnet(pretrained=False, trainable=1)")
-    average = Average(model, 0.5)
+    average = EMA(model, 0.5)
     assert len(average.values) == sum(parameter.requires_grad for parameter in model.parameters())
     assert len(average.values) < len(list(model.parameters()))
 
@@ -87,7 +91,8 @@ def test_padding_is_not_learnt_from(data, tmp_path):
     for extra in (0, 5):
         model = build(data)
         store = stored(data, model, tmp_path)
-        captions = pad([model.vocabulary.encode(example.captions[0], max_length=20) for example in data.train[:4]])
+        numbers = [model.vocabulary.encode(example.captions[0], max_length=20) for example in data.train[:4]]
+        captions = pad_sequence([torch.tensor(caption) for caption in numbers], batch_first=True, padding_value=PAD)
         captions = F.pad(captions, (0, extra), value=PAD)[:, None]
         rows = store.batch([example.image_id for example in data.train[:4]])
         settings = Training(clip_norm=0)
@@ -145,7 +150,7 @@ def test_settings_that_came_later_leave_the_ids_of_earlier_runs_alone():
 
 def test_the_average_is_the_average(data):
     model = build(data)
-    parameter, average = model.decoder.bias, Average(model.decoder, 0.5)
+    parameter, average = model.decoder.bias, EMA(model.decoder, 0.5)
     start = parameter.detach().clone()
     for value in (1.0, 2.0):
         parameter.data.fill_(value)
@@ -158,10 +163,10 @@ def test_the_average_is_the_average(data):
 
 def test_the_rate_rises_and_falls_in_lines():
     settings = Training(warmup_steps=4, epochs=2, decay_epochs=10)
-    assert [_rate(number, 2, settings) for number in (0, 3, 10, 19, 20)] == pytest.approx(
+    assert [lr_factor(number, 2, settings) for number in (0, 3, 10, 19, 20)] == pytest.approx(
         [0.25, 17 / 20, 0.5, 1 / 20, 0]
     )
-    assert _rate(1000, 2, Training(warmup_steps=0, decay_epochs=0)) == 1
+    assert lr_factor(1000, 2, Training(warmup_steps=0, decay_epochs=0)) == 1
 
 
 def test_a_loss_that_is_no_number_stops_the_cell(data, tmp_path):

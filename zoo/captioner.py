@@ -12,10 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from registry import Spec
+from zoo.atomic import atomic_directory
 from zoo.backbones import RANDOM, Backbone
 from zoo.decoders import Decoder
 from zoo.explain import Explanation, NoGrid
-from zoo.folder import whole, write
+from zoo.folder import write
 from zoo.generate import generate, n_best
 from zoo.pictures import open_picture, upright
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
@@ -176,7 +177,7 @@ class Captioner(nn.Module):
         Raises:
             ValueError: something lies in `folder` already.
         """
-        with whole(folder) as partial:
+        with atomic_directory(folder) as partial:
             self.write(partial)
 
     def write(self, folder: Path) -> None:

@@ -1,14 +1,13 @@
 """The folder that a captioner is kept in: its parts and words as JSON, its weights as safetensors."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors.torch import save_file
 from torch import Tensor
+
+from zoo.atomic import sync
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 2
@@ -39,7 +38,7 @@ def write(
     (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to the owner alone
     (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for name in (WEIGHTS, CONFIG):
-        _to_disk(folder / name)
+        sync(folder / name)
 
 
 def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -51,37 +50,3 @@ def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         kept[name] = tensor.clone() if storage in taken else tensor
         taken.add(storage)
     return kept
-
-
-@contextmanager
-def whole(folder: str | Path) -> Iterator[Path]:
-    """A hidden folder beside `folder` to write into; when the block ends, one rename gives it that name.
-
-    What is raised inside leaves nothing behind.
-
-    Raises:
-        ValueError: something lies in `folder` already.
-    """
-    target = Path(folder).resolve()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ValueError(f"{str(folder)!r} is there already: name another folder, or remove that one first")
-    partial = target.with_name(f".{target.name}-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        for file in partial.rglob("*"):
-            _to_disk(file)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    _to_disk(target.parent)
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -83,10 +83,9 @@ class _Contract(pytest.Item):
 
 def _part(line: str) -> "tuple[str, Spec]":
     from registry import UnknownName
-    from zoo import ATTENTIONS, BACKBONES, DECODERS
+    from zoo.registries import PARTS
 
     kind, _, spec = line.partition(" ")
-    registries = {registry.kind: registry for registry in (BACKBONES, ATTENTIONS, DECODERS)}
-    if kind not in registries:
-        raise UnknownName("kind with contracts", kind, registries)
-    return kind, registries[kind].check(spec)
+    if kind not in PARTS:
+        raise UnknownName("kind with contracts", kind, PARTS)
+    return kind, PARTS[kind].check(spec)

@@ -1,7 +1,8 @@
 """The three kinds of parts. Importing this, or listing what is known, imports no torch."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry import Registry, Spec
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 BACKBONES: "Registry[Backbone]" = Registry("backbone", home="zoo.backbones", group="caption_zoo.backbone")
 ATTENTIONS: "Registry[Attention]" = Registry("attention", home="zoo.attention", group="caption_zoo.attention")
 DECODERS: "Registry[Decoder]" = Registry("decoder", home="zoo.decoders", group="caption_zoo.decoder")
+PARTS: Mapping[str, Registry[Any]] = {each.kind: each for each in (BACKBONES, ATTENTIONS, DECODERS)}
 
 
 def placeless(part: Spec) -> Spec:

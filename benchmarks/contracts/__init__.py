@@ -6,16 +6,12 @@
 from collections.abc import Iterator
 
 from benchmarks.contracts import dataset, metric
-from benchmarks.data import DATASETS
-from benchmarks.metrics import METRICS
-from registry import Registry, Spec, UnknownName
+from benchmarks.plan.kinds import KINDS
+from registry import Spec, UnknownName
 from zoo import contracts as zoo_contracts
 from zoo.contracts import Contract, named, problem
 
 __all__ = ["CONTRACTS", "check"]
-
-# Registries are only read here, and each gives what its kind is; mypy holds them for invariant.
-_REGISTRIES: dict[str, "Registry[object]"] = {"dataset": DATASETS, "metric": METRICS}  # type: ignore[dict-item]
 
 
 def check(kind: str, spec: str | Spec) -> Iterator[tuple[str, str | None]]:
@@ -29,7 +25,7 @@ def check(kind: str, spec: str | Spec) -> Iterator[tuple[str, str | None]]:
         return
     if kind not in CONTRACTS:
         raise UnknownName("kind with contracts", kind, [*zoo_contracts.CONTRACTS, *CONTRACTS])
-    spec = _REGISTRIES[kind].check(spec)
+    spec = KINDS[kind].check(spec)
     for name, contract in CONTRACTS[kind].items():
         yield name, problem(contract, spec)
 

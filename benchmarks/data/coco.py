@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.data import DATASETS, Dataset, Described, Example, photos
-from benchmarks.data.coco_files import Layout, read_splits
+from benchmarks.data.formats.coco_json import Layout, read_splits
 from benchmarks.data.photos import Photo
 
 _HELD_OUT = 10  # one training image in so many chooses the epoch where a layout has no third split

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from benchmarks.data import DATASETS, Dataset, Described, Example, photos
-from benchmarks.data.folder_files import SUFFIXES
-from benchmarks.data.folder_rows import Row, read_rows
-from benchmarks.data.folder_splits import assign, numbers
+from benchmarks.data.formats.rows import Row, read_rows
+from benchmarks.data.formats.splits import assign, numbers
+from benchmarks.data.formats.table import SUFFIXES
 from benchmarks.data.photos import Photo
 
 if TYPE_CHECKING:

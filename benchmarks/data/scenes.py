@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from benchmarks.data import DATASETS, Dataset, Described, Example
-from benchmarks.data.scenery.accuracy import accuracy
-from benchmarks.data.scenery.drawing import VERSION, draw
-from benchmarks.data.scenery.grammar import captions
-from benchmarks.data.scenery.scene import Scene, sample
+from benchmarks.data.synthetic.accuracy import accuracy
+from benchmarks.data.synthetic.drawing import VERSION, draw
+from benchmarks.data.synthetic.grammar import captions
+from benchmarks.data.synthetic.scene import Scene, sample
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,7 +71,7 @@ class Scenes(Dataset):
         return ""
 
     def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
-        """Scores slot by slot, and of pointing: see `benchmarks.data.scenery.accuracy`."""
+        """Scores slot by slot, and of pointing: see `benchmarks.data.synthetic.accuracy`."""
         return accuracy((self.scene(image_id), said) for image_id, said in described.items())
 
     def _example(self, image_id: int) -> Example:

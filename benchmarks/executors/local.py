@@ -4,21 +4,18 @@ What is costly to start (libraries, data set, Java) is started once; what a cell
 not ours.
 """
 
-import gc
-import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context, parent_process, resource_tracker
-from multiprocessing.connection import Connection
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 
-from benchmarks.config import Cell
-from benchmarks.record import RunRecord
-from registry import load_plugin
+from benchmarks.executors.base import Executor
+from benchmarks.executors.worker import serve
+from benchmarks.plan.cell import Cell
+from benchmarks.records.record import RunRecord
 
 
-class Local:
+class Local(Executor):
     """A process that runs cells; it starts at once, since its imports take seconds and may have another core.
 
     Close it by `with`: it ends in peace after its last cell, and is killed if something was raised.
@@ -28,11 +25,9 @@ class Local:
         self._told, self._asked = (out, cache, tuple(plugins)), False
         self._start()
 
-    def __enter__(self) -> "Local":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if any(error) or not self._asked:
+    def close(self, *, failed: bool) -> None:
+        """Let the worker end after its last cell; kill it where the caller failed, or never asked it for anything."""
+        if failed or not self._asked:
             self._worker.kill()  # nobody waits for the cell, or for the imports
         self._pipe.close()  # nothing more to do
         self._worker.join()
@@ -54,7 +49,7 @@ class Local:
     def _start(self) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._worker = spawn.Process(target=_serve, args=(theirs, *self._told), daemon=True)
+        self._worker = spawn.Process(target=serve, args=(theirs, *self._told), daemon=True)
         resource_tracker.ensure_running()  # it would unblock what is blocked here
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits that: we are interrupted, and end it
         try:
@@ -62,34 +57,6 @@ class Local:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()  # so that its death ends the pipe
-
-
-def _serve(connection: Connection, out: Path, cache: Path, plugins: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    gc.disable()  # imports leave hardly any garbage, and looking for it takes a fifth of their time
-    for plugin in plugins:
-        load_plugin(plugin)
-    from benchmarks.hardware import commit  # late: they import torch
-    from benchmarks.run import run_cell
-
-    gc.enable()
-    commit()
-    while True:
-        try:
-            cell = connection.recv()
-        except EOFError:
-            break
-        connection.send(run_cell(cell, out, cache))
-    gc.freeze()  # Python would look through all of torch once more when it ends
-
-
-def _end_with_parent() -> None:
-    """Nobody is left to take the result once the parent is killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _death(code: int | None) -> str:

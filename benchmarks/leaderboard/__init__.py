@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.leaderboard.card import card
+from benchmarks.leaderboard.csv_export import table_csv
+from benchmarks.leaderboard.html.page import page
+from benchmarks.leaderboard.html.paths import FOLDER, cards_in, name_of
 from benchmarks.leaderboard.markdown import markdown
-from benchmarks.leaderboard.page import page
-from benchmarks.leaderboard.paths import FOLDER, cards_in, name_of
-from benchmarks.leaderboard.summary import Summary, summarise
-from benchmarks.leaderboard.table_csv import table_csv
-from benchmarks.record import RunRecord
+from benchmarks.leaderboard.tables.summary import Summary, summarise
+from benchmarks.records.record import RunRecord
 
 __all__ = ["stale", "write"]
 

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from benchmarks.leaderboard import wording
-from benchmarks.leaderboard.columns import CIDER, Column, columns
-from benchmarks.leaderboard.rows import PARTS, Row, Table
-from benchmarks.leaderboard.summary import Summary
-from benchmarks.leaderboard.text import clean, counted, span
-from benchmarks.record import RunRecord
+from benchmarks.leaderboard.tables import wording
+from benchmarks.leaderboard.tables.columns import CIDER, Column, columns
+from benchmarks.leaderboard.tables.formatting import clean, counted, span
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.summary import Summary
+from benchmarks.records.record import PARTS, RunRecord
 
 
 def markdown(summary: Summary) -> str:

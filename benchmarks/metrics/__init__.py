@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, final
 
-from registry import Registry
+from registry import Registry, Spec
 
 Weighed = TypeVar("Weighed")
 
@@ -70,3 +70,16 @@ class WeighingMetric(Metric, Generic[Weighed]):
 
 
 METRICS: Registry[Metric] = Registry("metric", home=__name__, group="caption_zoo.metric")
+
+
+def build_metrics(specs: Sequence[str | Spec]) -> list[Metric]:
+    """A metric for each Spec.
+
+    Raises:
+        ValueError: no such metric, or two that give the same column.
+    """
+    metrics = [METRICS.build(spec) for spec in specs]
+    columns = [column for metric in metrics for column in metric.columns]
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        raise ValueError(f"metrics {', '.join(map(str, specs))} give {twice[0]} twice: leave one of them out")
+    return metrics

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import java, paraphrases
 from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
-from benchmarks.tokenizer import sanitize
+from benchmarks.metrics.java import paraphrases, process
+from benchmarks.metrics.java.ptb_tokenizer import sanitize
 
 # METEOR's loops are short and run a million times. Java's better compiler is to compile whole methods for their next
 # call and no loop that runs: that spares 7 % of the processors' time on COCO's captions, a fifth on drawn ones.
@@ -31,7 +31,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._process: java.LineProcess | None = None
+        self._process: process.LineProcess | None = None
         self._enough_for: frozenset[str] = frozenset()
 
     def prepare(self, references: Sequence[Sequence[str]], cache: Path | None = None) -> None:
@@ -43,23 +43,23 @@ class Engine:
         """The number of each caption, and that of all."""
         lines = [_line(said, _plain(caption)) for caption, said in zip(candidates, references.images, strict=True)]
         with self._lock:
-            process = self._ready(references.references, None)
-            counts = process.ask(lines, len(lines))
-            return [float(number) for number in process.ask([_line("EVAL", *counts)], len(counts) + 1)]
+            meteor = self._ready(references.references, None)
+            counts = meteor.ask(lines, len(lines))
+            return [float(number) for number in meteor.ask([_line("EVAL", *counts)], len(counts) + 1)]
 
     def kill(self) -> None:
         """End it, also while another thread asks it."""
         if self._process:
             self._process.kill()
 
-    def _ready(self, references: frozenset[str], cache: Path | None) -> java.LineProcess:
+    def _ready(self, references: frozenset[str], cache: Path | None) -> process.LineProcess:
         if self._process and self._process.runs and references <= self._enough_for:
             return self._process
         with tempfile.TemporaryDirectory() as passing:
             table = paraphrases.kept(references, *([cache] if cache else []), Path(passing))
             return self._restart(table, references)
 
-    def _restart(self, table: Path, enough_for: frozenset[str]) -> java.LineProcess:
+    def _restart(self, table: Path, enough_for: frozenset[str]) -> process.LineProcess:
         if self._process:
             self._process.close()
         self._process, self._enough_for = _process(table), enough_for
@@ -67,9 +67,11 @@ class Engine:
         return self._process
 
 
-def _process(table: Path) -> java.LineProcess:
-    program = java.jar("meteor/meteor-1.5.jar")
-    return java.LineProcess(_WHOLE_METHODS, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table))
+def _process(table: Path) -> process.LineProcess:
+    program = process.jar("meteor/meteor-1.5.jar")
+    return process.LineProcess(
+        _WHOLE_METHODS, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table)
+    )
 
 
 @cache

@@ -4,17 +4,14 @@
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
-from registry import Registry, Spec, UnknownName
+from registry import Spec, UnknownName
 from zoo.contracts import attention, backbone, decoder, search
-from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.registries import PARTS
 
 Contract = Callable[[Spec], None]
-
-_REGISTRIES: dict[str, Registry[Any]] = {"backbone": BACKBONES, "attention": ATTENTIONS, "decoder": DECODERS}
 
 
 def check(kind: str, spec: str | Spec) -> Iterator[tuple[str, str | None]]:
@@ -25,7 +22,7 @@ def check(kind: str, spec: str | Spec) -> Iterator[tuple[str, str | None]]:
     """
     if kind not in CONTRACTS:
         raise UnknownName("kind with contracts", kind, CONTRACTS)
-    spec = _REGISTRIES[kind].check(spec)
+    spec = PARTS[kind].check(spec)
     for name, contract in CONTRACTS[kind].items():
         yield name, problem(contract, spec)
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.leaderboard.scales import linear
-from benchmarks.leaderboard.text import BLANK, hundred, number
-from benchmarks.record import RunRecord
+from benchmarks.leaderboard.html.axes import linear
+from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number
+from benchmarks.records.record import RunRecord
 
 WIDTH, HEIGHT = 300, 190
 _LEFT, _RIGHT, _TOP, _FLOOR = 44, WIDTH - 8, 14, HEIGHT - 38

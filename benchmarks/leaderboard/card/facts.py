@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from benchmarks.leaderboard.rows import RANDOM, leaves
-from benchmarks.leaderboard.text import BLANK, clean, number, speed
-from benchmarks.record import RunRecord
+from benchmarks.leaderboard.tables.formatting import BLANK, clean, number, speed
+from benchmarks.leaderboard.tables.rows import RANDOM, leaves
+from benchmarks.records.record import RunRecord
 
 _STAGES = (
     ("encode_images_per_sec", "Encode", "images", "the backbone alone"),

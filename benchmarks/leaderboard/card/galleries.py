@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import FILE, RunRecord
-from benchmarks.samples import GALLERY
+from benchmarks.records.record import FILE, RunRecord
+from benchmarks.records.samples import GALLERY
 
 
 def galleries(root: Path) -> dict[str, Mapping[str, Any]]:

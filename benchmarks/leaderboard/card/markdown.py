@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.leaderboard import wording
-from benchmarks.leaderboard.card import facts, settings
+from benchmarks.leaderboard.card import facts, rerun
 from benchmarks.leaderboard.card.curves import epochs
-from benchmarks.leaderboard.card.settings import yaml
-from benchmarks.leaderboard.card.shown import Shown, shown
-from benchmarks.leaderboard.columns import SCORES
-from benchmarks.leaderboard.rows import PARTS, Table
-from benchmarks.leaderboard.summary import summarise
-from benchmarks.leaderboard.text import BLANK, clean, hundred, number, span
-from benchmarks.record import RunRecord
+from benchmarks.leaderboard.card.rerun import yaml
+from benchmarks.leaderboard.tables import wording
+from benchmarks.leaderboard.tables.columns import SCORES
+from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, number, span
+from benchmarks.leaderboard.tables.rows import Table
+from benchmarks.leaderboard.tables.samples import Shown, shown
+from benchmarks.leaderboard.tables.summary import summarise
+from benchmarks.records.record import PARTS, RunRecord
 
 _HOST = re.compile(r"https?://(?:[\w-]+\.)*cocodataset\.org/", re.ASCII)
 
@@ -36,7 +36,7 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
         f"on {_code(wording.headline(table))}.",
         *(
             f"**{_plain(text)}**"
-            for text in [*wording.notices(table), *(f"Needs {name}." for name in settings.plugins(record))]
+            for text in [*wording.notices(table), *(f"Needs {name}." for name in rerun.plugins(record))]
         ),
         _table(["Part", "What"], [[part.capitalize(), _code(record.parts.get(part, ""))] for part in PARTS]),
         "## What it can and cannot do",
@@ -103,12 +103,12 @@ def _name(record: RunRecord) -> str:
 
 
 def _use(record: RunRecord) -> Iterable[str]:
-    loaded = [f"registry.load_plugin({name!r})" for name in settings.plugins(record) if name.endswith(".py")]
+    loaded = [f"registry.load_plugin({name!r})" for name in rerun.plugins(record) if name.endswith(".py")]
     lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
     lines += ['model = zoo.from_pretrained("FOLDER")', 'print(model.caption(["photo.jpg"])[0])']
     yield "## Use it"
     yield f"From Python, with the folder that holds this card and weights:\n\n{_fence('python', chr(10).join(lines))}"
-    yield f"Or as a command:\n\n{_fence('console', settings.caption(record, 'FOLDER'))}"
+    yield f"Or as a command:\n\n{_fence('console', rerun.caption(record, 'FOLDER'))}"
 
 
 def _scores(record: RunRecord, table: Table) -> Iterable[str]:
@@ -162,10 +162,10 @@ def _speed(record: RunRecord) -> Iterable[str]:
 
 def _again(record: RunRecord) -> Iterable[str]:
     yield "## Run it again"
-    yield f"With its record, and compared with it:\n\n{_fence('console', settings.reproduce(record))}"
-    if needed := " ".join(map(_plain, settings.needed(record))):
+    yield f"With its record, and compared with it:\n\n{_fence('console', rerun.reproduce(record))}"
+    if needed := " ".join(map(_plain, rerun.needed(record))):
         yield needed
-    yield f"As a config, every setting written out:\n\n{_fence('yaml', settings.config(record).rstrip())}"
+    yield f"As a config, every setting written out:\n\n{_fence('yaml', rerun.config(record).rstrip())}"
 
 
 def _listed(title: str, found: Sequence[tuple[str, str]]) -> Iterable[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.leaderboard.columns import CIDER
-from benchmarks.leaderboard.rows import PARTS, Row, Table
+from benchmarks.leaderboard.tables.columns import CIDER
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.records.record import PARTS
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """The scores of a run beside those of its entry, and where that stands."""
 
-from benchmarks.leaderboard import wording
-from benchmarks.leaderboard.columns import CIDER, SCORES
-from benchmarks.leaderboard.glyph import WIDTH, axis, glyph, scale
-from benchmarks.leaderboard.rows import Row, Table
-from benchmarks.leaderboard.text import BLANK, clean, html, hundred, number, span
-from benchmarks.record import RunRecord
+from benchmarks.leaderboard.html.interval_glyph import WIDTH, axis, glyph, scale
+from benchmarks.leaderboard.tables import wording
+from benchmarks.leaderboard.tables.columns import CIDER, SCORES
+from benchmarks.leaderboard.tables.formatting import BLANK, clean, html, hundred, number, span
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.records.record import RunRecord
 
 
 def scores(record: RunRecord, table: Table, row: Row) -> str:

@@ -1,0 +1,1 @@
+"""One cell, from its request to its record."""

@@ -1,0 +1,117 @@
+"""What one process keeps between the cells that it runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from benchmarks.data import DATASETS, Dataset
+from benchmarks.evaluation.scorer import Scorer
+from benchmarks.evaluation.validation import Validation
+from benchmarks.features.cache import FeatureCache
+from benchmarks.metrics.java import process
+from benchmarks.runtime.device import device
+from benchmarks.throughput.measure import Measurement
+from registry import Spec
+from zoo.vocabulary import Vocabulary
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Latest(Generic[K, V]):
+    """The value that was made last, for whoever asks for the same key again.
+
+    One is enough: cells run in an order in which those that share something follow each other.
+    """
+
+    def __init__(self) -> None:
+        self._held: tuple[K, V] | None = None
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value of `key`, made now unless it was the last one; the one before goes first, for its memory."""
+        if self._held is None or self._held[0] != key:
+            self._held = None
+            self._held = (key, make())
+        return self._held[1]
+
+    def drop(self, close: Callable[[V], None]) -> None:
+        """Hold nothing any more; what was held is closed."""
+        if self._held is not None:
+            close(self._held[1])
+        self._held = None
+
+
+class Context:
+    """What costs time to make and is the same for many cells: a worker makes it, passes it on, and closes it.
+
+    A cell's outcome does not depend on it: each thing is named by all that it is made of.
+
+    Attributes:
+        cache: folder of features, tokenized references and paraphrases.
+        device: where models run.
+        features: the feature cache, with the store that was opened last.
+        encoder_timings: how fast each frozen backbone encodes, by its name.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self.cache, self.device = cache, device()
+        self.features = FeatureCache(cache, self.device)
+        self.encoder_timings: dict[str, Measurement] = {}
+        self._dataset: Latest[Spec, Dataset] = Latest()
+        self._vocabulary: Latest[tuple[Spec, int], Vocabulary] = Latest()
+        self._validation: Latest[Spec, Validation] = Latest()
+        self._scorer: Latest[tuple[Spec, tuple[Spec, ...]], Scorer] = Latest()
+        self._java: str | None = None
+
+    def __enter__(self) -> "Context":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the programs that metrics started."""
+        self._scorer.drop(Scorer.close)
+
+    def dataset(self, spec: Spec) -> Dataset:
+        """The data set, read once.
+
+        Raises:
+            ValueError: it cannot be read; the message says why.
+        """
+        return self._dataset.get(spec, lambda: DATASETS.build(spec))
+
+    def vocabulary(self, dataset: Spec, min_count: int) -> Vocabulary:
+        """The words of the training captions that occur `min_count` times."""
+
+        def count() -> Vocabulary:
+            captions = (caption for example in self.dataset(dataset).train for caption in example.captions)
+            return Vocabulary.of(captions, min_count=min_count)
+
+        return self._vocabulary.get((dataset, min_count), count)
+
+    def validation(self, dataset: Spec) -> Validation:
+        """What rates a model on the validation images, with their references prepared."""
+        return self._validation.get(dataset, lambda: Validation(self.dataset(dataset).validation))
+
+    def scorer(self, dataset: Spec, metrics: tuple[Spec, ...]) -> Scorer:
+        """The metrics over the references of the test split."""
+
+        def make() -> Scorer:
+            references = {example.image_id: example.captions for example in self.dataset(dataset).test}
+            return Scorer(references, metrics, cache=self.cache)
+
+        return self._scorer.get((dataset, metrics), make)
+
+    @property
+    def java(self) -> str | None:
+        """The version of the Java that scores; None where it went missing since the run began."""
+        if self._java is None:
+            try:
+                self._java = process.version()
+            except process.JavaError:
+                return None
+        return self._java

@@ -1,0 +1,174 @@
+"""One cell, from its request to its record."""
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.cell.context import Context
+from benchmarks.cell.samples import picked, samples, write_gallery
+from benchmarks.cell.workdir import asked, failed, finished, new_partial, now, publish
+from benchmarks.data import Dataset
+from benchmarks.data.formats.caption_json import write_results
+from benchmarks.evaluation.decode import decode, look
+from benchmarks.evaluation.scorer import Scores
+from benchmarks.features.store import ImageStore
+from benchmarks.plan.cell import Cell
+from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
+from benchmarks.records.samples import GALLERY
+from benchmarks.runtime.environment import environment
+from benchmarks.throughput.measure import measure
+from benchmarks.training.trainer import Outcome, train
+from zoo import checkpoint
+from zoo.backbones import RANDOM, Weights
+from zoo.captioner import Captioner, Parts
+from zoo.vocabulary import Vocabulary, tokenise
+
+
+def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
+    """Run `cell` and publish its folder as ``out/<id>``, whole or not at all.
+
+    Whatever is raised on the way becomes a record that says so; an earlier failure of the
+    same cell is replaced, an earlier success never.
+    """
+    if record := finished(out / cell.id):
+        return record  # another runner was here in the meantime
+    partial = new_partial(cell, out)
+    (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    try:
+        record = _run(cell, partial, context)
+    except Exception as error:
+        (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        record = failed(cell, f"{type(error).__name__}: {error}", java=context.java)
+    return publish(record, partial, out)
+
+
+@dataclass
+class _Clock:
+    """How long each stage took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - started
+
+
+def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
+    dataset, clock = context.dataset(cell.dataset), _Clock()
+    scorer = context.scorer(cell.dataset, cell.metrics)
+    captioner, weights = _build(cell, context)
+    named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
+    store = context.features.store(dataset, captioner.backbone, named=named, mirror=cell.training.mirror)
+    with clock.measure("train"):
+        outcome = _train(cell, captioner, context, store)
+    checkpoint.save(captioner, folder, weights=weights)
+    with clock.measure("decode"):
+        hypotheses = decode(captioner, [example.image_id for example in dataset.test], store, cell.decoding)
+    diagnostics = dataset.assess(look(captioner, hypotheses, store)) if dataset.synthetic else {}
+    captions = {image: " ".join(words) for image, words in hypotheses.items()}
+    with clock.measure("score"):
+        scores = scorer.score(captions)
+    write_results(captions, folder / CAPTIONS)
+    shown = _samples(captioner, dataset, store, hypotheses, scores, folder)
+    with clock.measure("measure"):
+        frozen = None if captioner.backbone.trainable else named
+        measured = measure(folder, captioner, frozen=frozen, encoder_timings=context.encoder_timings)
+    return RunRecord(
+        **asked(cell),
+        status="done",
+        weights=weights.source,
+        data=_data(dataset, store, captioner.vocabulary),
+        **_scored(scores),
+        captions={str(image): caption for image, caption in captions.items()},
+        samples=shown,
+        diagnostics=diagnostics,
+        **measured._asdict(),
+        params=sum(tensor.numel() for tensor in captioner.parameters()),
+        trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
+        seconds={"encode": store.seconds, **clock.seconds},
+        curve=outcome.curve,
+        best_epoch=outcome.best_epoch,
+        files=_hashes(folder),
+        environment=environment(java=context.java),
+        finished=now(),
+    )
+
+
+def _build(cell: Cell, context: Context) -> tuple[Captioner, Weights]:
+    torch.manual_seed(cell.seed)
+    parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
+    captioner = Captioner.build(parts, context.vocabulary(cell.dataset, cell.training.min_count))
+    weights = captioner.backbone.load_pretrained()
+    if weights == RANDOM and captioner.backbone.trainable:
+        weights = RANDOM._replace(source="trained from scratch")
+    return captioner.to(context.device).eval(), weights
+
+
+def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore) -> Outcome:
+    validation = context.validation(cell.dataset)
+    return train(
+        captioner,
+        [example for example in context.dataset(cell.dataset).train if example.image_id in store.rows],
+        store,
+        cell.training,
+        seed=cell.seed,
+        judge=lambda model: validation.score(model, store, cell.decoding),
+    )
+
+
+def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:
+    words = [word for example in dataset.test for caption in example.captions for word in tokenise(caption)]
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "train": sum(example.image_id in store.rows for example in dataset.train),
+        "validation": sum(example.image_id in store.rows for example in dataset.validation),
+        "test": len(dataset.test),
+        "skipped": list(store.skipped),
+        "vocabulary": len(vocabulary),
+        "unknown_words": sum(word not in vocabulary for word in words) / max(1, len(words)),
+    }
+
+
+def _scored(scores: Scores) -> dict[str, Any]:
+    per_image = {image: round(value, 6) for image, value in scores.per_image.get("CIDEr", {}).items()}
+    return {
+        "scores": scores.values,
+        "signature": scores.signature,
+        "per_image": {"CIDEr": {str(image): value for image, value in per_image.items()}},
+    }
+
+
+def _samples(
+    captioner: Captioner,
+    dataset: Dataset,
+    store: ImageStore,
+    hypotheses: Mapping[int, list[str]],
+    scores: Scores,
+    folder: Path,
+) -> tuple[dict[str, Any], ...]:
+    """What the card of this run shows; what may not be passed on goes into the gallery. Nothing without CIDEr."""
+    rated = scores.per_image.get("CIDEr", {})
+    picks = picked(rated)
+    if not picks:
+        return ()
+    described = look(captioner, {image: hypotheses[image] for image in picks}, store)
+    told, gallery = samples(dataset, described, rated, picks, elsewhere=bool(captioner.decoder.elsewhere))
+    write_gallery(gallery, folder)
+    return tuple(told)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of what lies in the run's folder, save the gallery, which is not passed on."""
+    found = sorted(path for path in folder.iterdir() if path.name != GALLERY)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}

@@ -1,0 +1,98 @@
+"""How a cell's folder gets its name: whole, once, and by one writer."""
+
+import os
+import shutil
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchmarks.plan.cell import Cell
+from benchmarks.records.record import FILE, RunRecord
+from benchmarks.runtime.environment import environment
+from zoo.atomic import sync
+
+
+def new_partial(cell: Cell, out: Path) -> Path:
+    """An empty folder for this process to work in, hidden from whoever reads records."""
+    partial = out / ".partial" / f"{cell.id}-{socket.gethostname()}-{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def sweep(out: Path) -> None:
+    """Remove what killed runs of this machine left half done."""
+    for folder in (out / ".partial").glob("*-*-*"):
+        name, _, process = folder.name.removesuffix("-replaced").rpartition("-")
+        mine = name[len("0123456789ab-") :] == socket.gethostname()
+        if mine and (not _alive(int(process)) or int(process) == os.getpid()):
+            shutil.rmtree(folder, ignore_errors=True)  # another runner may sweep too
+
+
+def finished(folder: Path) -> RunRecord | None:
+    """The record of a cell that ran to its end, or None where it failed or never ran.
+
+    Raises:
+        BadRecord: there is a record that cannot be read.
+    """
+    if not (folder / FILE).exists():
+        return None
+    record = RunRecord.load(folder)
+    return record if record.done else None
+
+
+def failed(cell: Cell, reason: str, *, java: str | None = None) -> RunRecord:
+    """The record of a cell that did not come to its end, without folders of this machine: records are passed on."""
+    for folder in (Path.cwd(), Path.home()):
+        reason = reason.replace(f"{folder}{os.sep}", "")
+    return RunRecord(**asked(cell), status="failed", error=reason, environment=environment(java=java), finished=now())
+
+
+def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
+    """Write the record into `partial` and give that folder its name, unless another runner was first."""
+    record.save(partial)
+    folder = out / record.id
+    with FileLock(out / ".lock"):
+        if earlier := finished(folder):
+            shutil.rmtree(partial)
+            return earlier
+        if folder.exists():
+            replaced = partial.with_name(f"{partial.name}-replaced")
+            folder.rename(replaced)  # in one step, so that no kill leaves half of it behind
+            shutil.rmtree(replaced)
+        partial.rename(folder)
+    sync(out)
+    return record
+
+
+def asked(cell: Cell) -> dict[str, Any]:
+    """The fields of a record that the request alone decides."""
+    return {
+        "id": cell.id,
+        "experiment": cell.experiment,
+        "parts": cell.parts,
+        "origins": dict(cell.origins),
+        "dataset": str(cell.named),
+        "split": cell.split,
+        "synthetic": cell.synthetic,
+        "seed": cell.seed,
+        "request": cell.request,
+    }
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

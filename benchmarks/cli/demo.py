@@ -1,0 +1,34 @@
+"""A local page for the model of a run: drop an image on it, see the caption and where the model looked."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """The run, and where the page is to be."""
+    parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen at; 0 is any free one (default: 7860)")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
+    return argv
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Print the page's address and answer there until interrupted."""
+    from benchmarks.inference import demo
+    from benchmarks.inference.caption_files import decoding_of
+    from benchmarks.runtime.device import device
+    from registry import load_plugin
+    from zoo import checkpoint
+
+    demo.require()
+    for plugin in options.plugin:
+        load_plugin(plugin)
+    decoding = decoding_of(Path(options.run))
+    captioner = checkpoint.load(options.run, device=device())
+    with demo.listen(options.host, options.port) as at:
+        host, port = at.getsockname()[:2]
+        print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)
+        demo.serve(captioner, decoding, at)
+    return 0

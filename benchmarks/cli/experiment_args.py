@@ -1,0 +1,70 @@
+"""An experiment from a config and the command line, as several commands take one."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse.typing import register_type
+
+from benchmarks.config import Experiment
+from registry import Spec, load_plugin
+
+_AXES = ("backbone", "attention", "decoder")
+
+
+def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """An experiment from a file, each of its keys an option, and short names for the axes.
+
+    Returns:
+        The arguments, where ``CONFIG`` in first place has become ``--config CONFIG``.
+    """
+    register_type(Spec, serializer=str, deserializer=Spec.parse, fail_already_registered=False)
+    parser.usage = f"{parser.prog} CONFIG [options]"
+    parser.add_argument("--config", action=ActionConfigFile, help="the config, for when it does not come first")
+    parser.add_class_arguments(Experiment, as_positional=False)
+    for axis in _AXES:
+        parser.add_argument(
+            f"--{axis}", action="append", metavar="SPEC", help=f"this {axis} and not the config's; repeatable"
+        )
+    parser.add_argument("--seeds", type=str, metavar="N,...", help="these seeds instead of the config's")
+    parser.add_argument("--plugin", action="append", metavar="FILE", help="Python file with components; repeatable")
+    if argv and not argv[0].startswith("-"):
+        return ["--config", *argv]
+    if not {"--config", "-h", "--help"} & {argument.partition("=")[0] for argument in argv}:
+        raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
+    return argv
+
+
+def read(parser: ArgumentParser, options: Namespace) -> Experiment:
+    """The experiment that the options describe, with its plug-ins loaded.
+
+    Raises:
+        ValueError: a value makes no sense.
+    """
+    for plugin in options.plugin or []:
+        load_plugin(plugin)
+    experiment: Experiment = _experiment(parser, options)
+    given: dict[str, Any] = {axis: tuple(map(Spec.parse, options[axis])) for axis in _AXES if options[axis]}
+    matrix = replace(experiment.matrix, **given)
+    if options.seeds:
+        try:
+            matrix = replace(matrix, seeds=tuple(int(seed) for seed in options.seeds.split(",")))
+        except ValueError:
+            raise ValueError(f"--seeds {options.seeds} should be whole numbers with commas between") from None
+    if not len(matrix):
+        raise ValueError("the matrix is empty: every axis needs at least one entry")
+    return replace(experiment, matrix=matrix)
+
+
+def _experiment(parser: ArgumentParser, options: Namespace) -> Experiment:
+    made = parser.instantiate(options)
+    keys = ("dataset", "matrix", "name", "metrics", "training", "decoding")
+    return Experiment(**{key: made[key] for key in keys})
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print on stderr what there is to know of a data set that was planned with."""
+    for note in notes:
+        print(f"caption-zoo: note: {note}", file=sys.stderr)

@@ -1,0 +1,118 @@
+"""The command line. Exit codes: 0 done, 1 some cells failed, 2 the user's mistake in one line, 130 interrupted."""
+
+import difflib
+import gc
+import os
+import re
+import sys
+import warnings
+from argparse import ArgumentError, ArgumentParser
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.cli import COMMANDS, parser_of
+
+_show_others = warnings.showwarning
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    if argv[:1] == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"caption-zoo {version('caption-zoo')}")
+        return 0
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    try:
+        with warnings.catch_warnings():
+            return _command(argv)
+    except BrokenPipeError:
+        raise  # whoever reads our output has had enough: see `entry_point`
+    except (ArgumentError, ValueError, OSError) as error:
+        print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "caption-zoo: interrupted; the same command goes on after what is finished",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def entry_point() -> None:
+    """The console command."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` perhaps, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    gc.freeze()  # Python looks through all that is left when it ends, for .8 s with torch
+    sys.exit(code)
+
+
+def _command(argv: list[str]) -> int:
+    name = argv[0]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"no command {name!r}.{hint} There are {', '.join(COMMANDS)}.")
+    from registry import PluginWarning  # late, as all that help can do without
+
+    warnings.simplefilter("always", PluginWarning)
+    warnings.showwarning = _show
+    module, parser = parser_of(name)
+    try:
+        options = parser.parse_args(module.add_arguments(parser, argv[1:]))
+    except ArgumentError as error:
+        raise ValueError(_with_nearest(str(error), parser)) from error
+    code: int = module.main(parser, options)
+    return code
+
+
+def _help() -> str:
+    lines = [f"  {name:12} {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: caption-zoo COMMAND ...",
+            "",
+            "Image captioning models from interchangeable parts, trained, scored and timed alike.",
+            "",
+            *lines,
+            "",
+            "caption-zoo COMMAND --help tells more; caption-zoo --version tells the version.",
+        ]
+    )
+
+
+def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
+    """A plug-in's warning in one line; where it was raised tells its user nothing."""
+    from registry import PluginWarning
+
+    if issubclass(category, PluginWarning):
+        print(f"caption-zoo: warning: {message}", file=sys.stderr)
+    else:
+        _show_others(message, category, *where, **rest)
+
+
+def _with_nearest(message: str, parser: ArgumentParser) -> str:
+    """The message, and the known key that is nearest to one that is not."""
+    found = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message, re.IGNORECASE)
+    keys = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
+    group = re.search(r"Group '(\w+)'", message)
+    asked = f"{group[1]}.{found[1]}" if group and found else found[1] if found else ""
+    close = difflib.get_close_matches(asked, keys, n=1) if asked and asked not in keys else []
+    return f"{message}. Did you mean {close[0]!r}?" if close else message
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    entry_point()

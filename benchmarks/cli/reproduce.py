@@ -1,0 +1,66 @@
+"""Run the cell of a record again, from the request in it alone, and compare."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from benchmarks.cli.experiment_args import print_notes
+from benchmarks.cli.paths import cache_folder, writable
+from benchmarks.executors.local import Local
+from benchmarks.metrics.java import process
+from benchmarks.records.record import RunRecord
+from registry import load_plugin
+
+
+def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """The record, what it does not say, and where things go."""
+    parser.add_argument("record", metavar="RECORD", help="a record, or the folder of a run")
+    parser.add_argument("--dataset", metavar="SPEC", help="the record's data set with its place: \"coco(root='...')\"")
+    parser.add_argument("--weights", metavar="FILE", help="the backbone's weights, where they came from a file")
+    parser.add_argument("--out", type=str, default="runs/reproduced", help="folder for the run (runs/reproduced)")
+    parser.add_argument("--cache", type=str, help="folder for features and references (default: ~/.cache/caption-zoo)")
+    parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
+    parser.add_argument("--dry-run", action="store_true", help="print what would run, and what differs here, and stop")
+    return argv
+
+
+def main(parser: ArgumentParser, options: Namespace) -> int:
+    """Print what came of it; exit code 1 where the run failed."""
+    for plugin in options.plugin:
+        load_plugin(plugin)
+    record = RunRecord.load(Path(options.record))
+    from benchmarks.cell.workdir import finished  # late: they import torch
+    from benchmarks.executors.schedule import run
+    from benchmarks.runtime.environment import environment
+    from benchmarks.verification.diff import captions_of, environments, table, verdict
+    from benchmarks.verification.reproduce import plan_of
+
+    planned = plan_of(record, dataset=options.dataset, weights=options.weights)
+    (cell,) = planned.cells
+    print_notes(planned.notes)
+    print(f"{cell.id}  {cell}, on {cell.named}")
+    print(
+        "\n".join(
+            [*environments(record.environment, environment(java=process.version()))]
+            or ["The environment is the record's."]
+        )
+    )
+    if options.dry_run:
+        return 0
+    said = captions_of(record, Path(options.record))
+    out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
+    for folder in (out, cache):
+        writable(folder)
+    if finished(out / cell.id) == record:
+        raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
+    with Local(out, cache, options.plugin) as executor:
+        (done,) = run([cell], out, executor)
+    if not done.record.done:
+        print(f"FAILED, {done.record.error}")
+        return 1
+    if done.earlier:
+        print(f"Reproduced before, {done.record.finished}.")
+    print("\n".join(table(record, done.record)))
+    print("\n".join(verdict(record, done.record, [said, captions_of(done.record, out / cell.id)])))
+    print(f"The new record: {out / cell.id}")
+    return 0

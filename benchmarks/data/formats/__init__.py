@@ -1,0 +1,1 @@
+"""Files of captions: tables, COCO's and Karpathy's JSON."""

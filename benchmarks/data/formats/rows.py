@@ -1,0 +1,90 @@
+"""What a row of a captions file says of an image, whatever the file's format."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from unicodedata import normalize
+
+from benchmarks.data.formats.table import CAPTION, COLUMNS, FILE, TEXT, Pairs, read_pairs
+from zoo.vocabulary import tokenise
+
+_SPLIT = re.compile(r"split", re.IGNORECASE)
+_SPLITS = {"train": "train", "test": "test", **dict.fromkeys(("validation", "val", "dev", "valid"), "validation")}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one place of a captions file says of an image: its name below the root, captions, perhaps its split."""
+
+    place: str
+    name: str
+    captions: tuple[str, ...]
+    split: str | None
+
+
+def read_rows(file: Path) -> list[Row]:
+    """Every row of a captions file, by its suffix; captions without a word are left out.
+
+    Raises:
+        ValueError: it cannot be read, or is something else; the message names file and row, and says the remedy.
+    """
+    rows = [_row(f"{file}, {place}", pairs) for place, pairs in read_pairs(file)]
+    if not any(row.captions for row in rows):
+        raise ValueError(f"{file} holds no caption: it needs rows with {COLUMNS}")
+    return rows
+
+
+def _row(place: str, pairs: Pairs) -> Row:
+    named = [(key.strip(), value) for key, value in pairs]
+    files = [(key, value) for key, value in named if FILE.fullmatch(key)]
+    said = [(key, value) for key, value in named if CAPTION.fullmatch(key)]
+    said = said or [(key, value) for key, value in named if TEXT.fullmatch(key)]
+    if len(files) != 1 or not said:
+        found = ", ".join(repr(key)[:40] for key, _ in named) or "nothing"
+        raise ValueError(f"{place}: has {found}; needs {COLUMNS}")
+    splits = [value for key, value in named if _SPLIT.fullmatch(key)]
+    captions = (caption for key, value in said for caption in _captions(place, key, value))
+    return Row(place, _name(place, files[0][1]), tuple(captions), _split(place, splits))
+
+
+def _captions(place: str, key: str, value: Any) -> Iterator[str]:
+    """One text or several, their spaces and line ends as single spaces; without those that have no word."""
+    for text in value if isinstance(value, list) else [value]:
+        if text is None:
+            continue
+        caption = " ".join(_clean(place, key, text).split())
+        if tokenise(caption):
+            yield caption
+
+
+def _split(place: str, values: Iterable[Any]) -> str | None:
+    said = [value for value in values if value is not None and str(value).strip()]
+    if not said:
+        return None
+    split = _SPLITS.get(said[0].strip().lower()) if isinstance(said[0], str) else None
+    if split is None:
+        raise ValueError(f"{place}: split is {repr(said[0])[:60]}, not train, validation or test")
+    return split
+
+
+def _name(place: str, value: Any) -> str:
+    """The name below the root, spelt one way: slashes, no dots, letters with their accents as one sign."""
+    text = normalize("NFC", _clean(place, "the file's name", value).strip()).replace("\\", "/")
+    path = PurePosixPath(text)
+    if not path.parts:
+        raise ValueError(f"{place}: the file's name is empty")
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:/", text):
+        raise ValueError(f"{place}: {text[:80]!r} leads out of the folder: names are relative to root")
+    return str(path)
+
+
+def _clean(place: str, key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{place}: {key} is {repr(value)[:60]}, not text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{place}: {key} is no valid Unicode, {ascii(value)[:60]}") from None
+    return value

@@ -1,0 +1,1 @@
+"""Captions of a split, and what they are worth."""

@@ -1,0 +1,66 @@
+"""Captions of a split, and where the model looked for each word."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from benchmarks.config import Decoding
+from benchmarks.data import Described
+from benchmarks.features.cache import ImageStore, see
+from benchmarks.runtime.progress import bar
+from zoo.captioner import Captioner
+from zoo.generate import generate
+from zoo.types import Features
+from zoo.vocabulary import PAD
+
+_BATCH = 64
+
+
+@torch.inference_mode()
+def decode(
+    captioner: Captioner, image_ids: Sequence[int], store: ImageStore, decoding: Decoding
+) -> dict[int, list[str]]:
+    """The words of each image's caption. Where words are drawn, it depends on the images of its batch."""
+    said: dict[int, list[str]] = {}
+    with bar(len(image_ids), "captioning", "img") as shown:
+        for number, (batch, features) in enumerate(_features(captioner, image_ids, store)):
+            captions = generate(captioner.decoder, features, **vars(decoding.of_batch(number))).tolist()
+            said |= {
+                image: captioner.vocabulary.decode(numbers) for image, numbers in zip(batch, captions, strict=True)
+            }
+            shown.update(len(batch))
+    return said
+
+
+@torch.inference_mode()
+def look(captioner: Captioner, said: Mapping[int, Sequence[str]], store: ImageStore) -> dict[int, Described]:
+    """Each caption with its maps: the weights that stood behind each of its words, on the grid."""
+    described: dict[int, Described] = {}
+    for batch, features in _features(captioner, list(said), store):
+        numbers = [torch.tensor(captioner.vocabulary.numbers(said[image])) for image in batch]
+        tokens = pad_sequence(numbers, batch_first=True, padding_value=PAD).to(features.tokens.device)
+        weights = captioner.read(features, tokens[:, None], weights=True).weights
+        for row, image in enumerate(batch):
+            words = tuple(said[image])
+            maps = (
+                None if weights is None or features.grid is None else _maps(weights[row, 0], len(words), features.grid)
+            )
+            described[image] = Described(" ".join(words), words, maps)
+    return described
+
+
+def _features(
+    captioner: Captioner, image_ids: Sequence[int], store: ImageStore
+) -> Iterator[tuple[Sequence[int], Features]]:
+    device = next(captioner.parameters()).device
+    for start in range(0, len(image_ids), _BATCH):
+        batch = image_ids[start : start + _BATCH]
+        yield batch, see(captioner.backbone, store.batch(batch).to(device), store.grid)
+
+
+def _maps(weights: Tensor, words: int, grid: tuple[int, int]) -> np.ndarray:
+    """(words, h, w): the weights at token t stand behind word t, START behind the first."""
+    return weights[:words].float().cpu().numpy().reshape(words, *grid)

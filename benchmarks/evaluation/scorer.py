@@ -1,0 +1,174 @@
+"""From captions to scores: Bleu_1 to Bleu_4, METEOR, ROUGE_L and CIDEr, as the COCO evaluation counts them."""
+
+import gc
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+from benchmarks.metrics import Metric, MetricScore, WeighingMetric, build_metrics
+from benchmarks.metrics.java.ptb_tokenizer import tokenize
+from benchmarks.metrics.java.token_cache import kept
+from registry import Spec
+
+DEFAULT_METRICS = ("bleu", "meteor", "rouge", "cider")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a set of captions is worth; raw, not x 100.
+
+    values: column -> number for all captions together.
+    per_image: column -> image id -> number.
+    signature: how they were made; scores with different signatures should not be compared.
+    missing: images with references but no caption. They are left out of everything,
+        of CIDEr's document frequencies too.
+    empty: captions without a word. They score 0, save for ROUGE_L where a reference has
+        no word either.
+    """
+
+    values: dict[str, float]
+    per_image: dict[str, dict[int, float]]
+    signature: str
+    missing: int
+    empty: int
+
+
+Judge: TypeAlias = Callable[[list[str]], dict[str, MetricScore]]
+
+
+class Scorer:
+    """Compares captions with `references`, image id -> what people said of it.
+
+    References are tokenized and weighed when first needed, and stay so for the next
+    captions of the same images in the same order. Their tokens are kept below `cache`,
+    where a folder is given, for the next process.
+
+    Raises:
+        ValueError: no such metric, or two that give the same column.
+    """
+
+    def __init__(
+        self,
+        references: Mapping[int, Sequence[str]],
+        metrics: Sequence[str | Spec] = DEFAULT_METRICS,
+        *,
+        cache: Path | None = None,
+    ) -> None:
+        self._references, self._cache = references, cache
+        self._metrics = build_metrics(metrics)
+        self._programs = [metric.program for metric in self._metrics if metric.program]
+        self._images: tuple[int, ...] = ()
+        self._tokens: list[list[str]] = []
+
+    def score(self, candidates: Mapping[int, str]) -> Scores:
+        """The scores of `candidates`, image id -> caption, on just those images.
+
+        Raises:
+            ValueError: no captions, or an image without references; the message names it.
+            JavaError: there is no Java, or it does not run.
+        """
+        self._check(candidates)
+        self._see(tuple(candidates))
+        with ThreadPoolExecutor(1) as beside, self._interruptible(beside):
+            ready = [beside.submit(program.prepare, self._tokens, self._cache) for program in self._programs]
+            captions = tokenize(candidates.values())
+            for each in ready:
+                each.result()
+            compared = self._compare(captions, beside)
+        values, per_image = {}, {}
+        for column, score in compared.items():
+            values[column] = score.corpus
+            per_image[column] = dict(zip(candidates, score.per_image, strict=True))
+        missing = sum(image not in candidates for image in self._references)
+        return Scores(values, per_image, self.signature(candidates), missing, captions.count(""))
+
+    def close(self) -> None:
+        """End the programs that metrics ask; they start again when they are asked again."""
+        for program in self._programs:
+            program.kill()
+
+    def signature(self, images: Collection[int]) -> str:
+        """How captions of `images` are scored: versions, variants, and the references by their hash and number."""
+        used = {image: list(self._references[image]) for image in sorted(images)}
+        digest = hashlib.sha256(json.dumps(used).encode()).hexdigest()
+        counts = [len(said) for said in used.values()]
+        fewest, most = min(counts), max(counts)
+        package = f"pycocoevalcap:{version('pycocoevalcap')}"
+        variants = [metric.signature for metric in self._metrics]
+        refs = f"refs:{fewest}" if fewest == most else f"refs:{fewest}-{most}"
+        return "|".join([package, "tok:ptb", *variants, f"idf:{digest[:8]}", f"images:{len(used)}", refs])
+
+    def _check(self, candidates: Mapping[int, str]) -> None:
+        if not candidates:
+            raise ValueError("there are no captions to score")
+        strangers = [image for image in candidates if not self._references.get(image)]
+        if len(strangers) == len(candidates):
+            raise ValueError(
+                f"none of the captioned images ({_some(strangers)}) has references, which are of images "
+                f"{_some(self._references)}: are captions and references of the same data set and split?"
+            )
+        if strangers:
+            raise ValueError(f"no references for image {_some(strangers)}: add them, or leave its caption out")
+
+    def _see(self, images: tuple[int, ...]) -> None:
+        """Have the references of `images` tokenized; other images, or another order, are another set."""
+        if images == self._images:
+            return
+        lines = iter(kept([said for image in images for said in self._references[image]], tokenize, self._cache))
+        self._tokens = [[next(lines) for _ in self._references[image]] for image in images]
+        if not any(map(any, self._tokens)):
+            raise ValueError("no reference of these images has a word")
+        self._judges = [_judge(metric, self._tokens) for metric in self._metrics]
+        self._images = images
+
+    def _compare(self, captions: list[str], beside: Executor) -> dict[str, MetricScore]:
+        """Every column's score. Programs are asked from another thread, and Python works in the meantime."""
+        judges = list(zip(self._metrics, self._judges, strict=True))
+        asked = [beside.submit(judge, captions) for metric, judge in judges if metric.program]
+        with _uncollected():
+            others = iter([judge(captions) for metric, judge in judges if not metric.program])
+        answers = iter([answer.result() for answer in asked])
+        each = [next(answers if metric.program else others) for metric in self._metrics]
+        return {column: score for scores in each for column, score in scores.items()}
+
+    @contextmanager
+    def _interruptible(self, beside: Executor) -> Iterator[None]:
+        """Who interrupts does not wait for programs to answer."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            beside.shutdown(wait=False, cancel_futures=True)
+            self.close()
+            raise
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Metrics make millions of tuples and no cycle: Python's collector would look through them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _judge(metric: Metric, references: list[list[str]]) -> Judge:
+    """What compares captions with these references; what can be weighed of them is weighed once, when first needed."""
+    if not isinstance(metric, WeighingMetric):
+        return lambda captions: metric.score(captions, references)
+    weighed = cache(lambda: metric.weigh(references))
+    return lambda captions: metric.compare(captions, weighed())
+
+
+def _some(images: Collection[int]) -> str:
+    shown = ", ".join(str(image) for image in list(images)[:3])
+    return f"{shown} and {len(images) - 3} more" if len(images) > 3 else shown

@@ -1,0 +1,179 @@
+"""What a model is fed, read or computed once per image and kept on disk.
+
+For a frozen backbone that is its features, so that a whole matrix of attentions, decoders
+and seeds encodes each image once. For one that learns in its last stages it is what the
+frozen ones give, and for one that learns altogether the resized pixels.
+"""
+
+import hashlib
+import shutil
+import sys
+import time
+from importlib.metadata import version
+from math import prod
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from benchmarks.data import Dataset, UnreadableImage
+from benchmarks.features.encode import encoded, keeping
+from benchmarks.features.files import Writer, listed, open_store
+from benchmarks.features.store import DamagedStore, ImageStore
+from benchmarks.runtime.device import free_memory
+from benchmarks.runtime.progress import bar, write
+from zoo.atomic import sync
+from zoo.backbones import Backbone
+from zoo.backbones.cut import Cut, tail
+from zoo.backbones.cutting import find_cut
+from zoo.types import Features
+
+__all__ = ["DamagedStore", "FeatureCache", "ImageStore", "open_store", "see", "stored"]
+
+_FORMAT = 2
+_TIMES = 4  # what is kept of an image may take so many times the room of its pixels
+_SHARE = 0.25  # of a device's free memory that rows may take
+
+
+class FeatureCache:
+    """The stores below a folder, one for each data set and backbone; the one opened last stays open.
+
+    A store holds what it has read and checked, so the next cell with the same backbone reads
+    nothing twice. How the image files of a data set are is looked up once for all cells.
+    """
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self.folder, self.device = folder, device
+        self._open: tuple[Path, ImageStore] | None = None
+        self._files: tuple[Dataset, str] | None = None
+
+    def store(self, dataset: Dataset, backbone: Backbone, *, named: str, mirror: bool) -> ImageStore:
+        """The store for this data set and backbone, from disk or made now.
+
+        `named` tells one backbone's code and options from another's that has the same weights.
+        Two processes that ask at once make it once; what is found to be damaged is made again.
+        Where the device has memory of its own and the rows take at most a quarter of what is
+        free, they are moved there. A training image that cannot be read is left out and named;
+        a judged one is refused, since a score over fewer images is another score.
+
+        Raises:
+            UnreadableImage: an image of the judged split cannot be read.
+        """
+        views = 2 if mirror and dataset.mirrorable else 1
+        cut, why = _cut(backbone)
+        key = _key(dataset, self._state_of_files(dataset), backbone, cut, named, views)
+        folder = self.folder / "images" / key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if self._open and self._open[0] == folder and listed(folder):
+                return self._open[1]
+            self._open = None  # first, for its memory
+            store = _found(folder)
+            if store is None:
+                if why:
+                    write(f"{named.strip()}: its frozen part runs in each step: {why}", sys.stderr)
+                store = _made(folder, dataset, backbone, cut, views, self.device)
+        fits = store.source.nbytes <= _SHARE * free_memory(self.device)
+        store = store.on(self.device) if fits else store
+        self._open = (folder, store)
+        return store
+
+    def _state_of_files(self, dataset: Dataset) -> str:
+        if self._files is None or self._files[0] is not dataset:
+            self._files = (dataset, dataset.files())
+        return self._files[1]
+
+
+def see(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Features:
+    """The features of stored rows: as they lie there, or by running what learns of the backbone on them."""
+    if not backbone.trainable:
+        return Features(rows.float(), grid)
+    if rows.dtype == torch.uint8:
+        features: Features = backbone(backbone.preparation.normalise(rows))
+        return features
+    cut = find_cut(backbone)
+    assert isinstance(cut, Cut), cut
+    return tail(backbone, cut, rows)
+
+
+def stored(backbone: Backbone, pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
+    """What a store holds of images, (B, 3, H, W) bytes, and the grid that `see` needs beside it."""
+    with keeping(backbone, _cut(backbone)[0], pixels.device) as keep:
+        rows, grid = keep(pixels)
+    return rows.to(pixels.device).clone(), grid  # one that autograd may keep
+
+
+def _cut(backbone: Backbone) -> tuple[Cut | None, str]:
+    """Behind which part of a trainable backbone the store begins; or why what is frozen of it is not stored."""
+    frozen = any(not parameter.requires_grad for parameter in backbone.parameters())
+    if not backbone.trainable or not frozen:
+        return None, ""
+    cut = find_cut(backbone)
+    if isinstance(cut, str):
+        return None, cut
+    times = 2 * prod(cut.shape) / (3 * prod(backbone.preparation.size))
+    if times > _TIMES:
+        return None, f"what it gives takes {times:.1f} times the room of the pixels"
+    return cut, ""
+
+
+def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, named: str, views: int) -> str:
+    """What the rows are made of.
+
+    timm's version counts as it is, for it has the models. Of Pillow and torchvision, which read and resize, the first
+    two numbers count: a release that changes the third mends things beside the pixels, and is no reason to
+    encode a large data set again.
+    """
+    versions = (version("timm"), *(version(name).split(".")[:2] for name in ("pillow", "torchvision")))
+    content = (_FORMAT, dataset.fingerprint, files, named, versions, views, backbone.preparation)
+    digest = hashlib.sha256(repr((*content, cut and cut.modules)).encode())
+    if cut or not backbone.trainable:
+        for name, tensor in backbone.state_dict().items():
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+def _found(folder: Path) -> ImageStore | None:
+    """The store in `folder`; None where there is none that can be used, and then no folder either."""
+    try:
+        return open_store(folder)
+    except DamagedStore:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _made(
+    folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
+) -> ImageStore:
+    """The store, made in a folder of another name, which gets its own when all of it is on disk."""
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    _make(partial, dataset, backbone, cut, views, device)
+    partial.rename(folder)
+    sync(folder.parent)
+    return open_store(folder)
+
+
+def _make(
+    folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
+) -> None:
+    started = time.perf_counter()
+    examples = [*dataset.test, *dataset.validation, *dataset.train]  # a refusal comes first
+    judged = {example.image_id for example in dataset.test}
+    skipped: list[str] = []
+    grid: tuple[int, int] | None = None
+    what = "resizing" if backbone.trainable and not cut else "encoding"
+    with bar(len(examples), what, "img") as shown, Writer(folder, len(examples)) as writer:
+        for batch in encoded(dataset, examples, backbone, cut, views=views, device=device):
+            if refused := [why for example, why in batch.unreadable if example.image_id in judged]:
+                raise UnreadableImage(f"judged image {refused[0]}: mend or fetch it again; scores need every image")
+            skipped += [why for _, why in batch.unreadable]
+            if batch.examples:
+                writer.add([example.image_id for example in batch.examples], batch.rows)
+                grid = batch.grid
+            shown.update(len(batch.examples) + len(batch.unreadable))
+        if not writer.rows:
+            raise UnreadableImage("no image could be read")
+        writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started)

@@ -1,0 +1,141 @@
+"""Images in, rows out: decoded and encoded on all cores, in the order of the data set.
+
+Each thread takes a batch from its files to its rows, and the operations inside run on one
+core. So no core waits for another at the end of each operation, as it does where all of them
+share one batch, and decoding needs no cores of its own.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from benchmarks.data import Dataset, Example, UnreadableImage
+from benchmarks.runtime.device import cores
+from zoo.backbones import Backbone, Features
+from zoo.backbones.cut import Cut, head
+
+_BATCH = 32
+_LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
+_READERS = 32  # the same beside another device, where a batch in work is pixels
+
+Kept = Callable[[Tensor], tuple[Tensor, tuple[int, int] | None]]  # (B, 3, H, W) bytes to rows and their grid
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch of `examples` with its `rows`, (images, views, ...), and what could not be read."""
+
+    examples: Sequence[Example]
+    rows: np.ndarray
+    grid: tuple[int, int] | None
+    unreadable: Sequence[tuple[Example, str]]
+
+
+def encoded(
+    dataset: Dataset,
+    examples: Sequence[Example],
+    backbone: Backbone,
+    cut: Cut | None,
+    *,
+    views: int,
+    device: torch.device,
+) -> Iterator[Encoded]:
+    """Batch by batch what is stored of these images: features, what the head gives where there is a cut, or pixels."""
+    with keeping(backbone, cut, device) as keep, _workers(device) as (pool, workers):
+
+        def work(batch: Sequence[Example]) -> Encoded:
+            found = [(example, _pixels(dataset, backbone, example)) for example in batch]
+            good = [(example, pixels) for example, pixels in found if isinstance(pixels, Tensor)]
+            bad = [(example, why) for example, why in found if isinstance(why, str)]
+            if not good:
+                return Encoded((), np.empty(0), None, bad)
+            pixels = _together([pixels for _, pixels in good])
+            kept = [keep(pixels.flip(-1) if view else pixels) for view in range(views)]
+            rows = torch.stack([rows for rows, _ in kept], dim=1).numpy()
+            return Encoded([example for example, _ in good], rows, kept[0][1], bad)
+
+        waiting: deque[Future[Encoded]] = deque()
+        for start in range(0, len(examples), _BATCH):
+            waiting.append(pool.submit(work, examples[start : start + _BATCH]))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def keeping(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterator[Kept]:
+    """What turns pixels into what is stored of them; several threads may call it at once.
+
+    Raises:
+        ValueError: from the function; its values have no place in what is stored.
+    """
+    if backbone.trainable and cut is None:
+        yield lambda pixels: (pixels, None)
+        return
+    if cut is None:
+        yield _alone(device, lambda pixels: _features(backbone(backbone.preparation.normalise(pixels))))
+        return
+    with head(backbone, cut) as run:
+        yield _alone(device, lambda pixels: (_half(run(backbone.preparation.normalise(pixels))), None))
+
+
+def _alone(device: torch.device, work: Kept) -> Kept:
+    """`work` by any number of threads at once on a processor, by one at a time on another device: memory is dear."""
+    lock = Lock()
+
+    @torch.inference_mode()
+    def alone(pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
+        if device.type == "cpu":
+            return work(pixels)
+        with lock:
+            rows, grid = work(pixels.to(device))
+            return rows.cpu(), grid
+
+    return alone
+
+
+def _features(features: Features) -> tuple[Tensor, tuple[int, int] | None]:
+    if features.mask is not None:
+        raise ValueError("a frozen backbone's features are kept without a mask, and this one has one")
+    return _half(features.tokens), features.grid
+
+
+def _half(values: Tensor) -> Tensor:
+    kept = values.half()
+    if not kept.isfinite().all():
+        raise ValueError("the backbone gives numbers above 65,504 or none at all, which float16 cannot hold")
+    return kept
+
+
+def _together(images: Sequence[Tensor]) -> Tensor:
+    """One batch, channels last in memory, as pictures have them: nothing but copies of whole images."""
+    return torch.stack([rearrange(image, "c h w -> h w c") for image in images]).permute(0, 3, 1, 2)
+
+
+def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | str:
+    try:
+        return backbone.preparation.resize(dataset.load(example))
+    except UnreadableImage as error:
+        return str(error)
+
+
+@contextmanager
+def _workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """Threads that share the cores which torch may use; beside another device, one for each core up to a limit."""
+    threads = torch.get_num_threads()
+    lanes = min(threads, _LANES) if device.type == "cpu" else min(cores(), _READERS)
+    torch.set_num_threads(max(1, threads // lanes))  # which new threads start with
+    try:
+        with ThreadPoolExecutor(lanes) as pool:
+            yield pool, lanes
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""Trained captioners at work: image files, a local page, other formats."""

@@ -1,0 +1,91 @@
+"""What a model says of image files, one batch after another."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from benchmarks.config import Decoding
+from benchmarks.inference.image_files import Listed, Prepare, batches, folders
+from benchmarks.records.record import REQUEST
+from benchmarks.runtime.progress import bar, write
+from zoo.captioner import Captioner
+
+
+class Said(NamedTuple):
+    """A file, its caption, and the folder of its maps where there are some."""
+
+    image: str
+    caption: str
+    maps: str | None = None
+
+
+@dataclass
+class Describer:
+    """Captions files; one that cannot be read is named on stderr and counted in `unreadable`."""
+
+    captioner: Captioner
+    decoding: Decoding
+    batch: int = 32
+    unreadable: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch={self.batch} should be at least 1")
+
+    def describe(self, listed: Listed) -> Iterator[list[Said]]:
+        """The captions of each batch."""
+        batches = self._read(listed, self.captioner.backbone.preparation.squash, self.batch)
+        for number, readable in enumerate(batches):
+            pictures = [picture for _, picture in readable]
+            said = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
+            yield [Said(file, text) for (file, _), text in zip(readable, said, strict=True)]
+
+    def explain(self, listed: Listed, maps: Path) -> Iterator[list[Said]]:
+        """As `describe` in batches of one; each one's maps go to a folder of its name below `maps`."""
+        folder = folders(maps)
+        for number, readable in enumerate(self._read(listed, Image.Image.copy, 1)):
+            for file, picture in readable:
+                explanation = self.captioner.explain(picture, **vars(self.decoding.of_batch(number)))
+                explanation.save(place := folder(file))
+                yield [Said(file, explanation.caption, str(place))]
+
+    def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
+        with bar(listed.count, "captioning", "img") as shown:
+            for batch in batches(listed, prepare, size):
+                for file, why in batch:
+                    if isinstance(why, str):
+                        self.unreadable += 1
+                        write(f"caption-zoo: cannot read image {plain(file)}: {plain(why)}", sys.stderr)
+                readable = [(file, picture) for file, picture in batch if not isinstance(picture, str)]
+                if readable:
+                    yield readable
+                shown.update(len(batch))
+
+
+def decoding_of(run: Path, **asked: Any) -> Decoding:
+    """How the captions of a run were written, where nothing else is `asked` for.
+
+    Raises:
+        ValueError: its request cannot be read, or what is asked makes no sense.
+    """
+    file = run / REQUEST
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
+        known = Decoding(**written)
+        for name, default in vars(Decoding()).items():
+            kinds = (int, float) if type(default) is float else (type(default),)
+            if type(getattr(known, name)) not in kinds:
+                raise TypeError(f"{name}={getattr(known, name)!r} should be like {default!r}")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
+    return Decoding(**{**vars(known), **{key: value for key, value in asked.items() if value is not None}})
+
+
+def plain(text: str) -> str:
+    """`text` in one line that any terminal can show: what cannot be printed is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -1,0 +1,77 @@
+"""A run's model for others: as a Hugging Face folder with its card, or as ONNX graphs."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.inference.caption_files import decoding_of
+from benchmarks.leaderboard.card.markdown import model_card
+from benchmarks.records.record import FILE, REQUEST, RunRecord
+from zoo import checkpoint
+from zoo.atomic import atomic_directory
+from zoo.captioner import Captioner
+from zoo.export.onnx import export
+from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
+from zoo.settings import may_be_unsaid, told
+
+
+def huggingface(run: Path, captioner: Captioner, folder: Path) -> str:
+    """Write the whole model, its card and, where there is one, what the run asked for; returns a line to print."""
+    captioner.write(folder)
+    (folder / "README.md").write_text(model_card(_record(run, captioner), {}), encoding="utf-8")
+    if (run / REQUEST).is_file():
+        shutil.copyfile(run / REQUEST, folder / REQUEST)  # `caption` then searches as the run did
+    return "all weights are in it"
+
+
+def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
+    """Write the graphs and what runs them; returns a line to print.
+
+    Raises:
+        ValueError: the extra is missing, the parts do not go into graphs that say the same, or the run's captions are
+            written as the script cannot.
+    """
+    decoding = decoding_of(run)
+    asked = told(decoding)
+    if beyond := [f"{name}={asked[name]}" for name in asked.keys() & may_be_unsaid(decoding)]:
+        raise ValueError(
+            f"{run} writes its captions with {sorted(beyond)[0]}, which the search beside an ONNX graph does not know: "
+            "take --format huggingface"
+        )
+    difference = export(captioner, folder, decoding=asked)
+    return f"largest difference of a log-probability from torch: {difference:.1e}"
+
+
+FORMATS: dict[str, Callable[[Path, Captioner, Path], str]] = {"huggingface": huggingface, "onnx": onnx}
+
+
+def export_run(run: Path, out: Path, kind: str) -> str:
+    """Write the model of `run` into the new folder `out`, whole or not at all; returns a line to print.
+
+    Raises:
+        ValueError: there is no model in `run`, something lies in `out`, or `kind` cannot be made of it.
+    """
+    with atomic_directory(out) as partial:
+        return FORMATS[kind](run, checkpoint.load(run), partial)
+
+
+def _record(run: Path, captioner: Captioner) -> RunRecord:
+    """The run's own, or of a folder without one what its model tells."""
+    if (run / FILE).is_file():
+        return RunRecord.load(run)
+    parts = captioner.parts
+    return RunRecord(
+        id="",
+        status="done",
+        parts=parts.as_dict(),
+        dataset="",
+        seed=0,
+        request={},
+        environment={},
+        origins={
+            "backbone": BACKBONES.origin(parts.backbone.name),
+            "attention": ATTENTIONS.origin(parts.attention.name),
+            "decoder": DECODERS.origin(parts.decoder.name),
+        },
+        weights=captioner.backbone_weights,
+    )

@@ -1,0 +1,137 @@
+"""Two entries against each other, from their records: what `caption-zoo compare` prints."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.leaderboard.html.comparison import change, said
+from benchmarks.leaderboard.tables.columns import columns
+from benchmarks.leaderboard.tables.formatting import clean, hundred
+from benchmarks.leaderboard.tables.pairwise import Judged, Versus, most_different, versus
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.summary import Summary, summarise
+from benchmarks.records.record import RunRecord, records
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows A and B of a table, their difference, and images on which they differ most."""
+
+    table: Table
+    one: Row
+    other: Row
+    found: Versus
+    images: list[Judged]
+
+
+def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 3) -> Comparison:
+    """Compare the entries that lie at two paths, as two of all whose records lie below `among`.
+
+    Raises:
+        ValueError: a path holds no finished run, several entries or one that gave way to a later run, or the two may
+            not be compared.
+    """
+    ours, theirs = _runs(one), _runs(other)
+    family = list(records(among)) if among else []
+    if among and not family:
+        raise ValueError(f"no run records below {among}")
+    summary = summarise([*family, *ours, *theirs])
+    places = {run.id: (table, row) for table in summary.tables for row in table.rows for run in row.runs}
+    for run in [*ours, *theirs]:
+        if run.id not in places:
+            later = clean(_later(run, summary))
+            raise ValueError(f"run {clean(run.id)} gave way to {later}, a later one of its seed: compare that")
+    (table, row), (elsewhere, rival) = _entry(ours, places, one), _entry(theirs, places, other)
+    if table is not elsewhere:
+        raise ValueError(f"{one} and {other} may not be compared: they differ in {_differences(table, elsewhere)}")
+    for path, each in ((one, row), (other, rival)):
+        if each.mean("scores", "CIDEr") is None:
+            raise ValueError(f"{path} has no CIDEr, so there is nothing to compare by")
+    if row is rival:
+        raise ValueError(f"{one} and {other} are the same entry: {table.name(row)}")
+    return Comparison(table, row, rival, versus(table, row, rival), most_different(row, rival, images))
+
+
+def _runs(path: Path) -> list[RunRecord]:
+    if not path.exists():
+        raise ValueError(f"no record or folder {str(path)!r}")
+    found = [run for run in (records(path) if path.is_dir() else [RunRecord.load(path)]) if run.done]
+    if not found:
+        raise ValueError(f"{path} holds no finished run")
+    return found
+
+
+def _entry(runs: list[RunRecord], places: dict[str, tuple[Table, Row]], path: Path) -> tuple[Table, Row]:
+    found = {id(row): (table, row) for table, row in (places[run.id] for run in runs)}
+    if len(found) > 1:
+        raise ValueError(f"{path} holds {len(found)} entries: name the folder or the record of one")
+    return next(iter(found.values()))
+
+
+def _later(run: RunRecord, summary: Summary) -> str:
+    """The id of the run that stands in the place of `run`, which was asked the same with the same seed."""
+    (table,) = summarise([run]).tables
+    named = (table.key, table.rows[0].key, run.seed)
+    rows = ((each.key, row) for each in summary.tables for row in each.rows)
+    return next(after.id for key, row in rows for after in row.runs if (key, row.key, after.seed) == named)
+
+
+def _differences(one: Table, other: Table) -> str:
+    names = ("dataset", "split", "synthetic", "fingerprint", "signature")
+    found = [name for name in names if getattr(one, name) != getattr(other, name)]
+    found += ["random and learnt backbones"] if one.random != other.random else []
+    keys = sorted(one.protocol.keys() | other.protocol.keys())
+    return ", ".join(found + [clean(key) for key in keys if one.protocol.get(key) != other.protocol.get(key)])
+
+
+def as_text(found: Comparison) -> str:
+    """For people: who A and B are, the verdict, the figures, the images."""
+    table, one, other = found.table, found.one, found.other
+    lines = [f"A  {_named(table, one)}", f"B  {_named(table, other)}", "", said(table, one, other, found.found), ""]
+    rows = [
+        (clean(each.label), each.text(one), each.text(other), change(each, one, other, found.found))
+        for each in columns(table)
+        if each.read(one) is not None or each.read(other) is not None
+    ]
+    lines += _aligned([("", "A", "B", "A to B"), *rows])
+    if found.images:
+        lines += ["", "Where they differ most (one run of each, CIDEr x 100)"]
+    for image in found.images:
+        lines.append(f"image {clean(image.image)}")
+        for letter, caption, score in zip("AB", image.captions, image.scores, strict=True):
+            lines.append(f"  {letter} {hundred(score):>6}  {clean(caption)}")
+    return "\n".join(lines)
+
+
+def as_json(found: Comparison) -> str:
+    """For programs: raw scores, not x 100."""
+    table, one, other = found.table, found.one, found.other
+    content = {
+        "a": {"parts": list(one.parts), "runs": [run.id for run in one.runs]},
+        "b": {"parts": list(other.parts), "runs": [run.id for run in other.runs]},
+        "entries": len(table.rows),
+        "verdict": found.found.verdict,
+        "gap": found.found.gap,
+        "standard_error": found.found.error,
+        "threshold": None if found.found.error is None else table.ranking.threshold,
+        "wins": found.found.wins,
+        "figures": {each.key: [each.read(one), each.read(other)] for each in columns(table)},
+        "images": [vars(image) for image in found.images],
+    }
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _named(table: Table, row: Row) -> str:
+    seeds = f"{len(row.runs)} seed{'' if len(row.runs) == 1 else 's'}"
+    return f"{' + '.join(map(clean, row.parts))}  ({seeds}; {', '.join(clean(run.id) for run in row.runs)})"
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for name, *cells in rows:
+        rest = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *rest]).rstrip())
+    return lines

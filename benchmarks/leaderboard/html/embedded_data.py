@@ -1,0 +1,115 @@
+"""What the page's script reads: every figure in full, and what two entries need to be compared."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.leaderboard.tables.bootstrap import PLANNED
+from benchmarks.leaderboard.tables.columns import Column
+from benchmarks.leaderboard.tables.formatting import clean, link
+from benchmarks.leaderboard.tables.pairwise import VERDICTS, Judged, judged, percent, versus
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.records.record import PARTS
+
+COMPARED = 100  # of so many rows, the best, each pair's standard error is on the page
+_CAPTIONS = 30_000  # about so many characters of captions; of many entries, fewer images
+_IMAGES = 24
+_VERDICTS = VERDICTS | {
+    "far": f"Of the best {COMPARED} alone this page tells whether a difference is real; "
+    "caption-zoo compare tells it of all.",
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The rows that can be compared, and the images on which they differ most, with their captions."""
+
+    rows: list[Row]
+    images: list[Judged]
+
+    @classmethod
+    def of(cls, table: Table) -> "Panel":
+        """Of the best rows, those whose captions were recorded."""
+        best = [row for row in table.rows[:COMPARED] if row.mean("scores", "CIDEr") is not None]
+        rows = [row for row in best if row.runs[0].captions]
+        if len(rows) < 2:
+            return cls([], [])
+        ordered = sorted(judged(rows), key=lambda each: (-_variance(each.scores), len(each.image), each.image))
+        kept: list[Judged] = []
+        room = _CAPTIONS
+        for each in ordered[:_IMAGES]:
+            room -= sum(len(text) for text in set(each.captions))
+            if room < 0 and kept:
+                break
+            kept.append(each)
+        return cls(rows, kept)
+
+
+def data(table: Table, shown: Sequence[Column], panel: Panel) -> str:
+    """A JSON object that no text in it can end: its rows and columns are those of the table, in the same order."""
+    ranking = table.ranking
+    content = {
+        "columns": [{"key": each.key, "label": each.label, "kind": each.kind} for each in shown],
+        "rows": [table.anchor(row) for row in table.rows],
+        "names": [clean(table.name(row)) for row in table.rows],
+        "parts": {part: [table.axes[part].index(row.parts[axis]) for row in table.rows]
+                  for axis, part in enumerate(PARTS) if len(table.axes[part]) > 1},
+        "values": [[_short(each.read(row), _digits(each)) for row in table.rows] for each in shown],
+        "ranks": [standing and standing.first for standing in ranking.standings],
+        "threshold": _short(ranking.threshold),
+        "planned": PLANNED,
+        "verdicts": {key: text.replace("{entries}", str(len(table.rows))) for key, text in _VERDICTS.items()},
+        "pairs": _pairs(table),
+        "panel": _panel(table, panel),
+    }  # fmt: skip
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return f'<script type="application/json" id="{table.key}-data">{text}</script>'
+
+
+def _pairs(table: Table) -> list[list[list[float | None]]]:
+    """For each of the best rows, for each row before it: standard error of the difference, wins of 100 images."""
+    best = [row for row in table.rows[:COMPARED] if row.mean("scores", "CIDEr") is not None]
+    return [
+        [[_short(versus(table, row, other).error), percent(table, row, other)] for other in best[:place]]
+        for place, row in enumerate(best)
+    ]
+
+
+def _panel(table: Table, panel: Panel) -> dict[str, Any]:
+    texts = {clean(text): None for each in panel.images for text in each.captions}
+    number, known = {text: place for place, text in enumerate(texts)}, links(table)
+    return {
+        "rows": [table.index[row] for row in panel.rows],
+        "images": [[clean(each.image), known.get(each.image, "")] for each in panel.images],
+        "texts": list(texts),
+        "said": [[number[clean(text)] for text in each.captions] for each in panel.images],
+        "scores": [[round(score, 3) for score in each.scores] for each in panel.images],
+    }
+
+
+def links(table: Table) -> dict[str, str]:
+    """Image id -> where people can see it, as far as the samples of its runs tell: what most of them say."""
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for sample in (sample for row in table.rows for run in row.runs for sample in run.samples):
+        if address := link(sample.get("source")):
+            told[str(sample.get("image"))][address] += 1
+    return {image: min(found, key=lambda address: (-found[address], address)) for image, found in told.items()}
+
+
+def _variance(scores: Sequence[float]) -> float:
+    middle = sum(scores) / len(scores)
+    return sum((score - middle) ** 2 for score in scores) / len(scores)
+
+
+def _digits(column: Column) -> int:
+    """Two more for what differences are taken of, so that these are rounded as they are everywhere else."""
+    return 7 if column.kind == "score" else 5
+
+
+def _short(value: float | None, digits: int = 5) -> float | None:
+    """To five digits: more than is shown, and no more than can be meant."""
+    return None if value is None or value != value else float(f"{value:.{digits}g}")

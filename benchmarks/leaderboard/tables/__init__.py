@@ -1,0 +1,1 @@
+"""What the leaderboard says: rows, statistics and wording, without HTML."""

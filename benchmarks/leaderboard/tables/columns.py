@@ -1,0 +1,161 @@
+"""The columns of a table: what each is called, where it is read, how it is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.leaderboard.tables import wording
+from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, millions, number, operations, speed
+from benchmarks.leaderboard.tables.rows import Place, Row, Table
+
+_TELLING = ("exact", "relation", "binding")  # of the checks on drawn scenes, those that part good from bad
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measured column.
+
+    key: its name in the CSV file and in links; title: at the head of the table, with `unit`
+    below; label: where it stands alone; kind: "score", "speed" or "size", by which two
+    values are compared; main: shown at once, rather than when chosen.
+    """
+
+    key: str
+    title: str
+    unit: str
+    label: str
+    kind: str
+    read: Callable[[Row], float | None]
+    show: Callable[[float], str]
+    meaning: str = ""
+    main: bool = True
+
+    def text(self, row: Row) -> str:
+        """The cell of `row`, as people read it."""
+        value = self.read(row)
+        return BLANK if value is None else self.show(value)
+
+
+def columns(table: Table) -> list[Column]:
+    """Scores; speeds and times at every place; sizes; whatever its data set alone can tell."""
+    names = {name for row in table.rows for run in row.runs for name in run.diagnostics}
+    telling = [name for name in _TELLING if name in names]
+    checks = [_check(name, place) for place, name in enumerate([*telling, *sorted(names - set(telling))])]
+    rates = [rate(table, place, timing) for place in table.places for timing in RATES]
+    return [*SCORES, *rates, *SIZES, *checks]
+
+
+def _score(key: str, title: str, meaning: str = "", *, main: bool = True) -> Column:
+    return Column(key, title, "× 100", title, "score", lambda row: row.mean("scores", key), hundred, meaning, main)
+
+
+def _check(name: str, place: int) -> Column:
+    title, main = clean(name).replace("_", " "), place < len(_TELLING)
+    meaning = "Share that pass this check of the data set: see its documentation"
+    return Column(
+        f"check.{clean(name)}", title, "%", f"{title}, %", "score",
+        lambda row: row.mean("diagnostics", name), hundred, meaning, main,
+    )  # fmt: skip
+
+
+def positive(value: float | None) -> float | None:
+    """`value`, if it is one that a count or a rate can have."""
+    return value if value and value > 0 else None
+
+
+CIDER = _score("CIDEr", "CIDEr", "Agreement with the references in telling word sequences (CIDEr-D); orders the table")
+SCORES = (
+    CIDER,
+    _score("Bleu_4", "BLEU-4", "Sequences of up to four words shared with the references; BLEU-1: single words"),
+    _score("METEOR", "METEOR", "Words shared, stems and synonyms counted"),
+    _score("ROUGE_L", "ROUGE-L", "Longest common subsequence of words", main=False),
+    _score("Bleu_1", "BLEU-1", main=False),
+    _score("Bleu_2", "BLEU-2", main=False),
+    _score("Bleu_3", "BLEU-3", main=False),
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A rate or a duration that is measured anew at every place."""
+
+    key: str
+    title: str
+    unit: str
+    read: Callable[[Row, Place], float | None]
+    meaning: str
+    main: bool = False
+    kind: str = "speed"
+
+
+def _throughput(stage: str, items: str) -> Callable[[Row, Place], float | None]:
+    return lambda row, place: positive(row.median("throughput", f"{stage}_{items}_per_sec", place))
+
+
+def _whole(row: Row, place: Place) -> float | None:
+    """Images per second through the backbone and then the beam search."""
+    stages = [_throughput(stage, "images")(row, place) for stage in ("encode", "beam")]
+    return None if None in stages else positive(1 / sum(1 / stage for stage in stages if stage))
+
+
+SPEED = Timing(
+    "images_per_sec", "Speed", "images/s", _whole, "From pixels to captions: backbone, then beam search", main=True
+)
+RATES = (
+    SPEED,
+    Timing("encode_images_per_sec", "Encode", "images/s", _throughput("encode", "images"), "The backbone alone"),
+    Timing(
+        "beam_images_per_sec", "Beam", "images/s", _throughput("beam", "images"),
+        "Beam search from features, over every step",
+    ),
+    Timing(
+        "greedy_images_per_sec", "Greedy", "images/s", _throughput("greedy", "images"),
+        "The same with the likeliest word each",
+    ),
+    Timing(
+        "train_captions_per_sec", "Train", "captions/s", _throughput("train", "captions"),
+        "Captions trained on per second",
+    ),
+    Timing(
+        "train_seconds", "Training", "seconds", lambda row, place: positive(row.median("seconds", "train", place)),
+        "How long training took", kind="time",
+    ),
+)  # fmt: skip
+
+
+def rate(table: Table, place: Place, timing: Timing = SPEED) -> Column:
+    """What `timing` says at one place; of several places each is named by its letter."""
+    letter = wording.letter(table, place)
+    return Column(
+        f"{timing.key}.{letter}" if letter else timing.key,
+        timing.title,
+        timing.unit + (f" on {letter}" if letter else ""),
+        f"{timing.title}, {timing.unit}" + (f" on {letter}" if letter else ""),
+        timing.kind,
+        lambda row: timing.read(row, place),
+        speed,
+        timing.meaning,
+        timing.main and place == table.places[0],
+    )
+
+
+def _flops(row: Row) -> float | None:
+    parts = [number(row.runs[0].flops.get(stage)) for stage in ("encode", "beam")]
+    return None if None in parts else positive(sum(filter(None, parts)))
+
+
+SIZES = (
+    Column(
+        "params", "Params", "millions", "Params", "size",
+        lambda row: positive(number(row.runs[0].params)), millions, "Parameters of the whole model, in millions",
+    ),
+    Column(
+        "trained", "Learning", "millions", "Learning params", "size",
+        lambda row: positive(number(row.runs[0].trained)), millions, "Of those, how many learn", main=False,
+    ),
+    Column(
+        "flops", "FLOPs", "G per image", "GFLOPs per image", "size", _flops, operations,
+        "Operations of matrix products and convolutions for one image: backbone and beam search, in billions",
+        main=False,
+    ),
+    Column("seeds", "Seeds", "runs", "Seeds", "count", lambda row: len(row.runs), str, "", main=False),
+)  # fmt: skip

@@ -1,0 +1,95 @@
+"""What swapping one part changes: paired differences over everything else, with intervals."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from benchmarks.leaderboard.tables.bootstrap import LEVEL, PLANNED
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.records.record import PARTS
+
+FLOOR = "mean"  # the attention that cannot look: it averages all places alike
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The mean difference in CIDEr, raw, when `base` is swapped for `value` and nothing else is.
+
+    low, high: 95 % for all effects of a table at once, NaN without scores per image;
+    helped: in how many of the `pairs` the score rose.
+    """
+
+    part: str
+    base: str
+    value: str
+    difference: float
+    low: float
+    high: float
+    helped: int
+    pairs: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+def effects(table: Table) -> list[Effect]:
+    """Of every part that varies, each value against the base; the largest effect of a part first."""
+    scored = {row: score for row in table.rows if (score := row.mean("scores", "CIDEr")) is not None}
+    found: list[tuple[str, str, str, list[tuple[Row, Row]]]] = []
+    for part in PARTS:
+        contexts = _contexts(part, scored)
+        base = _base(table, part, contexts)
+        for value in table.axes[part]:
+            pairs = [(each[value], each[base]) for each in contexts if {value, base} <= each.keys()]
+            if value != base and pairs:
+                found.append((part, base, value, pairs))
+    intervals = _intervals(table, [pairs for *_, pairs in found])
+    told = []
+    for (part, base, value, pairs), half in zip(found, intervals, strict=True):
+        changes = [scored[new] - scored[old] for new, old in pairs]
+        mean, helped = fmean(changes), sum(change > 0 for change in changes)
+        told.append(Effect(part, base, value, mean, mean - half, mean + half, helped, len(pairs)))
+    return sorted(told, key=lambda effect: (PARTS.index(effect.part), -effect.difference, effect.value))
+
+
+def _contexts(part: str, rows: Iterable[Row]) -> list[Mapping[str, Row]]:
+    """Rows that differ in `part` alone, by its value; of two plug-ins of one name the better one."""
+    axis = PARTS.index(part)
+    groups: dict[tuple[str, ...], dict[str, Row]] = defaultdict(dict)
+    for row in rows:  # the best first
+        weights = "" if part == "backbone" else row.weights
+        others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
+        groups[(*others, weights)].setdefault(row.parts[axis], row)
+    return list(groups.values())
+
+
+def _base(table: Table, part: str, contexts: Sequence[Mapping[str, Row]]) -> str:
+    """What the others are held against: the attention that cannot look; else what pairs with most."""
+    floors = [value for value in table.axes[part] if part == "attention" and value.partition("(")[0] == FLOOR]
+    counts = Counter(value for each in contexts if len(each) > 1 for value in each)
+    return min(floors or table.axes[part], key=lambda value: (-counts[value], value))
+
+
+def _intervals(table: Table, found: Sequence[Sequence[tuple[Row, Row]]]) -> list[float]:
+    """Half the width of the interval around each mean difference, by one max-t threshold for all of them."""
+    if not found:
+        return []
+    errors = _changes(table, table.ranking.draws, found).std(axis=1)
+    drift = _changes(table, table.ranking.strays, found)
+    drift -= drift.mean(axis=1, keepdims=True)
+    size = np.divide(np.abs(drift), errors[:, None], out=np.zeros_like(drift), where=errors[:, None] > 0)
+    known = size[~np.isnan(errors)]
+    threshold = max(PLANNED, float(np.quantile(known.max(axis=0), LEVEL))) if len(known) else math.nan
+    return [threshold * error for error in errors.tolist()]
+
+
+def _changes(table: Table, draws: np.ndarray, found: Sequence[Sequence[tuple[Row, Row]]]) -> np.ndarray:
+    """The mean difference of each swap in each resample: (swaps, RESAMPLES)."""
+    each = [[draws[:, table.index[new]] - draws[:, table.index[old]] for new, old in pairs] for pairs in found]
+    return np.stack([np.mean(changes, axis=0) for changes in each])

@@ -1,0 +1,130 @@
+"""Three sentences on a table, computed: best captions, best trade, what mattered."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean
+
+from benchmarks.leaderboard.tables import wording
+from benchmarks.leaderboard.tables.columns import CIDER, rate
+from benchmarks.leaderboard.tables.effects import FLOOR, Effect, effects
+from benchmarks.leaderboard.tables.formatting import clean, hundred, signed, span, speed
+from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.records.record import PARTS
+
+_COMPLETE = 0.8  # with fewer of all combinations, parts cannot be told apart
+_FASTER = 1.05  # a lesser gain is within what a clock repeats
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question, its answer, and what that rests on; a Row in the text stands for its name."""
+
+    question: str
+    answer: str
+    text: tuple[str | Row, ...]
+
+
+def findings(table: Table) -> list[Finding]:
+    """What a reader wants to know first; nothing where no captions were scored."""
+    cider = {row: score for row in table.rows if (score := CIDER.read(row)) is not None}
+    return [_best(table, cider), _trade(table, cider), _mattered(table, cider)] if cider else []
+
+
+def _best(table: Table, cider: dict[Row, float]) -> Finding:
+    leader, first = next(iter(cider)), table.tied
+    standing = table.standing(leader)
+    interval = f" ({span(standing.low, standing.high)} over all images of the kind)" if standing else ""
+    text: tuple[str | Row, ...] = (leader, f" has the highest mean CIDEr, {CIDER.text(leader)}{interval}.")
+    if len(cider) == 1:
+        answer, text = f"{CIDER.text(leader)} CIDEr", (leader, f" is the only entry so far{interval}.")
+    elif leader not in first or table.ranking.resolution is None:
+        why = " Which gaps are real is not known: its scores per image are missing, or of other images."
+        answer, text = "One entry leads", (*text, why)
+    else:
+        known = len([each for each in table.ranking.standings if each])
+        clear = f"One entry is clear of the other {known - 1}" if known > 2 else "One entry is clear of the other"
+        number = "Both" if len(first) == known == 2 else "All" if len(first) == known else f"{len(first)} of"
+        size = "" if number == "Both" else f" {known}"
+        answer = clear if len(first) == 1 else f"{number}{size} entries tie for first"
+        rest = len(cider) - known
+        apart = f" {rest} more cannot be compared with them." if rest else ""
+        text = (*text, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.{apart}")
+    return Finding("Best captions", answer, text)
+
+
+def _trade(table: Table, cider: dict[Row, float]) -> Finding:
+    question, leader, place = "Best trade", next(iter(cider)), table.places[0]
+    column = rate(table, place)
+    rates = {row: pace for row in cider if (pace := column.read(row))}
+    where = f" Measured on {wording.environment(place)}."
+    if leader not in rates or len(cider) > len(rates) == 1:
+        return Finding(question, "Not known", ("The speed of ", leader, ", or of all others, was not measured.", where))
+    own = f" captions {speed(rates[leader])} images a second"
+    if len(cider) == 1:
+        return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", where))
+    tied = [row for row in table.tied if row in rates]
+    rival = max(tied, key=rates.__getitem__) if leader in tied else leader
+    gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
+    if gain >= _FASTER:
+        speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
+        gap = f" Its mean is {less} CIDEr lower, a gap that cannot be told apart here."
+        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap, where))
+    faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
+    if not faster:
+        top = max(rates, key=rates.__getitem__)
+        if top is leader:
+            return Finding(question, "The best is also the fastest", (leader, f"{own}; nothing here is faster.", where))
+        text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: a gain too small to be one.", where)
+        return Finding(question, "Nothing here is clearly faster", text)
+    gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
+    price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
+    return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, where))
+
+
+def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
+    question, leader, last = "What mattered", next(iter(cider)), min(cider, key=cider.__getitem__)
+    varying = [part for part in PARTS if len(table.axes[part]) > 1]
+    range_ = f"{hundred(cider[leader] - cider[last])} CIDEr from best to worst"
+    swap = _swap(table)
+    if len(cider) == 1 or not varying:
+        return Finding(question, "Nothing to compare yet", ("It takes two entries that differ in a part.",))
+    swaps = effects(table)
+    if swaps and not any(each.clear or math.isnan(each.low) for each in swaps):
+        return Finding(question, "No swap of one part is clear", (f"{range_}, which these images cannot tell apart.",))
+    if len(varying) == 1:
+        text = swap or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
+        return Finding(question, f"{varying[0].capitalize()}: {range_}", text)
+    if len(cider) < _COMPLETE * math.prod(len(table.axes[part]) for part in varying):
+        lack = (leader, " does best, ", last, " worst; too few combinations were run to say which part did it. ")
+        return Finding(question, range_, (*lack, *swap))
+    (part, share), *others = sorted(_shares(table, cider).items(), key=lambda item: (-item[1], item[0]))
+    rest = ", ".join(f"{name} {100 * value:.0f} %" for name, value in others)
+    answer = f"{part.capitalize()} explains {100 * share:.0f} % of the spread"
+    return Finding(question, answer, (f"Each part by itself: {rest}. ", *swap))
+
+
+def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
+    """Of the variance between entries, the share that each varying part explains by itself."""
+    middle = fmean(cider.values())
+    total = sum((score - middle) ** 2 for score in cider.values()) or 1.0
+    shares = {}
+    for axis, part in enumerate(PARTS):
+        groups = [[cider[row] for row in cider if row.parts[axis] == value] for value in table.axes[part]]
+        if len(groups) > 1:
+            shares[part] = sum(len(group) * (fmean(group) - middle) ** 2 for group in groups if group) / total
+    return shares
+
+
+def _swap(table: Table) -> tuple[str | Row, ...]:
+    """The attention that adds most to the one that cannot look; without one, the best swap that is clear."""
+    told = [each for each in effects(table) if each.clear or math.isnan(each.low)]
+    floored = [each for each in told if each.base.partition("(")[0] == FLOOR]
+    return (_told(table, max(floored or told, key=lambda each: each.difference)),) if told else ()
+
+
+def _told(table: Table, swap: Effect) -> str:
+    names = f"Swapping {clean(table.short(swap.part, swap.base))} for {clean(table.short(swap.part, swap.value))}"
+    sure = "" if math.isnan(swap.low) else f" ({signed(swap.low)} to {signed(swap.high)})"
+    pairs = "" if swap.pairs == 1 else f", and the score rose in {swap.helped} of {swap.pairs} pairs"
+    mean = " on average" if swap.pairs > 1 else ""
+    return f"{names} changes CIDEr by {signed(swap.difference)}{sure}{mean}{pairs}."

@@ -1,0 +1,99 @@
+"""Run records, grouped into tables of rows: only what may be compared stands together."""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Place, Row, Table
+from benchmarks.records.record import PARTS, RunRecord
+
+_WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
+# What a request says of one cell or of its data set; the rest is the protocol.
+PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint"))
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """All that the files show: tables, failed runs, and which records they were made of."""
+
+    tables: tuple[Table, ...]
+    failed: tuple[RunRecord, ...]
+    records: int
+    digest: str
+    finished: str
+
+
+def summarise(records: Iterable[RunRecord]) -> Summary:
+    """Group `records`, whatever their order."""
+    texts = {json.dumps(vars(record), sort_keys=True): record for record in records}
+    ordered = [texts[text] for text in sorted(texts)]
+    return Summary(
+        tables=tuple(_tables(record for record in ordered if record.done)),
+        failed=tuple(sorted((record for record in ordered if not record.done), key=_cell)),
+        records=len(ordered),
+        digest=hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
+        finished=max((record.finished for record in ordered), default=""),
+    )
+
+
+def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
+    groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    for record in done:
+        protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
+        if others := {name: code for name, code in _sources(record).items() if not name.startswith(PARTS)}:
+            protocol["sources"] = others  # of metrics and data sets
+        fingerprint = str(record.data.get("fingerprint", ""))
+        data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
+        groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
+    for number, key in enumerate(sorted(groups), start=1):
+        synthetic, dataset, split, fingerprint, random, signature, protocol = key
+        rows = tuple(sorted(_rows(groups[key]), key=_best_first))
+        protocol = json.loads(protocol)
+        yield Table(dataset, split, synthetic, random, fingerprint, signature, protocol, rows, number)
+
+
+def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
+    groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.finished):
+        parts = tuple(run.parts.get(part, "") for part in PARTS)
+        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)].append(run)
+    for (parts, weights, origins), found in groups.items():
+        timed: dict[Place, list[RunRecord]] = defaultdict(list)
+        for run in found:
+            timed[Place.of(run)].append(run)
+        latest = {place: _latest(each) for place, each in timed.items()}
+        yield Row(parts, weights, origins, _latest(found), latest)
+
+
+def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+    """One for each seed; of one seed run twice, the later counts."""
+    seeds = {run.seed: run for run in runs}
+    return tuple(seeds[seed] for seed in sorted(seeds))
+
+
+def _origin(run: RunRecord, part: str) -> str:
+    """Where a part came from, without folders; a plug-in's file with the hash of its text, nested ones' too."""
+    file = re.split(r"[\\/]", run.origins.get(part, HOME))[-1]
+    codes = [
+        str(code)[:8] for name, code in sorted(_sources(run).items()) if name.startswith(part) and name != _WEIGHTS
+    ]
+    return " ".join([file, *codes])
+
+
+def _sources(run: RunRecord) -> Mapping[str, Any]:
+    """The hash of every file that is not the project's, by what it is for."""
+    found = run.request.get("sources", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _best_first(row: Row) -> tuple[Any, ...]:
+    score = row.mean("scores", "CIDEr")
+    return score is None, -(score or 0.0), row.parts, row.weights, row.origins
+
+
+def _cell(record: RunRecord) -> tuple[Any, ...]:
+    return record.dataset, *(record.parts.get(part, "") for part in PARTS), record.seed, record.id

@@ -1,0 +1,1 @@
+"""Programs in Java that metrics need, and what is kept of their input and output."""

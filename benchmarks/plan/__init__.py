@@ -1,0 +1,1 @@
+"""The cells of an experiment, checked before anything runs."""

@@ -1,0 +1,74 @@
+"""One run of a matrix, and its id."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.config import Decoding, Training
+from registry import Spec
+from zoo.registries import placeless
+from zoo.settings import told
+
+PROTOCOL = 1  # what a number means; raise it when the same request would give another one
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: which model, on what, with which seed.
+
+    `dataset` says where the data lie too; `named` does not, and is what records repeat.
+    `origins` says for each part where it came from; `sources` holds the hash of the file
+    of each part that a plug-in brought, and of a backbone's weights, so that an edited file
+    is another run.
+    """
+
+    experiment: str
+    dataset: Spec
+    named: Spec
+    fingerprint: str
+    split: str
+    synthetic: bool
+    backbone: Spec
+    attention: Spec
+    decoder: Spec
+    seed: int
+    metrics: tuple[Spec, ...]
+    training: Training
+    decoding: Decoding
+    origins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The spelling of each part, by kind; of a file of weights its name, since `sources` has its hash."""
+        return {kind: str(placeless(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """All that decides the outcome, as JSON."""
+        return {
+            "protocol": PROTOCOL,
+            "dataset": str(self.named),
+            "fingerprint": self.fingerprint,
+            **self.parts,
+            "seed": self.seed,
+            "metrics": [str(metric) for metric in self.metrics],
+            "training": told(self.training),
+            "decoding": told(self.decoding),
+            "sources": dict(self.sources),
+        }
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits that change if and only if the request does."""
+        return identity(self.request)
+
+    def __str__(self) -> str:
+        return " + ".join(self.parts.values()) + f", seed {self.seed}"
+
+
+def identity(request: Mapping[str, Any]) -> str:
+    """The id of whatever makes this request: twelve hex digits that change if and only if the request does."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,11 @@
+"""Every registry by the kind of what it names; importing it imports no component and no torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.data import DATASETS
+from benchmarks.metrics import METRICS
+from registry import Registry
+from zoo.registries import PARTS
+
+KINDS: Mapping[str, Registry[Any]] = {**PARTS, DATASETS.kind: DATASETS, METRICS.kind: METRICS}

@@ -1,0 +1,94 @@
+"""A matrix of cells, planned before the first second of compute."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.config import Experiment
+from benchmarks.data import DATASETS, Dataset
+from benchmarks.metrics import METRICS, build_metrics
+from benchmarks.plan.cell import Cell
+from registry import Spec
+from zoo.backbones.weights import digest
+from zoo.registries import ATTENTIONS, PARTS
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of an experiment, in the order in which they run, and what there is to know of its data set."""
+
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...]
+
+
+def plan(experiment: Experiment) -> Plan:
+    """The cells of `experiment`.
+
+    Raises:
+        ValueError: an unknown name, variant, option or value, or a data set that cannot be
+            read; the message says which.
+    """
+    build_metrics(experiment.metrics)
+    for kind, registry in PARTS.items():
+        for spec in getattr(experiment.matrix, kind):
+            registry.check(spec)
+    dataset = DATASETS.build(experiment.dataset)
+    cells = tuple(_cell(experiment, dataset, *parts) for parts in experiment.matrix)
+    return Plan(cells, tuple(dataset.notes))
+
+
+def _cell(experiment: Experiment, dataset: Dataset, backbone: Spec, attention: Spec, decoder: Spec, seed: int) -> Cell:
+    return Cell(
+        experiment=experiment.name,
+        dataset=experiment.dataset,
+        named=_without(experiment.dataset, dataset.location),
+        fingerprint=dataset.fingerprint,
+        split=dataset.split,
+        synthetic=dataset.synthetic,
+        backbone=backbone,
+        attention=attention,
+        decoder=decoder,
+        seed=seed,
+        metrics=experiment.metrics,
+        training=experiment.training,
+        decoding=experiment.decoding,
+        **_provenance(experiment, {"backbone": backbone, "attention": attention, "decoder": decoder}),
+    )
+
+
+def _without(spec: Spec, location: tuple[str, ...]) -> Spec:
+    options = {key: value for key, value in spec.options.items() if key not in location}
+    return Spec(spec.name, spec.variant, options)
+
+
+def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dict[str, str]]:
+    """Where each part comes from, and the hash of the file of everything that is not ours."""
+    inside = {kind: list(_inside(kind, spec)) for kind, spec in parts.items()}
+    used = [item for items in inside.values() for item in items]
+    used += [("dataset", DATASETS, experiment.dataset.name)]
+    used += [(f"metric {metric.name}", METRICS, metric.name) for metric in experiment.metrics]
+    sources = {}
+    for label, registry, name in used:
+        file = inspect.getsourcefile(registry[name]) if registry.origin(name) != "caption-zoo" else None
+        if file:
+            sources[label] = digest(file)
+    if file := parts["backbone"].options.get("weights"):
+        sources["backbone weights"] = digest(file)
+    origins = {
+        kind: ", ".join(dict.fromkeys(registry.origin(name) for _, registry, name in items))
+        for kind, items in inside.items()
+    }
+    return {"origins": origins, "sources": sources}
+
+
+def _inside(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
+    """A label, the registry and the name, of `spec` and of every attention that its options name."""
+    yield kind, PARTS[kind], spec.name
+    for value in spec.options.values():
+        try:
+            inner = Spec.parse(value)
+        except ValueError:
+            continue
+        if inner.name in ATTENTIONS:
+            yield from ((f"{kind} {label}", *rest) for label, *rest in _inside("attention", inner))

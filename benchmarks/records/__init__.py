@@ -1,0 +1,1 @@
+"""Run records: what is in one, and how it is read and written."""

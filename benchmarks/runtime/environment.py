@@ -1,0 +1,57 @@
+"""The machine and the software that a number was made with."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+_PACKAGES = ("caption-zoo", "torch", "torchvision", "timm", "numpy", "pillow", "pycocoevalcap")
+
+
+def environment(*, java: str | None) -> dict[str, object]:
+    """What a record says of where it was made, `java` being the one that scores; no host or user name, no path."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "device": gpu or "cpu",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "java": java,
+        "commit": commit(),
+        **{name: version(name) for name in _PACKAGES},
+    }
+
+
+def _processor() -> str:
+    """The processor's name, as Linux tells it; elsewhere its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the checkout that this file is part of, with "+" where it was changed since.
+
+    It is looked up once: what runs is what was loaded, whatever is checked out later.
+    """
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        inside = subprocess.run([*git, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)
+        if inside.returncode:
+            return None
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

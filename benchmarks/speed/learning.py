@@ -1,0 +1,28 @@
+"""A cache and an epoch of training over it, by the project's own functions."""
+
+from pathlib import Path
+
+import torch
+
+from benchmarks.config import Training
+from benchmarks.data import Dataset
+from benchmarks.features.cache import FeatureCache, ImageStore
+from benchmarks.training.trainer import train
+from zoo.captioner import Captioner, Parts
+from zoo.vocabulary import Vocabulary
+
+
+def stored(dataset: Dataset, cache: Path, backbone: str, attention: str, decoder: str) -> tuple[Captioner, ImageStore]:
+    """An untrained captioner with the words of `dataset`, and the features of all its images below `cache`."""
+    torch.manual_seed(0)
+    words = Vocabulary.of((caption for example in dataset.train for caption in example.captions), min_count=1)
+    captioner = Captioner.build(Parts.parse(backbone, attention, decoder), words).eval()
+    device = torch.device("cpu")
+    store = FeatureCache(cache, device).store(dataset, captioner.backbone, named=backbone, mirror=False)
+    return captioner, store
+
+
+def epoch(captioner: Captioner, dataset: Dataset, store: ImageStore, *, batch: int, captions: int) -> None:
+    """Learn from every training image once, and judge nothing."""
+    settings = Training(epochs=1, batch_size=batch, captions_per_image=captions, warmup_steps=0)
+    train(captioner, dataset.train, store, settings, seed=0, judge=lambda _: 0.0)

@@ -1,0 +1,42 @@
+"""From JPEG files to a cache of features, beside timm's bare forward over the same pixels."""
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.features.cache import FeatureCache
+from benchmarks.speed import rivals
+from benchmarks.speed.pairs import alternate, clocked, tell
+from benchmarks.speed.photographs import Photographs
+from benchmarks.speed.sizes import Size
+from zoo.registries import BACKBONES
+
+_BACKBONES = (
+    ("encode", "efficientnet_lite", "tf_efficientnet_lite0"),
+    ("encode.resnet50", "timm/resnet50(pretrained=False)", "resnet50"),
+)
+
+
+@pytest.mark.parametrize(("key", "ours", "theirs"), _BACKBONES)
+def test_encode(
+    benchmark: BenchmarkFixture, size: Size, photographs: Photographs, tmp_path: Path, key: str, ours: str, theirs: str
+) -> None:
+    """JPEG files to stored features, against timm's bare `forward_features`."""
+    dataset, threads = photographs.dataset, torch.get_num_threads()
+    backbone = BACKBONES.build(ours).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    examples = [*dataset.test, *dataset.validation, *dataset.train]
+    prepared = torch.stack([backbone.preparation.resize(dataset.load(example)) for example in examples])
+    bare = clocked(rivals.bare_forward(theirs, backbone.preparation.normalise(prepared)))
+    caches = itertools.count()
+
+    def encode() -> None:
+        cache = tmp_path / str(next(caches))
+        FeatureCache(cache, torch.device("cpu")).store(dataset, backbone, named=ours, mirror=False)
+
+    rounds = alternate(benchmark, encode, {"timm": bare}, rounds=size.few_rounds)
+    figures = {f"{key}.over_timm": rounds.ratio("timm"), f"{key}.images_per_sec": rounds.rate(len(examples))}
+    tell(benchmark, figures, f"{ours}: {photographs.told}, {threads} threads on {os.cpu_count()} cores")

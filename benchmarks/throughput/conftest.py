@@ -1,0 +1,70 @@
+"""What the suite is run on: ``--run FOLDER``, a run with its checkpoint and its request."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.config import Decoding, Training
+from benchmarks.records.record import REQUEST
+from benchmarks.runtime.device import device
+from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.measure import CAPTIONER
+from zoo import checkpoint
+from zoo.captioner import Captioner
+from zoo.types import Features
+
+BATCH = 32
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--run``."""
+    parser.addoption("--run", type=Path, required=True, help="folder of a run, with its checkpoint")
+
+
+def pytest_benchmark_generate_machine_info() -> dict[str, object]:
+    """Nothing: the record tells it, and pytest-benchmark starts programs to find out."""
+    return {}
+
+
+def pytest_benchmark_generate_commit_info() -> dict[str, object]:
+    """Nothing, as of the machine."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def captioner(request: pytest.FixtureRequest) -> Captioner:
+    """The run's captioner, on the device that runs use: the one at hand, or else the one in the folder."""
+    at_hand = request.config.stash.get(CAPTIONER, None)
+    return at_hand or checkpoint.load(request.config.getoption("--run"), device=device())
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
+    """How the run was trained and decoded."""
+    asked = json.loads((request.config.getoption("--run") / REQUEST).read_text(encoding="utf-8"))
+    return Training(**asked["training"]), Decoding(**asked["decoding"])
+
+
+@pytest.fixture(scope="session")
+def endless(captioner: Captioner) -> Endless:
+    """The run's decoder, made to take every step."""
+    return Endless(captioner.decoder)
+
+
+@pytest.fixture(scope="session")
+def pixels(captioner: Captioner) -> torch.Tensor:
+    """A batch of noise, (32, 3, H, W) bytes: what an image shows does not change its cost."""
+    shape = (BATCH, 3, *captioner.backbone.preparation.size)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device())
+
+
+@pytest.fixture(scope="session")
+def features(captioner: Captioner, pixels: torch.Tensor) -> Features:
+    """Features for that batch: those of its first image, repeated."""
+    with torch.inference_mode():
+        seen = captioner.encode(captioner.backbone.preparation.normalise(pixels[:1]))
+    rows = torch.zeros(len(pixels), dtype=torch.long, device=seen.tokens.device)
+    return Features(seen.tokens[rows].clone(), seen.grid, None if seen.mask is None else seen.mask[rows])

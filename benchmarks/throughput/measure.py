@@ -1,0 +1,109 @@
+"""How fast a trained captioner is: a pytest-benchmark suite that the harness runs, and anybody can.
+
+pytest -c /dev/null benchmarks/throughput --run runs/ID
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from zoo.captioner import Captioner
+
+CAPTIONER = pytest.StashKey[Captioner]()
+_SUITE = Path(__file__).parent
+# One keeps a folder; the other looks through all memory for errors of destructors, which takes longer than a round.
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
+
+
+class Measurement(NamedTuple):
+    """What the suite found, in the fields of a record.
+
+    throughput: rates by their names ("beam_images_per_sec", ...), from the median round;
+    timing: per rate what was timed, which is items per round, rounds, quickest and slowest;
+    flops: per stage ("encode", "greedy", "beam", "train") operations for one item.
+    """
+
+    throughput: dict[str, float]
+    timing: dict[str, Any]
+    flops: dict[str, float]
+
+
+class _AtHand:
+    """Hands the suite a captioner, so that it reads and builds none."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        self.captioner = captioner
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Put it where conftest.py looks for it."""
+        config.stash[CAPTIONER] = self.captioner
+
+
+def measure(
+    run: Path, captioner: Captioner, *, frozen: str | None = None, encoder_timings: dict[str, Measurement] | None = None
+) -> Measurement:
+    """Run the suite on the run in folder `run`, whose `captioner` learns a few steps from noise by it.
+
+    `frozen` names the backbone where no run changes it: how fast it encodes is looked up in
+    `encoder_timings`, or else timed and put there for further runs that have it.
+
+    Raises:
+        RuntimeError: a benchmark failed; the message ends with pytest's report.
+    """
+    timings = {} if encoder_timings is None or frozen is None else encoder_timings
+    known = timings.get(frozen or "")
+    found = _suite(run, captioner, ["-k", "not test_encode"] if known else [])
+    if known:
+        return Measurement(*({**before, **now} for before, now in zip(known, found, strict=True)))
+    timings[frozen or ""] = Measurement(
+        *({name: value for name, value in part.items() if name.startswith("encode")} for part in found)
+    )
+    return found
+
+
+def _suite(run: Path, captioner: Captioner, only: Sequence[str]) -> Measurement:
+    with tempfile.TemporaryDirectory() as folder:
+        report, said = Path(folder) / "benchmark.json", StringIO()
+        plugins = [*_WITHOUT, "-p", "pytest_benchmark.plugin"]
+        options = ["-q", "-c", "/dev/null", "--benchmark-json", str(report), *plugins]
+        with redirect_stdout(said), redirect_stderr(said), _own_pytest():
+            words = [str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options, *only]
+            status = pytest.main(words, plugins=[_AtHand(captioner)])
+        if status:
+            raise RuntimeError(f"the throughput suite failed: {said.getvalue()[-2000:]}")
+        found = json.loads(report.read_text())["benchmarks"]
+    told = [(item["extra_info"], item["stats"]) for item in found]
+    return Measurement(
+        throughput={info["rate"]: info["items"] / stats["median"] for info, stats in told},
+        timing={info["rate"]: _timing(info, stats) for info, stats in told},
+        flops={info["rate"].partition("_")[0]: info["flops"] for info, _ in told},
+    )
+
+
+@contextmanager
+def _own_pytest() -> Iterator[None]:
+    """Without the settings of a pytest that may be running this very process, or that the user prefers."""
+    theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(theirs)
+
+
+def _timing(info: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        "items": info["items"],
+        "rounds": stats["rounds"],
+        "median_seconds": stats["median"],
+        "min_seconds": stats["min"],
+        "max_seconds": stats["max"],
+    }

@@ -1,0 +1,92 @@
+"""Rates of a captioner on a batch of 32 images; each benchmark names its rate in the record.
+
+The operations of matrix products and convolutions are counted once, per item, which warms up.
+Then the median of several rounds counts. Threads and device are those of the process; the record's
+environment tells them.
+"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.config import Decoding, Training
+from benchmarks.features.cache import stored
+from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.operations import operations
+from benchmarks.training.optim import make_optimizer
+from benchmarks.training.trainer import step
+from zoo.captioner import Captioner
+from zoo.compiling import compile_steps
+from zoo.generate import generate
+from zoo.types import Features
+
+_ROUNDS = 5
+_ENCODING_ROUNDS = 3  # a round takes a second with the quickstart's backbone
+_TOKENS = 14  # START and 13 more: COCO's mean caption of ten and a half words, padded to its batch
+_WORDS = 4  # the vocabulary's marks come first
+
+
+def _time(
+    benchmark: BenchmarkFixture, rate: str, items: int, work: Callable[[], object], flops: float, rounds: int = _ROUNDS
+) -> None:
+    def timed() -> None:
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    benchmark.extra_info |= {"rate": rate, "items": items, "flops": flops}
+    benchmark.pedantic(timed, rounds=rounds)
+
+
+def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor) -> None:
+    """Pixels to features; operations are those of one image, so the first round may be slower than the others."""
+
+    @torch.inference_mode()
+    def encode(images: torch.Tensor) -> None:
+        captioner.encode(captioner.backbone.preparation.normalise(images))
+
+    flops = operations(lambda: encode(pixels[:1]))
+    _time(benchmark, "encode_images_per_sec", len(pixels), lambda: encode(pixels), flops, _ENCODING_ROUNDS)
+
+
+@pytest.mark.parametrize("rate", ["greedy_images_per_sec", "beam_images_per_sec"])
+def test_decode(
+    benchmark: BenchmarkFixture,
+    endless: Endless,
+    features: Features,
+    settings: tuple[Training, Decoding],
+    rate: str,
+) -> None:
+    """Features to captions of the full length, greedily or with the run's beams."""
+    decoding = settings[1]
+    if rate.startswith("greedy"):
+        decoding = Decoding(beams=1, max_length=decoding.max_length, precision=decoding.precision)
+
+    def decode() -> None:
+        generate(endless, features, **vars(decoding))
+
+    items = len(features.tokens)
+    _time(benchmark, rate, items, decode, operations(decode) / items)
+
+
+def test_train(
+    benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor, settings: tuple[Training, Decoding]
+) -> None:
+    """One training step as the run made them: from what the store keeps of an image."""
+    training = settings[0]
+    rows, grid = stored(captioner.backbone, pixels[:1])
+    rows = rows.expand(training.batch_size, *rows.shape[1:])
+    shape = (training.batch_size, training.captions_per_image, _TOKENS)
+    captions = torch.randint(_WORDS, len(captioner.vocabulary), shape, generator=torch.Generator().manual_seed(0))
+    captioner.train()
+    if training.compile:
+        compile_steps(captioner.decoder)
+    optimizer = make_optimizer(captioner, training)
+    rate, items = "train_captions_per_sec", shape[0] * shape[1]
+
+    def learn() -> None:
+        step(captioner, rows, captions, grid, training, optimizer)
+
+    _time(benchmark, rate, items, learn, operations(learn) / items)

@@ -1,0 +1,35 @@
+"""An exponential moving average of the weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class EMA:
+    """A moving average of the weights that learn; its start is not held against it."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.parameters: list[Tensor] = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self.values = [parameter.detach().clone() for parameter in self.parameters]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights as they are now."""
+        self.steps += 1
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(self.values, self.parameters, 1 - keep if self.decay else 1.0)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model has the averaged weights inside."""
+        own = [tensor.detach().clone() for tensor in self.parameters]
+        self._set(self.values)
+        yield
+        self._set(own)
+
+    @torch.no_grad()
+    def _set(self, values: list[Tensor]) -> None:
+        torch._foreach_copy_(self.parameters, values)

@@ -1,0 +1,193 @@
+"""Whether a record can be believed: it fits its own request, and its captions give its scores."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks.data import DATASETS, Dataset
+from benchmarks.evaluation.scorer import Scorer
+from benchmarks.plan.cell import PROTOCOL, identity
+from benchmarks.records.record import FILE, PARTS, SCORES, BadRecord, RunRecord
+from registry import Spec
+
+_TOP = {"CIDEr": 10.0}  # of the other scores it is 1
+_CLOSE = 1e-5  # scores per image are kept to six digits
+_MOST = 200_000  # a record that asks for more images to be drawn is not made again
+
+
+class Auditor:
+    """Checks records one after another; a data set is made once for all of its records.
+
+    `given` stands for the data set of records that leave out where it lies; without it, only
+    data sets that need no files are made again. `rescored` counts the records whose captions
+    were scored again.
+    """
+
+    def __init__(self, given: Spec | None = None) -> None:
+        self.given = given
+        self.rescored = 0
+        self._datasets: dict[Spec, Dataset] = {}
+        self._judges: dict[tuple[str, ...], _Judge] = {}
+
+    def problems(self, files: Iterable[Path]) -> Iterator[str]:
+        """One line for everything that does not hold, with the file's name."""
+        seen: dict[str, Path] = {}
+        for file in files:
+            try:
+                record = RunRecord.load(file)
+            except BadRecord as error:
+                yield str(error)
+                continue
+            if record.id in seen:
+                yield f"{file}: the same run as {seen[record.id]}"
+            seen[record.id] = file
+            yield from (f"{file}: {problem}" for problem in self.problems_of(record, file))
+
+    def problems_of(self, record: RunRecord, file: Path) -> Iterator[str]:
+        """What does not hold of one record."""
+        named = file.stem if file.name != FILE else file.parent.name
+        if record.id != identity(record.request):
+            yield "its id is not the hash of its request: it was edited"
+        elif named != record.id:
+            yield f"it should be called {record.id}, as its run is"
+        yield from _unlike_request(record)
+        yield from _unrepeatable(record)
+        if not _shareable(record) and any({"picture", "references"} & sample.keys() for sample in record.samples):
+            yield "its samples hold pictures or references, which are not ours to pass on"
+        if record.done:
+            yield from _implausible(record)
+            yield from self._rescored(record)
+
+    def _rescored(self, record: RunRecord) -> Iterator[str]:
+        if not record.captions:
+            yield "it has no captions, so its scores cannot be checked"
+            return
+        try:
+            judge = self._judge(record)
+            if judge is not None:
+                found = list(judge.problems(record))
+                self.rescored += 1
+                yield from found
+        except ValueError as error:
+            yield f"it cannot be scored again: {error}"
+
+    def _judge(self, record: RunRecord) -> "_Judge | None":
+        """What scores its captions; None where its data set has to be given and is not."""
+        spec = self._allowed(Spec.parse(record.dataset))
+        if spec is None:
+            return None
+        fingerprint, metrics = record.data.get("fingerprint"), record.request.get("metrics")
+        key = (str(spec), str(fingerprint), str(metrics))
+        if key not in self._judges:
+            if spec not in self._datasets:
+                self._datasets[spec] = DATASETS.build(spec)
+            self._judges[key] = _Judge.of(self._datasets[spec], spec, fingerprint, metrics)
+        return self._judges[key]
+
+    def _allowed(self, spec: Spec) -> Spec | None:
+        """The data set to make for a record that names `spec`: a record chooses neither what is read nor how much."""
+        location = getattr(DATASETS[spec.name], "location", ())
+        if own := sorted(spec.options.keys() & set(location)):
+            raise ValueError(f"{spec} says with {own[0]} where data lie, which is for --dataset to say")
+        if self.given is not None and self.given.name == spec.name:
+            return self.given
+        if sum(abs(value) for value in spec.options.values() if isinstance(value, int)) > _MOST:
+            raise ValueError(f"the numbers of {spec} add up to more than {_MOST:,}: allow it with --dataset")
+        return None if location else spec
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """A data set, and what scores captions of its judged images."""
+
+    dataset: Dataset
+    scorer: Scorer
+
+    @classmethod
+    def of(cls, dataset: Dataset, spec: Spec, fingerprint: object, metrics: object) -> "_Judge":
+        if dataset.fingerprint != fingerprint:
+            raise ValueError(f"{spec} has the fingerprint {dataset.fingerprint}, not {fingerprint}")
+        if not isinstance(metrics, list | tuple):
+            raise ValueError(f"its request names no metrics but {metrics!r}")
+        references = {example.image_id: example.captions for example in dataset.test}
+        return cls(dataset, Scorer(references, [Spec.parse(metric) for metric in metrics]))
+
+    def problems(self, record: RunRecord) -> Iterator[str]:
+        """Where a record says something else than its captions and its data set give."""
+        for name in ("split", "synthetic"):
+            if getattr(record, name) != getattr(self.dataset, name):
+                yield f"its {name} is {getattr(record, name)!r}, its data set has {getattr(self.dataset, name)!r}"
+        images = [example.image_id for example in self.dataset.test]
+        if record.captions.keys() != set(map(str, images)):
+            yield "its captions are not those of all judged images, and of no other"
+            return
+        scores = self.scorer.score({image: record.captions[str(image)] for image in images})
+        if record.signature != scores.signature:
+            yield f"its captions are scored here by {scores.signature!r}, it says {record.signature!r}"
+        yield from _unlike(scores.values, record.scores, "")
+        for metric, said in record.per_image.items():
+            given = {str(image): value for image, value in scores.per_image.get(metric, {}).items()}
+            yield from list(_unlike(given, said, f" for {metric} of image"))[:1]  # one is enough
+
+
+def _unlike(given: Mapping[str, float], said: Mapping[str, float], what: str) -> Iterator[str]:
+    for name in sorted(given.keys() | said.keys()):
+        one, other = given.get(name), said.get(name)
+        if one is None or other is None or not math.isclose(one, other, rel_tol=0, abs_tol=_CLOSE):
+            value = "nothing" if one is None else f"{one:.6f}"
+            yield f"its captions give{what} {name} {value}, it says {other}"
+
+
+def _shareable(record: RunRecord) -> bool:
+    """Whether its data set lets pictures and references stand in a record; one that is not known does not."""
+    try:
+        return bool(getattr(DATASETS[Spec.parse(record.dataset).name], "shareable", False))
+    except ValueError:
+        return False
+
+
+def _unlike_request(record: RunRecord) -> Iterator[str]:
+    """Where a record says something else than the request that its id stands for."""
+    said = {**record.parts, "seed": record.seed, "dataset": record.dataset}
+    for name in PARTS:
+        if not record.parts.get(name):
+            yield f"it does not say which {name} it has"
+    for name, value in said.items():
+        if record.request.get(name) != value:
+            yield f"its {name} is {value!r}, its request says {record.request.get(name)!r}"
+    if record.done and record.data.get("fingerprint") != record.request.get("fingerprint"):
+        yield "the fingerprint of its data is not that of its request"
+
+
+def _unrepeatable(record: RunRecord) -> Iterator[str]:
+    """Why nobody can make the record again with this version."""
+    commit = record.environment.get("commit")
+    if not commit:
+        yield "it does not say with which commit it was made"
+    elif str(commit).endswith("+"):
+        yield "it was made with changed files (commit with +), so nobody can make it again"
+    if record.request.get("protocol") != PROTOCOL:
+        yield f"it is of protocol {record.request.get('protocol')!r}, this version has {PROTOCOL}"
+
+
+def _implausible(record: RunRecord) -> Iterator[str]:
+    for name in SCORES:
+        if not 0 <= record.scores.get(name, 0.0) <= _TOP.get(name, 1.0):
+            yield f"its {name} is {record.scores[name]!r}, which no captions give"
+    for name, share in record.diagnostics.items():
+        if not 0 <= share <= 1:
+            yield f"its {name} is {share!r}, which is no share"
+    per_image = record.per_image.get("CIDEr", {})
+    if not per_image:
+        yield "it has no CIDEr per image, so nothing can be compared with it"
+    elif not math.isclose(fmean(per_image.values()), record.scores.get("CIDEr", math.nan), abs_tol=_CLOSE):
+        yield f"its CIDEr per image has the mean {fmean(per_image.values()):.6f}, not {record.scores.get('CIDEr')}"
+    if record.captions and record.captions.keys() != per_image.keys():
+        yield "it has captions of other images than it has scores"
+    for name, value in {**record.throughput, "params": record.params}.items():
+        if value <= 0:
+            yield f"its {name} is {value!r}"
+    if not record.weights:
+        yield "it does not say where the weights of its backbone came from"
