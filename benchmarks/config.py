@@ -9,7 +9,7 @@ from typing import Any, get_args
 from registry import Spec
 from zoo.decoding import Decoding as Decoding  # so that a config's settings are all had from here
 from zoo.decoding import Precision
-from zoo.settings import LATER
+from zoo.settings import OMIT_DEFAULT
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Training:
         backbone_learning_rate: the same for a trainable backbone.
         warmup_steps: steps in which the learning rate rises in a line.
         weight_decay: of AdamW.
-        clip_norm: longest gradient, as a Euclidean norm; 0 does not clip.
+        max_grad_norm: longest gradient, as a Euclidean norm; 0 does not clip.
         label_smoothing: share of each target that is spread over all words.
-        average: decay per step of the moving average of the weights, which is what is kept; 0 keeps the weights.
+        ema_decay: decay per step of the moving average of the weights, which is what is kept; 0 keeps the weights.
         mirror: whether half of the images are mirrored, where the data set allows it.
         min_count: a word is known when the training captions use it so often.
         max_words: captions are cut after so many words.
@@ -73,15 +73,15 @@ class Training:
     backbone_learning_rate: float = 1e-4
     warmup_steps: int = 200
     weight_decay: float = 0.01
-    clip_norm: float = 1.0
+    max_grad_norm: float = 1.0
     label_smoothing: float = 0.1
-    average: float = 0.998
-    mirror: bool = True
+    ema_decay: float = 0.998
+    hflip: bool = True
     min_count: int = 5
     max_words: int = 16
     precision: Precision = "float32"
-    bucket_batches: int = field(default=1, metadata=LATER)
-    compile: bool = field(default=False, metadata=LATER)
+    bucket_batches: int = field(default=1, metadata=OMIT_DEFAULT)
+    compile: bool = field(default=False, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words", "bucket_batches")
@@ -92,8 +92,8 @@ class Training:
             raise ValueError(f"precision={self.precision!r} should be one of {', '.join(get_args(Precision))}")
         if self.decay_epochs and self.decay_epochs < self.epochs:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
-        if not 0 <= self.average < 1 or not 0 <= self.label_smoothing < 1:
-            raise ValueError("average and label_smoothing lie between 0 and 1")
+        if not 0 <= self.ema_decay < 1 or not 0 <= self.label_smoothing < 1:
+            raise ValueError("ema_decay and label_smoothing lie between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,12 @@ def record(
     """
     parts = {"backbone": "efficientnet_lite", "attention": attention, "decoder": "lstm(dim=256)"}
     parts |= changes.pop("parts", {})
-    request = {"protocol": 1, "training": {"epochs": 8, "batch_size": 16}, "decoding": {"beams": 5}, "seed": seed}
+    request = {
+        "protocol": 1,
+        "training": {"epochs": 8, "batch_size": 16},
+        "decoding": {"num_beams": 5, "max_length": 20},
+        "seed": seed,
+    }
     request |= parts | changes.pop("request", {})
     name = hashlib.sha256(json.dumps([request, level], sort_keys=True).encode()).hexdigest()[:12]
     hard, own = random.Random(1), random.Random(name)
@@ -78,8 +83,8 @@ def looked(words: tuple[str, ...] = WORDS, side: int = 7, *, sentinel: bool = Fa
     place, middle = np.arange(side), np.linspace(0, side - 1, len(words))
     near = np.exp(-((place[None] - middle[:, None]) ** 2) / 2)
     shares = np.rint(255 * near[:, :, None] * near[:, None, :]).astype(np.uint8)
-    elsewhere = {"elsewhere": [round(index / len(words), 3) for index in range(len(words))]} if sentinel else {}
-    return {"grid": [side, side], "peak": 0.2, "maps": b64encode(shares.tobytes()).decode(), **elsewhere}
+    non_visual = {"non_visual": [round(index / len(words), 3) for index in range(len(words))]} if sentinel else {}
+    return {"grid": [side, side], "peak": 0.2, "maps": b64encode(shares.tobytes()).decode(), **non_visual}
 
 
 def sampled(

@@ -18,9 +18,9 @@ def searched(decoder: Decoder, features: Features, decoding) -> list[list[list[i
 
 
 def _search(decoder, features, decoding):
-    width = decoding.beams // decoding.groups
-    open_ = [[([], 0.0)] for _ in range(decoding.groups)]
-    room, ended = [width] * decoding.groups, []
+    width = decoding.num_beams // decoding.num_beam_groups
+    open_ = [[([], 0.0)] for _ in range(decoding.num_beam_groups)]
+    room, ended = [width] * decoding.num_beam_groups, []
     for length in range(1, decoding.max_length + 2):
         used: dict[int, int] = {}
         for group, captions in enumerate(open_):
@@ -28,7 +28,7 @@ def _search(decoder, features, decoding):
             for words, total in captions:
                 for word, score in enumerate(_scores(decoder, features, words)):
                     if _allowed(words, word, decoding):
-                        penalty = decoding.diversity * used.get(word, 0)
+                        penalty = decoding.diversity_penalty * used.get(word, 0)
                         candidates.append((total + score - penalty, total + score, [*words, word]))
             candidates.sort(key=lambda candidate: -candidate[0])
             taken = candidates[: room[group]]
@@ -39,7 +39,7 @@ def _search(decoder, features, decoding):
                     open_[group].append((words, total))
                     continue
                 room[group] -= 1
-                ended.append((total / length**decoding.length_power, words))
+                ended.append((total / length**decoding.length_penalty, words))
         if not any(open_):
             break
     return [words for _, words in sorted(ended, key=lambda caption: -caption[0])]
@@ -47,14 +47,16 @@ def _search(decoder, features, decoding):
 
 def _scores(decoder, features, words):
     tokens = torch.tensor([[[START, *words]]])
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     return decoder.logits(decoder(tokens, memory, state).hidden[0, 0, -1]).log_softmax(dim=-1).tolist()
 
 
 def _allowed(words, word, decoding):
     if len(words) == decoding.max_length:
         return word == END
-    return word not in (PAD, START, UNKNOWN) and not (decoding.no_repeat and _repeats(words, word, decoding.no_repeat))
+    return word not in (PAD, START, UNKNOWN) and not (
+        decoding.no_repeat_ngram_size and _repeats(words, word, decoding.no_repeat_ngram_size)
+    )
 
 
 def _repeats(words, word, length):

@@ -28,7 +28,7 @@ def test_any_number_of_images_at_once_gives_the_same(normed, cached, monkeypatch
     attention = Bahdanau(6, 8, hidden_dim=10, normed=normed).double()
     query, tokens = (each.double().requires_grad_() for each in (QUERY, TOKENS))
     leaves = [query, tokens, *attention.parameters()]
-    ours = attention(query, attention.remember(Features(tokens))).context
+    ours = attention(query, attention.precompute(Features(tokens))).context
     theirs = plain(attention, query, tokens)
     torch.testing.assert_close(ours, theirs)
     by = torch.randn_like(ours)
@@ -62,6 +62,6 @@ def test_in_bfloat16_a_score_is_not_rounded_at_the_size_of_its_sums():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_module_of_half_the_precision_works(dtype):
     attention = Bahdanau(6, 8, hidden_dim=16).to(dtype)
-    context = attention(QUERY.to(dtype), attention.remember(Features(TOKENS.to(dtype)))).context
+    context = attention(QUERY.to(dtype), attention.precompute(Features(TOKENS.to(dtype)))).context
     assert context.dtype == dtype
     torch.testing.assert_close(context.float(), plain(attention.float(), QUERY, TOKENS), atol=0.05, rtol=0.05)

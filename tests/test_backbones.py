@@ -35,7 +35,7 @@ def captioner(spec):
 
 
 def picture(part):
-    return torch.rand(2, 3, *part.preparation.size, generator=torch.Generator().manual_seed(1))
+    return torch.rand(2, 3, *part.preprocess.size, generator=torch.Generator().manual_seed(1))
 
 
 def as_map(features):
@@ -355,9 +355,9 @@ FAMILIES = """alexnet convnext_tiny densenet121 efficientnet_b0 googlenet incept
 def check_torchvision(name):
     with torch.device("meta"), torch.no_grad():
         part = BACKBONES.build(f"torchvision/{name}(pretrained=False)").eval()
-        features = part(torch.empty(2, 3, *part.preparation.size))
+        features = part(torch.empty(2, 3, *part.preprocess.size))
     assert features.tokens.shape == (2, features.grid[0] * features.grid[1], part.feature_dim)
-    assert fits(features.grid, part.preparation.size)
+    assert fits(features.grid, part.preprocess.size)
 
 
 @pytest.mark.parametrize("name", FAMILIES.split())
@@ -417,4 +417,4 @@ def test_options_take_several_numbers_as_tuples_or_lists():
 
 def test_lists_of_a_config_do_as_well():
     part = BACKBONES.build(Spec.parse({"name": "timm/test_resnet", "pretrained": False, "image_size": [96, 160]}))
-    assert part.preparation.size == (96, 160)
+    assert part.preprocess.size == (96, 160)

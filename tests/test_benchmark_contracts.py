@@ -90,12 +90,12 @@ class Flickering(Small):
 
 
 class Percent(Small):
-    def assess(self, described):
+    def diagnostics(self, described):
         return {"exact": 100.0}
 
 
 class Backwards(Small):
-    def assess(self, described):
+    def diagnostics(self, described):
         return {"exact": float(not any(said.caption for said in described.values()))}
 
 
@@ -175,8 +175,8 @@ class Wearing(Rouge):
 
 
 class Stale(Rouge):
-    def weigh(self, references):
-        self.first = getattr(self, "first", None) or super().weigh(references)
+    def prepare_references(self, references):
+        self.first = getattr(self, "first", None) or super().prepare_references(references)
         return self.first
 
 

@@ -16,7 +16,7 @@ from benchmarks.inference.caption_files import decoding_of
 from benchmarks.records.record import REQUEST
 from zoo import checkpoint, create_model
 from zoo.decoding import Decoding
-from zoo.settings import told
+from zoo.settings import to_request
 from zoo.vocabulary import END
 
 LINE = [sys.executable, "-m", "benchmarks.cli.main", "caption"]
@@ -30,7 +30,7 @@ def run(tmp_path_factory):
     model = create_model("patches(dim=8)", "multihead(num_heads=2)", "lstm(dim=8)", vocabulary=["red", "a", "circle"])
     model.decoder.bias.data[END] = -1e3
     checkpoint.save(model, folder, weights=model.backbone.load_pretrained())
-    (folder / REQUEST).write_text(json.dumps({"decoding": {"beams": 2, "max_length": 3, "length_power": 0.7}}))
+    (folder / REQUEST).write_text(json.dumps({"decoding": {"num_beams": 2, "max_length": 3, "length_penalty": 0.7}}))
     return str(folder)
 
 
@@ -73,28 +73,39 @@ def test_a_glob_stands_for_the_files_it_matches(capsys, run, photos, pattern, na
 def test_what_is_said_does_not_depend_on_the_batch(capsys, run, photos):
     _, together, _ = said(capsys, run, str(photos))
     assert said(capsys, run, str(photos), "--batch", "2")[1] == together
-    pairs = [(file, checkpoint.load(run).caption([file], beams=2, max_length=3)[0]) for file, _ in together]
+    pairs = [(file, checkpoint.load(run).caption([file], num_beams=2, max_length=3)[0]) for file, _ in together]
     assert pairs == together
 
 
 def test_beams_and_length_are_those_of_the_run_unless_asked(capsys, run, photos):
-    assert told(decoding_of(photos)) == {"beams": 5, "max_length": 20, "length_power": 0.7}
-    assert told(decoding_of(photos.parent / run, beams=4)) == {"beams": 4, "max_length": 3, "length_power": 0.7}
+    assert to_request(decoding_of(photos)) == {"num_beams": 5, "max_length": 20, "length_penalty": 0.7}
+    assert to_request(decoding_of(photos.parent / run, num_beams=4)) == {
+        "num_beams": 4,
+        "max_length": 3,
+        "length_penalty": 0.7,
+    }
     _, lines, _ = said(capsys, run, str(photos / "b.jpg"), "--max_length", "6")
     assert len(lines[0][1].split()) == 6
 
 
 def test_every_setting_is_an_option(capsys, run, photos):
     line = [run, str(photos / "b.jpg")]
-    options = {"beams": 4, "max_length": 5, "length_power": 1.0, "no_repeat": 1, "groups": 2, "diversity": 0.5}
+    options = {
+        "num_beams": 4,
+        "max_length": 5,
+        "length_penalty": 1.0,
+        "no_repeat_ngram_size": 1,
+        "num_beam_groups": 2,
+        "diversity_penalty": 0.5,
+    }
     options |= {"precision": "bfloat16"}
-    drawn = {"beams": 1, "temperature": 1.5, "top_k": 3, "top_p": 0.9, "seed": 7}
+    drawn = {"num_beams": 1, "temperature": 1.5, "top_k": 3, "top_p": 0.9, "seed": 7}
     assert options.keys() | drawn.keys() == vars(Decoding()).keys()
     for asked in (options, drawn):
         code, lines, _ = said(
             capsys, *line, *(word for key, value in asked.items() for word in (f"--{key}", str(value)))
         )
-        expected = checkpoint.load(run).caption(line[1:], **{"max_length": 3, "length_power": 0.7} | asked)
+        expected = checkpoint.load(run).caption(line[1:], **{"max_length": 3, "length_penalty": 0.7} | asked)
         assert (code, lines) == (0, [(line[1], expected[0])])
 
 
@@ -105,7 +116,7 @@ def test_every_batch_is_drawn_anew_and_the_same_command_says_the_same(capsys, ru
     _, first, _ = said(capsys, *line)
     assert len(set(first)) == 3
     assert said(capsys, *line)[1] == first
-    alone = checkpoint.load(run).caption(["b.jpg"], beams=2, temperature=1.0, max_length=5, seed=4)
+    alone = checkpoint.load(run).caption(["b.jpg"], num_beams=2, temperature=1.0, max_length=5, seed=4)
     assert first[0] == ("b.jpg", alone[0])
 
 
@@ -114,11 +125,11 @@ def test_every_batch_is_drawn_anew_and_the_same_command_says_the_same(capsys, ru
     [
         (["photos", "--precision", "float16"], "float16"),
         (["photos", "--top_k", "3"], "set a temperature"),
-        (["photos", "--groups", "2"], "groups=2 and diversity=0.0 belong together"),
+        (["photos", "--num_beam_groups", "2"], "groups=2 and diversity_penalty=0.0 belong together"),
         (["empty"], "no image below folder 'empty'"),
         (["*.gif"], "no file matches '*.gif'"),
         (["photos", "--batch", "0"], "batch=0"),
-        (["photos", "--beams", "0"], "beams=0"),
+        (["photos", "--num_beams", "0"], "num_beams=0"),
         (["photos", "--bath", "3"], "unrecognized arguments"),
     ],
 )
@@ -133,7 +144,13 @@ def test_mistakes_are_one_line(capsys, run, photos, monkeypatch, arguments, mess
 
 @pytest.mark.parametrize(
     "request_",
-    ["{", "[]", pytest.param("[" * 100_000, id="nested"), '{"decoding": {"beams": "x"}}', '{"decoding": {"width": 2}}'],
+    [
+        "{",
+        "[]",
+        pytest.param("[" * 100_000, id="nested"),
+        '{"decoding": {"num_beams": "x"}}',
+        '{"decoding": {"width": 2}}',
+    ],
 )
 def test_a_damaged_request_is_one_line(capsys, run, photos, tmp_path, request_):
     for name in ("config.json", "model.safetensors"):

@@ -10,7 +10,7 @@ from folders import change, coco_folder, write
 
 from benchmarks.data import UnreadableImage
 from benchmarks.data.coco import Coco
-from benchmarks.features.cache import FeatureCache, see
+from benchmarks.features.cache import FeatureCache, compute_features
 from zoo.registries import BACKBONES
 
 CPU = torch.device("cpu")
@@ -131,20 +131,21 @@ def test_empty_captions_are_left_out(folder):
     assert sorted(len(example.captions) for example in Coco(root=str(folder)).test) == [4, 5, 5, 5, 5, 5]
 
 
-def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", mirror=True):
+def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", hflip=True):
     torch.manual_seed(0)
     model = BACKBONES.build(backbone).eval().requires_grad_(False)
     cache = FeatureCache(tmp_path / "cache", CPU)
-    return model, cache.store(Coco(root=str(folder)), model, named=backbone, mirror=mirror)
+    return model, cache.store(Coco(root=str(folder)), model, named=backbone, hflip=hflip)
 
 
 def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
     model, stored = store(folder, tmp_path)
     data = Coco(root=str(folder))
-    pixels = torch.stack([model.preparation.resize(data.load(example)) for example in data.test])
-    seen = model(model.preparation.normalise(torch.cat([pixels, pixels.flip(-1)])))
+    pixels = torch.stack([model.preprocess.resize(data.load(example)) for example in data.test])
+    seen = model(model.preprocess.normalise(torch.cat([pixels, pixels.flip(-1)])))
     again = [
-        see(model, stored.batch([example.image_id for example in data.test], view), stored.grid) for view in (0, 1)
+        compute_features(model, stored.batch([example.image_id for example in data.test], view), stored.grid)
+        for view in (0, 1)
     ]
     torch.testing.assert_close(torch.cat([view.tokens for view in again]), seen.tokens, atol=2e-2, rtol=2e-3)
     assert again[0].grid == seen.grid
@@ -154,14 +155,14 @@ def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
 def test_the_store_is_made_once_and_again_for_another_backbone(folder, tmp_path):
     made = [store(folder, tmp_path)[1].seconds for _ in range(2)]
     assert made[0] == made[1]
-    assert store(folder, tmp_path, mirror=False)[1].seconds != made[0]
+    assert store(folder, tmp_path, hflip=False)[1].seconds != made[0]
     assert store(folder, tmp_path, "timm/test_vit(pretrained=False)")[1].seconds != made[0]
 
 
 def test_backbones_of_other_code_share_no_features(folder, tmp_path):
     model = BACKBONES.build("timm/test_resnet(pretrained=False)").eval().requires_grad_(False)
     data = Coco(root=str(folder))
-    made = [FeatureCache(tmp_path, CPU).store(data, model, named=name, mirror=True) for name in ("one", "other", "one")]
+    made = [FeatureCache(tmp_path, CPU).store(data, model, named=name, hflip=True) for name in ("one", "other", "one")]
     assert made[0].seconds == made[2].seconds != made[1].seconds
 
 
@@ -178,7 +179,7 @@ def test_a_trainable_backbone_gets_pixels(folder, tmp_path):
     model, stored = store(folder, tmp_path, "patches")
     rows = stored.batch([1001, 1002])
     assert (rows.dtype, rows.shape) == (torch.uint8, (2, 3, 64, 64))
-    assert see(model, rows, stored.grid).tokens.shape == (2, 16, 64)
+    assert compute_features(model, rows, stored.grid).tokens.shape == (2, 16, 64)
 
 
 def test_unreadable_training_images_are_left_out_and_named(folder, tmp_path):

@@ -73,7 +73,7 @@ def test_a_run_that_gave_way_to_a_later_one_names_it(tmp_path, capsys):
 
 def test_what_may_not_be_compared_is_a_mistake(tmp_path, capsys):
     a = saved(LUONG, tmp_path)
-    other = saved(record("mean", request={"decoding": {"beams": 1}}), tmp_path)
+    other = saved(record("mean", request={"decoding": {"num_beams": 1}}), tmp_path)
     photographs = saved(record("mean", **COCO), tmp_path)
     failed = saved(replace(MEAN, status="failed", id="0123456789ab"), tmp_path)
     for b, said in (

@@ -24,7 +24,7 @@ def features(images=2):
 
 def read(decoder, images=2, length=5):
     tokens = torch.randint(4, 11, (images, 3, length), generator=torch.Generator().manual_seed(0))
-    memory, state = decoder.begin(features(images))
+    memory, state = decoder.init_state(features(images))
     state = tuple(tensor.expand(-1, 3, *tensor.shape[2:]) for tensor in state)
     return decoder(tokens, memory, state).hidden
 
@@ -58,7 +58,7 @@ def test_every_decoder_names_what_it_repeats(name, compiled):
 def test_a_search_runs_nothing_that_was_compiled(compiled):
     decoder = build("lstm")
     compile_steps(decoder)
-    generate(decoder, features(), beams=2, max_length=3)
+    generate(decoder, features(), num_beams=2, max_length=3)
     assert not compiled
 
 
@@ -102,7 +102,7 @@ for attention in {attentions!r}:
         for one, other in zip(compiled.parameters(), plain.parameters(), strict=True):
             torch.testing.assert_close(one.grad, other.grad, atol=1e-4, rtol=1e-3)
         for beams in (1, 2, 3, 5):
-            said = [generate(each, here.features(images), beams=beams, max_length=5).tolist() for each in (plain, compiled)]
+            said = [generate(each, here.features(images), num_beams=beams, max_length=5).tolist() for each in (plain, compiled)]
             assert said[0] == said[1]
 """
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, check=True)

@@ -10,7 +10,7 @@ from zoo.attention import Attention, AttentionOutput, Memory, ScoreAttention
 from zoo.attention.bahdanau import Bahdanau
 from zoo.attention.hard import Hard
 from zoo.attention.multihead import MultiHead
-from zoo.backbones import Preparation
+from zoo.backbones import Preprocess
 from zoo.backbones.patches import Patches
 from zoo.decoders.lstm import LSTM
 from zoo.decoders.transformer import Transformer
@@ -89,8 +89,8 @@ class Moody(Bahdanau):
 
 
 class Unmasked(Bahdanau):
-    def remember(self, features):
-        return super().remember(features)._replace(mask=None)
+    def precompute(self, features):
+        return super().precompute(features)._replace(mask=None)
 
 
 class Crossed(MultiHead):
@@ -126,12 +126,12 @@ class Detached(Bahdanau):
 
 class Silent(Hard):
     def forward(self, query, memory, *, weights=False):
-        return super().forward(query, memory, weights=weights)._replace(log_choice=None)
+        return super().forward(query, memory, weights=weights)._replace(log_prob=None)
 
 
 class Chatty(Bahdanau):
     def forward(self, query, memory, *, weights=False):
-        return super().forward(query, memory, weights=weights)._replace(log_choice=-query.norm(dim=-1))
+        return super().forward(query, memory, weights=weights)._replace(log_prob=-query.norm(dim=-1))
 
 
 class Overflowing(ScoreAttention):
@@ -181,7 +181,7 @@ class Blank(Patches):
         return super().forward(0 * images)
 
 
-class Cropping(Preparation):
+class Cropping(Preprocess):
     def resize(self, image):
         return super().resize(image)[..., 1:]
 
@@ -189,7 +189,7 @@ class Cropping(Preparation):
 class Unprepared(Patches):
     def __init__(self):
         super().__init__()
-        self.preparation = Cropping((64, 64))
+        self.preprocess = Cropping((64, 64))
 
 
 class Stuck(Patches):
@@ -243,8 +243,8 @@ class Topheavy(Transformer):
 
 
 class Twofold(LSTM):
-    def begin(self, features):
-        memory, state = super().begin(features)
+    def init_state(self, features):
+        memory, state = super().init_state(features)
         return memory, tuple(part.expand(-1, 2, -1) for part in state)
 
 
@@ -257,9 +257,9 @@ class Leaky(LSTM):
 class Secretive(LSTM):
     cell = None
 
-    def begin(self, features):
+    def init_state(self, features):
         self.cell = None
-        return super().begin(features)
+        return super().init_state(features)
 
     def forward(self, tokens, memory, state, *, weights=False):
         kept = state[1] if self.cell is None else self.cell
@@ -269,13 +269,13 @@ class Secretive(LSTM):
 
 
 class Blind(LSTM):
-    def begin(self, features):
-        return super().begin(features._replace(tokens=torch.zeros_like(features.tokens)))
+    def init_state(self, features):
+        return super().init_state(features._replace(tokens=torch.zeros_like(features.tokens)))
 
 
 class Staring(LSTM):
-    def begin(self, features):
-        return super().begin(features._replace(mask=None))
+    def init_state(self, features):
+        return super().init_state(features._replace(mask=None))
 
 
 class Lazy(LSTM):
@@ -311,7 +311,7 @@ class Choosy(LSTM):
 
 class Deaf(LSTM):
     def forward(self, tokens, memory, state, *, weights=False):
-        return super().forward(tokens, memory, state, weights=weights)._replace(log_choice=None)
+        return super().forward(tokens, memory, state, weights=weights)._replace(log_prob=None)
 
 
 class Muddled(LSTM):
@@ -327,8 +327,8 @@ class Noisy(LSTM):
 
 
 class Crowded(LSTM):
-    def begin(self, features):
-        return super().begin(features._replace(tokens=features.tokens - features.tokens.mean(dim=0)))
+    def init_state(self, features):
+        return super().init_state(features._replace(tokens=features.tokens - features.tokens.mean(dim=0)))
 
 
 PLANTED = [
@@ -398,7 +398,7 @@ def test_an_attention_that_is_no_score_attention_fits_too(monkeypatch):
             super().__init__()
             self.context_dim = feature_dim
 
-        def remember(self, features):
+        def precompute(self, features):
             keep = torch.ones(features.tokens.shape[:2]) if features.mask is None else features.mask.float()
             return Memory(keep / keep.sum(1, keepdim=True), features.tokens)
 

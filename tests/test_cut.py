@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.backbones import RANDOM, Backbone, Preparation
-from zoo.backbones.cut import Cut, head, tail
+from zoo.backbones import RANDOM, Backbone, Preprocess
+from zoo.backbones.cut import Cut, frozen_stem, trainable_tail
 from zoo.backbones.cutting import find_cut
 from zoo.backbones.layouts import from_map
 from zoo.captioner import Captioner, Parts
@@ -39,8 +39,8 @@ def build(spec):
 
 
 def pictures(backbone, count=4):
-    pixels = torch.randint(256, (count, 3, *backbone.preparation.size), dtype=torch.uint8)
-    return backbone.preparation.normalise(pixels)
+    pixels = torch.randint(256, (count, 3, *backbone.preprocess.size), dtype=torch.uint8)
+    return backbone.preprocess.normalise(pixels)
 
 
 def learnt(backbone, features):
@@ -55,11 +55,11 @@ def test_what_is_kept_gives_and_teaches_what_pixels_do(spec):
     cut, images = find_cut(backbone), pictures(backbone)
     assert isinstance(cut, Cut), cut
     assert cut.modules[-1] == CUT[spec]
-    with head(backbone, cut) as run, torch.no_grad():
+    with frozen_stem(backbone, cut) as run, torch.no_grad():
         kept = run(images)
     assert kept.shape[1:] == cut.shape
     assert kept.is_contiguous()
-    whole, part = backbone(images), tail(backbone, cut, kept.half())
+    whole, part = backbone(images), trainable_tail(backbone, cut, kept.half())
     assert part.grid == whole.grid
     assert (part.tokens - whole.tokens).norm() < 2e-3 * whole.tokens.norm()
     expected, given = learnt(backbone, whole), learnt(backbone, part)
@@ -74,7 +74,7 @@ def test_frozen_stages_are_not_run_in_the_tail():
     cut = find_cut(backbone)
     for module in (backbone.model.conv1[0], backbone.model.layer1[0].conv1, backbone.model.layer3[0].conv2):
         module.register_forward_hook(lambda *_: pytest.fail("a frozen convolution ran"))
-    tail(backbone, cut, torch.randn(2, *cut.shape))
+    trainable_tail(backbone, cut, torch.randn(2, *cut.shape))
 
 
 def test_in_training_what_learns_keeps_its_own_statistics():
@@ -91,10 +91,10 @@ def test_in_training_what_learns_keeps_its_own_statistics():
     whole = backbone(images).tokens
     means = backbone.model.layer4[0].bn1.running_mean.clone()
     backbone.load_state_dict(state)
-    with head(backbone, cut) as run, torch.no_grad():
+    with frozen_stem(backbone, cut) as run, torch.no_grad():
         kept = run(images)
     backbone.load_state_dict(state)
-    torch.testing.assert_close(tail(backbone, cut, kept).tokens, whole)
+    torch.testing.assert_close(trainable_tail(backbone, cut, kept).tokens, whole)
     torch.testing.assert_close(backbone.model.layer4[0].bn1.running_mean, means)
 
 
@@ -116,7 +116,7 @@ class Odd(Backbone):
 
     def __init__(self, glue):
         super().__init__()
-        self.glue, self.feature_dim, self.trainable, self.preparation = glue, 4, True, Preparation((8, 8))
+        self.glue, self.feature_dim, self.trainable, self.preprocess = glue, 4, True, Preprocess((8, 8))
         self.one, self.two, self.learns = nn.Conv2d(3, 4, 2, 2), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
         self.scale = nn.Parameter(torch.ones(()))
         self.one.requires_grad_(False)
@@ -149,9 +149,9 @@ def test_an_operation_behind_the_last_frozen_module_stays():
     torch.manual_seed(0)
     backbone = Odd(lambda model, images: model.two(model.one(images)) * model.scale)
     cut, images = find_cut(backbone), pictures(backbone)
-    with head(backbone, cut) as run, torch.no_grad():
+    with frozen_stem(backbone, cut) as run, torch.no_grad():
         kept = run(images)
-    part, whole = (learnt(backbone, features) for features in (tail(backbone, cut, kept), backbone(images)))
+    part, whole = (learnt(backbone, features) for features in (trainable_tail(backbone, cut, kept), backbone(images)))
     torch.testing.assert_close(part["scale"], whole["scale"])
 
 
@@ -159,6 +159,6 @@ def test_threads_may_share_a_head():
     backbone = build("timm/test_vit(pretrained=False, trainable=2)")
     cut = find_cut(backbone)
     batches = [pictures(backbone, 2) for _ in range(6)]
-    with head(backbone, cut) as run, ThreadPoolExecutor(3) as pool:
+    with frozen_stem(backbone, cut) as run, ThreadPoolExecutor(3) as pool:
         together = list(pool.map(torch.no_grad()(run), batches))
         assert all(torch.equal(kept, run(images)) for kept, images in zip(together, batches, strict=True))

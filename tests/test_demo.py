@@ -49,7 +49,7 @@ def run(tmp_path_factory):
     model = create_model("patches(dim=8)", "multihead(num_heads=2)", "lstm(dim=8)", vocabulary=["red", "a", "circle"])
     model.decoder.bias.data[END] = -1e3
     checkpoint.save(model, folder, weights=model.backbone.load_pretrained())
-    (folder / REQUEST).write_text(json.dumps({"decoding": {"beams": 12, "max_length": 3}}))
+    (folder / REQUEST).write_text(json.dumps({"decoding": {"num_beams": 12, "max_length": 3}}))
     return folder
 
 
@@ -87,7 +87,7 @@ def test_a_backbone_without_a_grid_has_its_caption_without_maps(monkeypatch):
     monkeypatch.setitem(BACKBONES._factories, "gridless", Gridless)
     model = create_model("gridless", "mean", "lstm(dim=8)", vocabulary=["red", "a"])
     picture, decoding = Image.effect_noise((40, 30), 90).convert("RGB"), Decoding(2, 3)
-    assert _shown(model, picture, decoding) == (model.caption([picture], beams=2, max_length=3)[0], [], None, [])
+    assert _shown(model, picture, decoding) == (model.caption([picture], num_beams=2, max_length=3)[0], [], None, [])
 
 
 def test_a_damaged_request_is_told_before_an_address_is(capsys, run, tmp_path):
@@ -122,7 +122,7 @@ def test_an_image_gets_its_caption_and_its_maps(page, run, tmp_path):
     Image.effect_noise((90, 60), 90).convert("RGB").save(picture)
     client = Client(address, verbose=False, analytics_enabled=False)
     caption, words, sheet, heads = client.predict(handle_file(str(picture)), 2, api_name="/caption")
-    seen = checkpoint.load(run).explain(picture, beams=2, max_length=3)
+    seen = checkpoint.load(run).explain(picture, num_beams=2, max_length=3)
     assert caption == seen.caption
     assert [word["caption"] for word in words] == list(seen.words)
     for number, word in enumerate(words):

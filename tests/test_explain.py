@@ -40,7 +40,7 @@ def explanation(maps, heads=None, size=(50, 30), words=None, **changes):
     """One that no model gave, of a grey picture."""
     maps = np.asarray(maps, dtype=np.float32)
     words = tuple(words or (f"word{number}" for number in range(len(maps))))
-    return Explanation(" ".join(words), words, maps, heads, changes.pop("elsewhere", None), changes.pop("name", ""), Image.new("RGB", size, GREY), **changes)  # fmt: skip
+    return Explanation(" ".join(words), words, maps, heads, changes.pop("non_visual", None), changes.pop("name", ""), Image.new("RGB", size, GREY), **changes)  # fmt: skip
 
 
 def one_hot(place, grid=(3, 5)):
@@ -67,19 +67,19 @@ def test_every_attention_gives_maps_of_its_words(attention, decoder):
         return
     model = talkative(attention, decoder)
     picture = Image.effect_noise((70, 50), 90).convert("RGB")
-    seen = model.explain(picture, beams=2, max_length=4)
-    assert [seen.caption] == model.caption([picture], beams=2, max_length=4)
+    seen = model.explain(picture, num_beams=2, max_length=4)
+    assert [seen.caption] == model.caption([picture], num_beams=2, max_length=4)
     assert " ".join(seen.words) == seen.caption
     assert seen.maps.shape == (4, 4, 4)
     assert (seen.maps >= 0).all()
     shares = seen.maps.sum(axis=(1, 2))
-    if seen.elsewhere is None:
-        assert seen.elsewhere_name == ""
+    if seen.non_visual is None:
+        assert seen.non_visual_source == ""
         assert (shares == pytest.approx(1, abs=1e-4)) or attention == "local"
     else:
-        assert seen.elsewhere_name == ("sentinel" if decoder == DECODERS[2] else "memory slots")
-        assert shares + seen.elsewhere == pytest.approx(1, abs=1e-5)
-        assert (seen.elsewhere > 0).all()
+        assert seen.non_visual_source == ("sentinel" if decoder == DECODERS[2] else "memory slots")
+        assert shares + seen.non_visual == pytest.approx(1, abs=1e-5)
+        assert (seen.non_visual > 0).all()
     headed = attention in ("multihead", "memory_multihead", "aoa")
     layers = 2 if decoder == DECODERS[1] else 1
     assert (seen.heads is None) == (not headed and layers == 1)
@@ -90,17 +90,17 @@ def test_every_attention_gives_maps_of_its_words(attention, decoder):
 
 def test_what_else_is_read_is_named_by_those_that_read_it():
     named = {"memory_multihead": "memory slots", "aoa(attention='memory_multihead')": "memory slots", "multihead": ""}
-    assert {spec: ATTENTIONS.build(spec, 16, 16).elsewhere for spec in named} == named
+    assert {spec: ATTENTIONS.build(spec, 16, 16).non_visual_source for spec in named} == named
 
 
 def test_the_maps_are_those_that_the_caption_was_written_with():
     """Word by word, each step given the state of the last, as in greedy search."""
     model = talkative()
     picture = Image.effect_noise((64, 64), 90).convert("RGB")
-    seen = model.explain(picture, beams=1, max_length=3)
+    seen = model.explain(picture, num_beams=1, max_length=3)
     with torch.inference_mode():
-        features = model.encode(model.backbone.preparation.normalise(model.backbone.preparation.resize(picture)[None]))
-        memory, state = model.decoder.begin(features)
+        features = model.encode(model.backbone.preprocess.normalise(model.backbone.preprocess.resize(picture)[None]))
+        memory, state = model.decoder.init_state(features)
         for number, token in zip(range(3), model.vocabulary.numbers(seen.words), strict=False):
             output = model.decoder(torch.tensor([[[token]]]), memory, state, weights=True)
             memory, state = output.memory or memory, output.state
@@ -114,7 +114,7 @@ class Fixed(Attention):
         super().__init__()
         self.context_dim = feature_dim
 
-    def remember(self, features):
+    def precompute(self, features):
         return Memory(features.tokens, features.tokens)
 
     def forward(self, query, memory, *, weights=False):
@@ -192,7 +192,7 @@ def texts(monkeypatch):
 
 
 def test_a_sheet_has_every_word_and_the_share_of_the_sentinel(texts):
-    seen = explanation([one_hot(1) * 0.75, one_hot(2) * 0.4], words=["red", "circle"], elsewhere=np.array([0.25, 0.6]), name="sentinel")  # fmt: skip
+    seen = explanation([one_hot(1) * 0.75, one_hot(2) * 0.4], words=["red", "circle"], non_visual=np.array([0.25, 0.6]), name="sentinel")  # fmt: skip
     sheet = seen.sheet()
     assert {"red circle", "red", "circle", "sentinel 25%", "sentinel 60%", "75% of a look in one cell"} <= set(texts)
     grey = (np.asarray(sheet) == drawing._FAINT).all(axis=-1).sum()
@@ -255,11 +255,11 @@ def test_nothing_of_an_earlier_caption_stays_and_files_of_others_do(tmp_path):
 
 
 def test_the_numbers_are_kept_beside_the_pictures(tmp_path):
-    seen = explanation([one_hot(1) * 0.75], words=["red"], elsewhere=np.array([0.25]), name="sentinel")
+    seen = explanation([one_hot(1) * 0.75], words=["red"], non_visual=np.array([0.25]), name="sentinel")
     assert [path.name for path in seen.save(tmp_path)] == ["sheet.png", "01-red.png", "maps.json"]
     kept = json.loads((tmp_path / "maps.json").read_text())
     assert kept == {"caption": "red", "words": ["red"], "grid": [3, 5], "maps": (one_hot(1) * 0.75)[None].tolist(),
-                    "heads": None, "elsewhere": [0.25], "elsewhere_name": "sentinel"}  # fmt: skip
+                    "heads": None, "non_visual": [0.25], "non_visual_source": "sentinel"}  # fmt: skip
 
 
 def test_a_caption_without_words_has_a_sheet(tmp_path):

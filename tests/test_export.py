@@ -76,7 +76,7 @@ def test_a_saved_model_comes_back_without_the_source_of_its_weights(tmp_path, mo
     made.save_pretrained(tmp_path / "new" / "model")
     monkeypatch.setattr(EfficientNetLite, "load_pretrained", lambda self: pytest.fail("asks for weights"))
     again = zoo.from_pretrained(tmp_path / "new" / "model")
-    assert again.caption(PHOTOS, beams=3) == made.caption(PHOTOS, beams=3)
+    assert again.caption(PHOTOS, num_beams=3) == made.caption(PHOTOS, num_beams=3)
     assert again.backbone_weights == made.backbone_weights
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in made.state_dict().items())
     again.save_pretrained(tmp_path / "again")
@@ -96,7 +96,7 @@ def test_tied_weights_are_stored_and_stay_tied(tmp_path, monkeypatch):
     made = model("patches(dim=8)", "mean", "tied")
     made.save_pretrained(tmp_path / "model")
     again = zoo.from_pretrained(tmp_path / "model")
-    assert again.caption(PHOTOS, beams=2) == made.caption(PHOTOS, beams=2)
+    assert again.caption(PHOTOS, num_beams=2) == made.caption(PHOTOS, num_beams=2)
     assert again.decoder.words.weight is again.decoder.embed.weight
 
 
@@ -195,7 +195,7 @@ def test_a_hostile_config_runs_no_code_and_is_refused_in_one_line(tmp_path, chan
 
 def test_a_run_takes_its_scores_and_its_search_along(tmp_path, capsys):
     made = model(*SMALL)
-    run = run_folder(tmp_path / "run", made, decoding={"beams": 2, "max_length": 3, "length_power": 0.0})
+    run = run_folder(tmp_path / "run", made, decoding={"num_beams": 2, "max_length": 3, "length_penalty": 0.0})
     record(parts=made.parts.as_dict()).save(run)
     assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
@@ -211,13 +211,15 @@ def test_a_run_takes_its_scores_and_its_search_along(tmp_path, capsys):
     assert (
         said[0]
         == said[1]
-        == f"{tmp_path / 'photo.png'}\t{made.caption(PHOTOS[:1], beams=2, max_length=3, length_power=0.0)[0]}"
+        == f"{tmp_path / 'photo.png'}\t{made.caption(PHOTOS[:1], num_beams=2, max_length=3, length_penalty=0.0)[0]}"
     )
 
 
 def test_an_export_is_made_whole_once(tmp_path, monkeypatch):
     run = run_folder(tmp_path / "run", model(*SMALL))
-    monkeypatch.setattr("zoo.captioner.whole", lambda folder: pytest.fail("a hidden folder inside a hidden folder"))
+    monkeypatch.setattr(
+        "zoo.captioner.atomic_directory", lambda folder: pytest.fail("a hidden folder inside a hidden folder")
+    )
     assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "model.safetensors").is_file()
 
@@ -239,13 +241,13 @@ def test_what_a_record_says_stays_text_on_the_card():
 
 
 def test_what_the_script_beside_the_graphs_cannot_do_is_refused(tmp_path, capsys):
-    run = run_folder(tmp_path / "run", model(*SMALL), decoding={"beams": 2, "no_repeat": 3})
+    run = run_folder(tmp_path / "run", model(*SMALL), decoding={"num_beams": 2, "no_repeat_ngram_size": 3})
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
-    assert "no_repeat=3, which the search beside an ONNX graph does not know" in capsys.readouterr().err
+    assert "no_repeat_ngram_size=3, which the search beside an ONNX graph does not know" in capsys.readouterr().err
     assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
 
 
-@pytest.mark.parametrize("asked", ["{}", "[", '{"decoding": {"beams": "5"}}', '{"decoding": {"beams": 1.5}}'])
+@pytest.mark.parametrize("asked", ["{}", "[", '{"decoding": {"num_beams": "5"}}', '{"decoding": {"num_beams": 1.5}}'])
 def test_a_request_that_cannot_be_read_is_one_line(tmp_path, asked, capsys):
     run = run_folder(tmp_path / "run", model(*SMALL))
     (run / "request.json").write_text(asked)
@@ -264,7 +266,7 @@ def exported(request, tmp_path_factory):
     pytest.importorskip("onnxscript", reason="needs the extra onnx")
     folder = tmp_path_factory.mktemp("onnx")
     made = model("patches(dim=16)", *request.param)
-    run = run_folder(folder / "run", made, decoding={"beams": 3, "max_length": 6, "length_power": 0.7})
+    run = run_folder(folder / "run", made, decoding={"num_beams": 3, "max_length": 6, "length_penalty": 0.7})
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.cli.main", "export", str(run), "--out", str(folder / "out"), "--format", "onnx"],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -290,12 +292,12 @@ def test_the_shipped_script_captions_as_torch_does_and_without_it(exported, tmp_
     for number, photo in enumerate(PHOTOS):
         files.append(str(tmp_path / f"{number}.png"))
         photo.save(files[-1])
-    for beams, given in ((1, ["--beams", "1"]), (3, [])):
+    for beams, given in ((1, ["--num_beams", "1"]), (3, [])):
         done = subprocess.run(
             [sys.executable, str(away / "caption.py"), *files, *given],
             env=env, cwd=tmp_path, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        ours = made.caption(PHOTOS, beams=beams, max_length=6)
+        ours = made.caption(PHOTOS, num_beams=beams, max_length=6)
         assert [line.split("\t") for line in done.stdout.splitlines()] == [
             list(pair) for pair in zip(files, ours, strict=True)
         ]
@@ -319,7 +321,7 @@ def test_the_shipped_script_goes_on_after_what_cannot_be_read(exported, tmp_path
     )  # fmt: skip
     assert done.returncode == 1
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [f"cannot read {name}" for name in bad]
-    ours = made.caption([tmp_path / name for name in good], beams=3, max_length=6)
+    ours = made.caption([tmp_path / name for name in good], num_beams=3, max_length=6)
     names = ["wide.png", "exif.png", "a\\nb.png"]
     assert done.stdout.splitlines() == [f"{name}\t{text}" for name, text in zip(names, ours, strict=True)]
 
@@ -368,8 +370,8 @@ def test_a_part_that_cannot_be_traced_is_one_line(tmp_path, plugins, capsys):
     class CountsImages(Mean):
         """Reads more where there are more images."""
 
-        def remember(self, features):
-            return super().remember(features._replace(tokens=features.tokens * int(features.tokens.shape[0])))
+        def precompute(self, features):
+            return super().precompute(features._replace(tokens=features.tokens * int(features.tokens.shape[0])))
 
     run = run_folder(tmp_path / "run", model("patches(dim=8)", "counts_images", "lstm(dim=8)"))
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
@@ -399,13 +401,13 @@ def steps(made):
     step = None
     for images, beams in ((2, 3), (4, 1)):
         pixels = torch.randint(256, (images, 3, 64, 64), dtype=torch.uint8)
-        begun, state = made.decoder.begin(made.encode(made.backbone.preparation.normalise(pixels)))
+        begun, state = made.decoder.init_state(made.encode(made.backbone.preprocess.normalise(pixels)))
         step, memory = step or Step(made.decoder, begun, state).eval(), flat(begun)
         state = tuple(tensor.expand(-1, beams, *tensor.shape[2:]).contiguous() for tensor in state)
         words = torch.randint(len(WORDS), (images, beams))
         for _ in range(2):
             _, state, grown = step(words, memory, state)
-            memory = step.remember(memory, grown)
+            memory = step.precompute(memory, grown)
         yield step, pixels, (words, memory, state)
 
 
@@ -438,6 +440,6 @@ def test_encoder_and_step_go_through_torch_export_at_any_size(parts):
 @pytest.mark.parametrize("parts", EXPORTED, ids=" + ".join)
 def test_a_compiled_decoder_says_the_same(parts):
     made = model("patches(dim=16)", *parts)
-    said = made.caption(PHOTOS, beams=3)
+    said = made.caption(PHOTOS, num_beams=3)
     made.decoder.compile(dynamic=True)
-    assert made.caption(PHOTOS, beams=3) == said
+    assert made.caption(PHOTOS, num_beams=3) == said

@@ -8,9 +8,9 @@ from PIL import Image
 
 from benchmarks.config import Decoding
 from benchmarks.evaluation import decode
-from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.no_eos import NoEosDecoder
 from zoo.captioner import Captioner, Parts
-from zoo.contracts.common import loud
+from zoo.contracts.common import scale_weights
 from zoo.generate import generate
 from zoo.types import Features
 from zoo.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary
@@ -21,7 +21,9 @@ LONGEST = 3
 
 def captioner(decoder="lstm(dim=16)", attention="bahdanau", words=("a", "b")):
     torch.manual_seed(0)
-    return loud(Captioner.build(Parts.parse("patches(dim=8)", attention, decoder), Vocabulary([*SPECIAL, *words])))
+    return scale_weights(
+        Captioner.build(Parts.parse("patches(dim=8)", attention, decoder), Vocabulary([*SPECIAL, *words]))
+    )
 
 
 def images(count=4):
@@ -30,7 +32,7 @@ def images(count=4):
 
 def likelihood(model, features, caption):
     tokens = torch.tensor([[[START, *caption]]])
-    logits = model.decoder.logits(model.read(features, tokens[..., :-1]).hidden).log_softmax(-1)
+    logits = model.decoder.logits(model.teacher_force(features, tokens[..., :-1]).hidden).log_softmax(-1)
     return logits.gather(-1, tokens[..., 1:, None]).sum().item()
 
 
@@ -41,7 +43,7 @@ def test_a_wide_beam_finds_the_best_of_all_captions(decoder, power):
     model = captioner(decoder)
     features = model.encode(images())
     every = [(*words, END) for count in range(LONGEST + 1) for words in itertools.product((4, 5), repeat=count)]
-    found = generate(model.decoder, features, beams=64, max_length=LONGEST, length_power=power)
+    found = generate(model.decoder, features, num_beams=64, max_length=LONGEST, length_penalty=power)
     for row, caption in enumerate(found.tolist()):
         one = Features(features.tokens[row : row + 1], features.grid)
         best = max(every, key=lambda words: likelihood(model, one, words) / len(words) ** power)
@@ -53,7 +55,7 @@ def test_a_wide_beam_finds_the_best_of_all_captions(decoder, power):
 def test_one_beam_is_greedy(decoder):
     model = captioner(decoder, words=[str(n) for n in range(30)])
     features = model.encode(images())
-    memory, state = model.decoder.begin(features)
+    memory, state = model.decoder.init_state(features)
     token, said, ended = torch.full((4, 1, 1), START), [], torch.zeros(4, dtype=torch.bool)
     for step in range(9):
         output = model.decoder(token, memory, state)
@@ -64,7 +66,7 @@ def test_one_beam_is_greedy(decoder):
         said.append(token.masked_fill(ended, PAD))
         ended |= token == END
         token, memory, state = token[:, None, None], output.memory or memory, output.state
-    assert generate(model.decoder, features, beams=1, max_length=8).tolist() == torch.stack(said, 1).tolist()
+    assert generate(model.decoder, features, num_beams=1, max_length=8).tolist() == torch.stack(said, 1).tolist()
 
 
 @pytest.mark.parametrize("beams", [1, 3, 5])
@@ -72,10 +74,10 @@ def test_an_image_alone_gets_the_caption_that_it_gets_in_a_batch(beams):
     model = captioner(words=[str(n) for n in range(30)])
     with torch.inference_mode():
         features = model.encode(images(6))
-        together = generate(model.decoder, features, beams=beams, max_length=8)
+        together = generate(model.decoder, features, num_beams=beams, max_length=8)
         for row in range(6):
             alone = generate(
-                model.decoder, Features(features.tokens[row : row + 1], features.grid), beams=beams, max_length=8
+                model.decoder, Features(features.tokens[row : row + 1], features.grid), num_beams=beams, max_length=8
             )
             assert alone[0].tolist() == together[row].tolist()
 
@@ -83,7 +85,7 @@ def test_an_image_alone_gets_the_caption_that_it_gets_in_a_batch(beams):
 def test_captions_end_and_hold_words_only():
     model = captioner(words=[str(n) for n in range(30)])
     with torch.inference_mode():
-        found = generate(model.decoder, model.encode(images()), beams=4, max_length=5)
+        found = generate(model.decoder, model.encode(images()), num_beams=4, max_length=5)
     for caption in found.tolist():
         words = caption[: caption.index(END)]
         assert len(words) <= 5
@@ -97,7 +99,7 @@ def test_more_beams_never_find_a_worse_caption_on_average():
         features = model.encode(images(16))
         scores = []
         for beams in (1, 8):
-            found = generate(model.decoder, features, beams=beams, max_length=6, length_power=0.0).tolist()
+            found = generate(model.decoder, features, num_beams=beams, max_length=6, length_penalty=0.0).tolist()
             ones = (Features(features.tokens[row : row + 1], features.grid) for row in range(16))
             scores.append(
                 sum(
@@ -111,7 +113,7 @@ def test_more_beams_never_find_a_worse_caption_on_average():
 def test_the_timed_search_takes_every_step():
     model = captioner(words=[str(n) for n in range(30)])
     with torch.inference_mode():
-        found = generate(Endless(model.decoder), model.encode(images()), beams=4, max_length=9)
+        found = generate(NoEosDecoder(model.decoder), model.encode(images()), num_beams=4, max_length=9)
     assert (found[:, :9] >= 4).all()
     assert (found[:, 9] == END).all()
 
@@ -130,7 +132,7 @@ class Alike:
 def test_what_is_drawn_of_a_data_set_is_drawn_anew_in_every_batch(monkeypatch):
     monkeypatch.setattr(decode, "_BATCH", 2)
     model = captioner(words=[str(n) for n in range(30)])
-    drawn = Decoding(temperature=1.0, beams=1, max_length=8)
+    drawn = Decoding(temperature=1.0, num_beams=1, max_length=8)
     said = decode.decode(model, range(6), Alike(), drawn)
     assert len({tuple(words) for words in said.values()}) == 6
     assert decode.decode(model, range(6), Alike(), drawn) == said
@@ -140,14 +142,14 @@ def test_what_is_drawn_of_a_data_set_is_drawn_anew_in_every_batch(monkeypatch):
 def test_several_captions_of_each_picture_can_be_had():
     model = captioner(words=[str(n) for n in range(30)])
     pictures = [Image.effect_noise((40, 30), 90).convert("RGB") for _ in range(2)]
-    settings = {"beams": 6, "groups": 3, "diversity": 2.0, "max_length": 5}
-    several = model.captions(pictures, 4, **settings)
+    settings = {"num_beams": 6, "num_beam_groups": 3, "diversity_penalty": 2.0, "max_length": 5}
+    several = model.caption_n_best(pictures, 4, **settings)
     assert [len(each) for each in several] == [4, 4]
     assert all(len(set(each)) > 1 for each in several)
     assert [best for best, *_ in several] == model.caption(pictures, **settings)
-    with pytest.raises(ValueError, match="count=7 should be at least 1, and at most beams=6"):
-        model.captions(pictures, 7, **settings)
-    assert model.captions([], 2) == []
+    with pytest.raises(ValueError, match="count=7 should be at least 1, and at most num_beams=6"):
+        model.caption_n_best(pictures, 7, **settings)
+    assert model.caption_n_best([], 2) == []
 
 
 def test_a_model_that_went_wrong_says_nothing():

@@ -23,7 +23,7 @@ matrix:
   attention: [mean, bahdanau(hidden_dim=8)]
   decoder: [lstm(dim=16)]
 training: {epochs: 2, min_count: 1}
-decoding: {beams: 2, max_length: 12}
+decoding: {num_beams: 2, max_length: 12}
 """
 RATES = {"train_captions_per_sec", "encode_images_per_sec", "greedy_images_per_sec", "beam_images_per_sec"}
 SEVEN = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"}

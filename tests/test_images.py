@@ -18,7 +18,7 @@ from folders import coco_folder
 from benchmarks.config import Training
 from benchmarks.data.coco import Coco
 from benchmarks.features import cache as images
-from benchmarks.features.cache import DamagedStore, FeatureCache, open_store, see, stored
+from benchmarks.features.cache import DamagedStore, FeatureCache, compute_features, open_store, stored
 from benchmarks.features.encode import _workers
 from benchmarks.features.files import Writer
 from benchmarks.runtime.device import free_memory
@@ -64,7 +64,7 @@ def made(data, backbone, cache, *, device=CPU, **options):
 
 def again(cache, data, backbone, **options):
     """As by a process that may have asked before."""
-    return cache.store(data, backbone, **{"named": "it", "mirror": True, **options})
+    return cache.store(data, backbone, **{"named": "it", "hflip": True, **options})
 
 
 def test_what_was_written_is_read(written):
@@ -284,7 +284,7 @@ def test_beside_a_device_readers_are_those_cores_that_there_are_up_to_a_limit(mo
 
 def test_without_views_no_image_is_mirrored(data, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "flip", lambda *_: pytest.fail("an image is mirrored"))
-    assert made(data, build(RESNET), tmp_path, mirror=False).views == 1
+    assert made(data, build(RESNET), tmp_path, hflip=False).views == 1
 
 
 def test_rows_do_not_depend_on_threads(data, tmp_path):
@@ -318,9 +318,9 @@ def test_of_a_backbone_that_learns_in_part_the_frozen_part_is_stored(data, tmp_p
     store = made(data, backbone, tmp_path)
     rows = store.batch([1001, 3], [0, 1])
     assert (rows.dtype, rows.shape) == (torch.float16, (2, 10, 10, 192))
-    pixels = torch.stack([backbone.preparation.resize(data.load(e)) for e in data.test if e.image_id == 1001])
-    features = see(backbone, rows, store.grid)
-    whole = see(backbone, pixels, None)
+    pixels = torch.stack([backbone.preprocess.resize(data.load(e)) for e in data.test if e.image_id == 1001])
+    features = compute_features(backbone, rows, store.grid)
+    whole = compute_features(backbone, pixels, None)
     assert features.grid == whole.grid == (5, 5)
     torch.testing.assert_close(features.tokens[:1], whole.tokens, atol=5e-3, rtol=5e-3)
     torch.testing.assert_close(stored(backbone, pixels)[0], rows[:1], atol=5e-3, rtol=5e-3)
@@ -334,10 +334,10 @@ def test_a_step_learns_the_same_from_what_is_stored_as_from_pixels():
     for frozen in (False, True):
         torch.manual_seed(0)
         model = Captioner.build(Parts.parse(LAST, "mean", "lstm(dim=8, dropout=0.0)"), words).train()
-        pixels = torch.randint(256, (4, 3, *model.backbone.preparation.size), dtype=torch.uint8)
+        pixels = torch.randint(256, (4, 3, *model.backbone.preprocess.size), dtype=torch.uint8)
         captions = torch.tensor([words.encode("a cat sits", max_length=5)]).expand(4, -1)[:, None]
         rows = stored(model.backbone, pixels)[0] if frozen else pixels
-        settings = Training(clip_norm=0)
+        settings = Training(max_grad_norm=0)
         step(model, rows, captions, None, settings, make_optimizer(model, settings))
         gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
     for name, gradient in gradients[0].items():

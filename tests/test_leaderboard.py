@@ -36,7 +36,7 @@ from benchmarks.records.record import SCORES
         {"split": "validation"},
         {"signature": "other scorer"},
         {"data": {"fingerprint": "0ther"}},
-        {"request": {"decoding": {"beams": 1}}},
+        {"request": {"decoding": {"num_beams": 1}}},
     ],
     ids=str,
 )

@@ -59,7 +59,7 @@ def test_every_digit_is_that_of_pycocoevalcap(name, seed):
     references = [captions(draw, draw.choice([1, 5, 6]), words) for _ in range(images)]
     references[0].append("a word")
     metric = METRICS.build(name)
-    weighed = metric.weigh(references)
+    weighed = metric.prepare_references(references)
     for _ in range(3):  # one set of captions after the other against what was weighed once
         said = [draw.choice([*captions(draw, 1, words), draw.choice(known)]) for known in references]
         assert numbers(metric.compare(said, weighed)) == shipped(name, said, references)
@@ -72,7 +72,7 @@ def test_every_digit_of_published_systems_is_that_of_pycocoevalcap(name):
     references = dict(list(read_references(SHARED / "karpathy_test_refs.json").items())[:700])
     plain = [[" ".join(tokenise(caption)) for caption in said] for said in references.values()]
     metric = METRICS.build(name)
-    weighed = metric.weigh(plain)
+    weighed = metric.prepare_references(plain)
     for system in SYSTEMS[:2]:
         results = read_results(SHARED / "results" / f"{system}.json")
         said = [" ".join(tokenise(results[image])) for image in references]
@@ -84,7 +84,10 @@ def test_part_of_the_images_has_frequencies_of_its_own():
     references = [captions(draw, 5, ["a", "b", "c", "d", "e"]) for _ in range(30)]
     said = [captions(draw, 1, ["a", "b", "c", "d", "e"])[0] for _ in range(30)]
     cider = METRICS.build("cider")
-    whole, part = cider.compare(said, cider.weigh(references)), cider.compare(said[:9], cider.weigh(references[:9]))
+    whole, part = (
+        cider.compare(said, cider.prepare_references(references)),
+        cider.compare(said[:9], cider.prepare_references(references[:9])),
+    )
     assert numbers(part) == shipped("cider", said[:9], references[:9])
     assert numbers(part)[1][0] != numbers(whole)[1][0][:9]
 
@@ -100,8 +103,12 @@ def test_epochs_are_judged_by_their_own_references(monkeypatch):
     examples = [Example(image, said) for image, said in enumerate(texts)]
     spoken = {0: ["a", "red", "dog"], 1: ["two", "cats", "asleep"], 2: ["a", "red", "bus"], 3: ["a", "cat"]}
     monkeypatch.setattr(validation, "decode", lambda captioner, images, *_: {image: spoken[image] for image in images})
-    weigh, weighed = Cider.weigh, []
-    monkeypatch.setattr(Cider, "weigh", lambda self, references: weighed.append(references) or weigh(self, references))
+    prepare_references, weighed = Cider.prepare_references, []
+    monkeypatch.setattr(
+        Cider,
+        "prepare_references",
+        lambda self, references: weighed.append(references) or prepare_references(self, references),
+    )
     ours = validation.Validation(examples)
     for chosen in (examples, examples, examples[:2], examples[1:], examples):
         plain = [[" ".join(tokenise(caption)) for caption in example.captions] for example in chosen]
@@ -115,7 +122,7 @@ def test_weighed_references_are_left_alone():
     references = [["a dog runs", "a b"], ["x"], ["a dog", "b a"]]
     for name in (*SHIPPED, "meteor"):
         metric = METRICS.build(name)
-        weighed = metric.weigh(references)
+        weighed = metric.prepare_references(references)
         answers = [
             numbers(metric.compare(said, weighed)) for said in (["a", "b", "c"], ["x", "a dog", ""], ["a", "b", "c"])
         ]

@@ -44,7 +44,7 @@ def build(kind, dtype, attention=SCORE, **options):
     return shaken(kind(V, D, attention, dim=E, dropout=0.0, positions="none", **options), dtype)
 
 
-def held(agree, component, decoder, begin, step, dtype):
+def held(agree, component, decoder, init_state, step, dtype):
     """Hidden, logits and weights against the loop: `begin(p, mean)` gives a state, `step` what is told, and where it looks."""
     features, tokens = told(dtype)
 
@@ -55,7 +55,7 @@ def held(agree, component, decoder, begin, step, dtype):
             image = [projected(p, f) for f in p["tokens"][b]]
             mean = sum(image[i] for i in np.flatnonzero(keep)) / keep.sum()
             for k in range(K):
-                state = begin(p, mean)
+                state = init_state(p, mean)
                 for token in tokens[b, k]:
                     hidden, shares, state = step(p, p["embed.weight"][token], image, keep, mean, state)
                     rows.append(np.concatenate([hidden, p["embed.weight"] @ hidden + p["bias"], shares]))
@@ -97,9 +97,9 @@ def test_the_lstm_cell_is_torchs(agree, dtype):
         cell.weight_hh.copy_(decoder.state_gates.weight[:, :E])
         cell.bias_ih.copy_(decoder.word_gates.bias)
         cell.bias_hh.zero_()
-    memory = decoder.attention.remember(Features(context))
+    memory = decoder.attention.precompute(Features(context))
     step = decoder.step(
-        decoder.drive(words[:, None, None])[:, :, 0], (memory,), (h[:, None], c[:, None]), weights=False
+        decoder.project_inputs(words[:, None, None])[:, :, 0], (memory,), (h[:, None], c[:, None]), weights=False
     )
     theirs = cell(torch.cat([words, context[:, 0]], dim=-1), (h, c))
     leaves = [words, context, h, c, decoder.word_gates.bias]
@@ -113,7 +113,7 @@ def test_the_lstm_cell_is_torchs(agree, dtype):
 def test_lstm_that_looks_before_in_numpy(agree, dtype, beta, deep_output):
     """Xu et al.: z_t = beta_t sum_i alpha_ti a_i by h_{t-1}; L_o tanh(L_h h_t + L_z z_t + L_E E y_{t-1})."""
 
-    def begin(p, mean):
+    def init_state(p, mean):
         return np.split(np.tanh(affine(p, "start", mean)), 2)
 
     def step(p, word, image, keep, mean, state):
@@ -131,7 +131,7 @@ def test_lstm_that_looks_before_in_numpy(agree, dtype, beta, deep_output):
 
     decoder = build(LSTM, dtype, beta=beta, deep_output=deep_output)
     assert decoder.beta is None or decoder.beta.out_features == (1 if beta == "scalar" else E)
-    held(agree, "lstm(before)", decoder, begin, step, dtype)
+    held(agree, "lstm(before)", decoder, init_state, step, dtype)
 
 
 def test_lstm_that_looks_before_takes_a_scalar_gate_if_not_told():
@@ -144,7 +144,7 @@ def test_lstm_that_looks_before_takes_a_scalar_gate_if_not_told():
 def test_lstm_that_looks_after_in_numpy(agree, dtype, beta):
     """Luong et al.: h~_t = tanh(W_c [c_t; h_t]) with c_t by h_t, and h~_{t-1} beside the word as input."""
 
-    def begin(p, mean):
+    def init_state(p, mean):
         return (*np.split(np.tanh(affine(p, "start", mean)), 2), np.zeros(E))
 
     def step(p, word, image, keep, mean, state):
@@ -157,15 +157,15 @@ def test_lstm_that_looks_after_in_numpy(agree, dtype, beta):
         out = np.tanh(affine(p, "join", np.concatenate([context, h])))
         return out, shares, (h, c, out)
 
-    held(agree, "lstm(after)", build(LSTM, dtype, attend="after", beta=beta), begin, step, dtype)
+    held(agree, "lstm(after)", build(LSTM, dtype, attend="after", beta=beta), init_state, step, dtype)
 
 
 # The GRU of Bahdanau et al., A.1.2 and A.2.2
 
 
 def gru_step(decoder, words, image, s):
-    memory = decoder.attention.remember(Features(image))
-    step = decoder.step(decoder.drive(words[:, None, None])[:, :, 0], (memory,), (s[:, None],), weights=False)
+    memory = decoder.attention.precompute(Features(image))
+    step = decoder.step(decoder.project_inputs(words[:, None, None])[:, :, 0], (memory,), (s[:, None],), weights=False)
     return step.state[0][:, 0]
 
 
@@ -211,7 +211,7 @@ def test_the_gru_with_a_diagonal_candidate_is_torchs(agree, dtype):
 
 
 def test_gru_in_numpy(agree, dtype):
-    def begin(p, mean):
+    def init_state(p, mean):
         return np.tanh(affine(p, "start", mean))
 
     def step(p, word, image, keep, mean, s):
@@ -227,14 +227,14 @@ def test_gru_in_numpy(agree, dtype):
         pairs = affine(p, "join", np.concatenate([s, context, word]))  # t~
         return np.array([larger(pairs[2 * j], pairs[2 * j + 1]) for j in range(E)]), shares, s
 
-    held(agree, "gru", build(GRU, dtype), begin, step, dtype)
+    held(agree, "gru", build(GRU, dtype), init_state, step, dtype)
 
 
 # Att2in (Rennie et al.)
 
 
 def test_att2in_in_numpy(agree, dtype):
-    def begin(p, mean):
+    def init_state(p, mean):
         return np.zeros(E), np.zeros(E)
 
     def step(p, word, image, keep, mean, state):
@@ -246,25 +246,25 @@ def test_att2in_in_numpy(agree, dtype):
         h = sigmoid(o) * np.tanh(c)
         return h, shares, (h, c)
 
-    held(agree, "att2in", build(Att2in, dtype), begin, step, dtype)
+    held(agree, "att2in", build(Att2in, dtype), init_state, step, dtype)
 
 
 # Top-down (Anderson et al.)
 
 
 def test_top_down_in_numpy(agree, dtype):
-    def begin(p, mean):
+    def init_state(p, mean):
         return (np.zeros(E),) * 4
 
     def step(p, word, image, keep, mean, state):
         h1, c1, h2, c2 = state
-        asking = p["asking_gates.weight"] @ np.concatenate([h2, h1])
+        asking = p["attention_lstm.weight"] @ np.concatenate([h2, h1])
         h1, c1 = lstm(affine(p, "word_gates", word) + p["mean_gates.weight"] @ mean + asking, c1)
         context, shares = attend(p, h1, image, keep)
-        h2, c2 = lstm(affine(p, "speaking_gates", np.concatenate([context, h1, h2])), c2)
+        h2, c2 = lstm(affine(p, "language_lstm", np.concatenate([context, h1, h2])), c2)
         return h2, shares, (h1, c1, h2, c2)
 
-    held(agree, "top_down", build(TopDown, dtype), begin, step, dtype)
+    held(agree, "top_down", build(TopDown, dtype), init_state, step, dtype)
 
 
 def test_top_down_is_two_torch_lstm_cells(agree, dtype):
@@ -272,13 +272,13 @@ def test_top_down_is_two_torch_lstm_cells(agree, dtype):
     decoder = build(TopDown, dtype)
     first, second = nn.LSTMCell(3 * E, E).to(dtype), nn.LSTMCell(2 * E, E).to(dtype)
     with torch.no_grad():
-        parts = decoder.asking_gates.weight[:, :E], decoder.mean_gates.weight, decoder.word_gates.weight
+        parts = decoder.attention_lstm.weight[:, :E], decoder.mean_gates.weight, decoder.word_gates.weight
         first.weight_ih.copy_(torch.cat(parts, dim=1))
-        first.weight_hh.copy_(decoder.asking_gates.weight[:, E:])
+        first.weight_hh.copy_(decoder.attention_lstm.weight[:, E:])
         first.bias_ih.copy_(decoder.word_gates.bias)
-        second.weight_ih.copy_(decoder.speaking_gates.weight[:, : 2 * E])
-        second.weight_hh.copy_(decoder.speaking_gates.weight[:, 2 * E :])
-        second.bias_ih.copy_(decoder.speaking_gates.bias)
+        second.weight_ih.copy_(decoder.language_lstm.weight[:, : 2 * E])
+        second.weight_hh.copy_(decoder.language_lstm.weight[:, 2 * E :])
+        second.bias_ih.copy_(decoder.language_lstm.bias)
         first.bias_hh.zero_()
         second.bias_hh.zero_()
     features, tokens = told(dtype)
@@ -294,7 +294,7 @@ def test_top_down_is_two_torch_lstm_cells(agree, dtype):
             two = second(torch.cat([(share[..., None] * image).sum(dim=1), one[0]], dim=-1), two)
             rows.append(torch.cat([two[0], decoder.logits(two[0]), share], dim=-1))
     theirs = torch.stack(rows, dim=1).unflatten(1, (K, T))
-    leaves = [features.tokens, decoder.embed.weight, decoder.word_gates.bias, decoder.speaking_gates.bias]
+    leaves = [features.tokens, decoder.embed.weight, decoder.word_gates.bias, decoder.language_lstm.bias]
     their_leaves = [*leaves[:2], first.bias_ih, second.bias_ih]
     agree("top_down", "two torch LSTMCells", say(decoder, features, tokens), theirs, leaves, their_leaves)
 
@@ -433,7 +433,7 @@ def test_transformer_is_torchs(agree, default_dtype):
     for layer in layers:
         x = layer(x, image, tgt_mask=later, memory_key_padding_mask=~features.mask.repeat_interleave(K, dim=0))
     theirs = norm(x).unflatten(0, (B, K))
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     state = tuple(part.expand(-1, K, *part.shape[2:]) for part in state)
     leaves = [features.tokens, decoder.embed.weight, decoder.norm.weight]
     leaves, their_leaves = (

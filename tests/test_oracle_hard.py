@@ -13,13 +13,13 @@ from benchmarks.training import trainer
 from benchmarks.training.objectives import cross_entropy
 from zoo.captioner import Captioner
 from zoo.decoders.lstm import LSTM
-from zoo.losses import DoublyStochastic, Taught, extra_losses
+from zoo.losses import DoublyStochastic, TrainingOutput, auxiliary_losses
 from zoo.types import AttentionOutput, Features
 from zoo.vocabulary import PAD
 
 V, D, E, N, T = 6, 3, 4, 3, 2
 HARD = "hard(score='bahdanau(hidden_dim=3)', soft=0.0, entropy=0.0, reinforce=1.0)"
-SETTINGS = Training(clip_norm=0, label_smoothing=0.0)
+SETTINGS = Training(max_grad_norm=0, label_smoothing=0.0)
 CAPTIONS = torch.tensor([[[1, 4, 5], [1, 5, PAD]]])  # the second has one word to learn
 
 
@@ -27,7 +27,7 @@ class Model(nn.Module):
     """As much of a captioner as training needs."""
 
     backbone = None
-    read = Captioner.read
+    teacher_force = Captioner.teacher_force
 
     def __init__(self, decoder):
         super().__init__()
@@ -42,7 +42,7 @@ def model(dtype=torch.float32, attention=HARD, **options):
 
 def slopes(captioner, features, monkeypatch):
     """The gradients that one step of training takes, of every parameter."""
-    monkeypatch.setattr(cross_entropy, "see", lambda backbone, rows, grid: features)
+    monkeypatch.setattr(cross_entropy, "compute_features", lambda backbone, rows, grid: features)
     optimizer = torch.optim.SGD(captioner.parameters())
     optimizer.step = lambda: None
     loss = trainer.step(captioner, features.tokens, CAPTIONS, None, SETTINGS, optimizer)
@@ -51,12 +51,15 @@ def slopes(captioner, features, monkeypatch):
 
 def composed(captioner, features):
     """The same, in any dtype, where a step computes its loss in float32."""
-    output = captioner.read(features, CAPTIONS[..., :-1], weights=True)
+    output = captioner.teacher_force(features, CAPTIONS[..., :-1], weights=True)
     targets = CAPTIONS[..., 1:]
     said = targets != PAD
     logits = captioner.decoder.logits(output.hidden[said])
     each = -F.cross_entropy(logits, targets[said], reduction="none")
-    terms = [term.extra_loss(Taught.of(output, said, each.detach())) for term in extra_losses(captioner.decoder)]
+    terms = [
+        term.auxiliary_loss(TrainingOutput.of(output, said, each.detach()))
+        for term in auxiliary_losses(captioner.decoder)
+    ]
     loss = -each.mean() + sum(terms) / said.sum()
     grads = torch.autograd.grad(loss, list(captioner.parameters()), allow_unused=True)
     found = zip(captioner.parameters(), grads, strict=True)
@@ -68,7 +71,7 @@ class Forced(nn.Module):
 
     def __init__(self, scorer, places):
         super().__init__()
-        self.scorer, self.places, self.remember = scorer, iter(places), scorer.remember
+        self.scorer, self.places, self.precompute = scorer, iter(places), scorer.precompute
 
     def forward(self, query, memory, *, weights):
         share = self.scorer.score(query, memory.keys).softmax(-1)
@@ -85,7 +88,7 @@ def draws(captioner, features):
     for places in product(range(N), repeat=captions * words):
         drawn = torch.tensor(places).view(1, captions, words)
         captioner.decoder.attention = Forced(hard.scorer, drawn.unbind(-1))
-        output = captioner.read(features, CAPTIONS[..., :-1], weights=True)
+        output = captioner.teacher_force(features, CAPTIONS[..., :-1], weights=True)
         captioner.decoder.attention = hard
         of_each = output.weights.gather(-1, drawn[..., None]).squeeze(-1)
         scores = captioner.decoder.logits(output.hidden).log_softmax(-1)
@@ -169,7 +172,7 @@ def test_a_step_adds_the_penalty_over_the_number_of_words(agree, monkeypatch):
     features, weight = Features(torch.randn(1, N, D)), 0.8
     plain, weighed = (model(attention="bahdanau(hidden_dim=3)", doubly_stochastic=w) for w in (0.0, weight))
     (loss, one), (other_loss, other) = (slopes(each, features, monkeypatch) for each in (plain, weighed))
-    weights = plain.read(features, CAPTIONS[..., :-1], weights=True).weights
+    weights = plain.teacher_force(features, CAPTIONS[..., :-1], weights=True).weights
     first, second = weights[0, 0].sum(dim=0), weights[0, 1, 0]  # two words, and one
     penalty = weight * ((1 - first).square().sum() + (1 - second).square().sum()) / 3
     exact = torch.autograd.grad(penalty, list(plain.parameters()), allow_unused=True)
@@ -183,5 +186,5 @@ def test_a_step_adds_the_penalty_over_the_number_of_words(agree, monkeypatch):
 
 
 def test_the_penalty_is_found_in_the_decoder():
-    (term,) = extra_losses(model(attention="bahdanau", doubly_stochastic=1.0).decoder)
+    (term,) = auxiliary_losses(model(attention="bahdanau", doubly_stochastic=1.0).decoder)
     assert isinstance(term, DoublyStochastic)

@@ -30,7 +30,7 @@ from zoo.attention.memory_multihead import MemoryMultiHead
 from zoo.attention.relu_concat import ReluConcat
 from zoo.attention.sparse import Sparse, entmax15, sparsemax
 from zoo.attention.xlinear import XLinear
-from zoo.losses import DoublyStochastic, Taught
+from zoo.losses import DoublyStochastic, TrainingOutput
 from zoo.projection import Projection
 from zoo.types import DecoderOutput, Features
 
@@ -206,7 +206,7 @@ def test_local_sees_nothing_outside_of_its_window(dtype):
 def test_local_with_a_window_over_the_grid_is_global_times_the_gaussian(agree, dtype):
     attention, window = shaken(Local(Q, D, score="luong", window=3), dtype), 3
     query, features = inputs(dtype, GRID, sizes=SIZES)
-    plain = attention.scorer(query, attention.scorer.remember(features), weights=True).weights
+    plain = attention.scorer(query, attention.scorer.precompute(features), weights=True).weights
     middle = torch.tensor(GRID) * torch.sigmoid(attention.V(attention.W(query).tanh()))
     cell = torch.tensor([(row + 0.5, column + 0.5) for row in range(2) for column in range(3)], dtype=dtype)
     gaussian = torch.exp(-(cell - middle[:, :, None]).square().sum(-1) / (2 * (window / 2) ** 2))
@@ -356,12 +356,12 @@ def test_the_doubly_stochastic_penalty_in_numpy(agree, dtype):
         return np.array(total)
 
     output = DecoderOutput(weights, weights, ())
-    ours = DoublyStochastic(0.7).extra_loss(Taught(output, said, torch.zeros(B, captions, dtype=dtype)))
+    ours = DoublyStochastic(0.7).auxiliary_loss(TrainingOutput(output, said, torch.zeros(B, captions, dtype=dtype)))
     agree("doubly stochastic", "numpy loop", ours, penalty, {"raw": raw})
     longer = torch.cat([weights, torch.rand(B, captions, 2, N, dtype=dtype)], dim=2)
     padded = torch.nn.functional.pad(said, (0, 2))
     output = DecoderOutput(longer, longer, ())
-    more = DoublyStochastic(0.7).extra_loss(Taught(output, padded, torch.zeros(B, captions, dtype=dtype)))
+    more = DoublyStochastic(0.7).auxiliary_loss(TrainingOutput(output, padded, torch.zeros(B, captions, dtype=dtype)))
     agree("doubly stochastic", "itself, padded", more, ours, [raw])
 
 

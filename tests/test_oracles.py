@@ -19,7 +19,7 @@ from zoo.attention.memory_multihead import MemoryMultiHead
 from zoo.attention.multihead import MultiHead
 from zoo.attention.relu_concat import ReluConcat
 from zoo.attention.sparse import Sparse, entmax15, sparsemax
-from zoo.losses import Taught
+from zoo.losses import TrainingOutput
 from zoo.types import DecoderOutput
 
 B, N, M, D, Q, A = 3, 7, 4, 10, 8, 12
@@ -142,7 +142,7 @@ def test_luong_dot_is_torchnlps(agree, dtype):
     torchnlp = pytest.importorskip("torchnlp.nn.attention")
     attention, theirs = Luong(Q, Q, score="dot"), torchnlp.Attention(Q, "dot").to(dtype)
     query, features = inputs(dtype, sizes=(B, N, M, Q, Q), masked=False)  # theirs knows no mask
-    context, weights, *_ = attention(query, attention.remember(features), weights=True)
+    context, weights, *_ = attention(query, attention.precompute(features), weights=True)
     told = theirs.linear_out(torch.cat([context, query], dim=-1)).tanh()
     expected = theirs(query, features.tokens)
     agree("luong(dot)", "torchnlp Attention", beside(told, weights), beside(*expected), [query, features.tokens])
@@ -175,7 +175,7 @@ def test_multihead_is_torch_multihead_attention(agree, dtype):
     leaves, their_leaves = [query, tokens, *mine], [query, tokens, *others]
     expected = beside(*theirs(query, tokens, tokens, key_padding_mask=out))
     agree("multihead", "torch MultiheadAttention", read(attention, query, features), expected, leaves, their_leaves)
-    fast, expected = attention(query, attention.remember(features)).context, expected[..., :Q]
+    fast, expected = attention(query, attention.precompute(features)).context, expected[..., :Q]
     agree("multihead", "torch MultiheadAttention", fast, expected, leaves, their_leaves)
 
 
@@ -195,7 +195,7 @@ def test_multihead_is_keras_multihead_attention(keras, agree):
     layer._output_dense.kernel.assign(attention.out.weight.detach().T.reshape(2, Q // 2, Q))
     layer._output_dense.bias.assign(attention.out.bias.detach())
     theirs = layer(query, features.tokens, attention_mask=features.mask[:, None].expand(B, M, N))
-    ours = attention(query, attention.remember(features)).context
+    ours = attention(query, attention.precompute(features)).context
     agree("multihead", "keras MultiHeadAttention", ours, theirs, [query, features.tokens])
 
 
@@ -233,7 +233,7 @@ def test_memory_multihead_is_torch_scaled_dot_product_attention_over_image_and_s
         )
         read_by_heads.append(F.scaled_dot_product_attention(asked[..., own], keys, values, attn_mask=keep))
     theirs = attention.out(torch.cat(read_by_heads, dim=-1))
-    ours = attention(query, attention.remember(features)).context
+    ours = attention(query, attention.precompute(features)).context
     leaves = [query, features.tokens, *attention.parameters()]
     agree("memory_multihead", "torch scaled_dot_product_attention", ours, theirs, leaves)
 
@@ -322,7 +322,7 @@ def test_aoa_with_an_open_gate_gives_the_information(agree, dtype):
     query, features = inputs(dtype)
     with torch.no_grad():
         attention.information_and_gate.bias[Q:] = torch.inf
-    context, weights, *_ = attention.attention(query, attention.attention.remember(features), weights=True)
+    context, weights, *_ = attention.attention(query, attention.attention.precompute(features), weights=True)
     of_context, of_query = attention.information_and_gate.weight[:Q].split([D, Q], dim=1)
     information = context @ of_context.T + query @ of_query.T + attention.information_and_gate.bias[:Q]
     ours = read(attention, query, features)
@@ -334,22 +334,22 @@ def test_hard_reads_softly_where_all_of_it_is_soft(agree, dtype):
     query, features = inputs(dtype)
     leaves = [query, features.tokens, *soft.parameters()]
     agree("hard(soft=1)", "its scorer", read(soft, query, features), read(soft.scorer, query, features), leaves)
-    assert (soft(query, soft.remember(features)).log_choice == 0).all()  # nothing was drawn
+    assert (soft(query, soft.precompute(features)).log_prob == 0).all()  # nothing was drawn
 
 
 def test_hard_draws_and_doubts_as_torch_categorical(agree, dtype):
     hard = shaken(Hard(Q, D, soft=0.0, reinforce=0.0, entropy=1.0), dtype).train()
     query, features = inputs(dtype)
-    seen = hard(query, hard.remember(features), weights=True)
+    seen = hard(query, hard.precompute(features), weights=True)
     keys = hard.scorer.keys(features.tokens)
     scores = hard.scorer.score(query, keys).masked_fill(~features.mask[:, None], -1e4)
     theirs = torch.distributions.Categorical(logits=scores)
     place = (seen.context[:, :, None] == features.tokens[:, None]).all(-1).long().argmax(-1)
     leaves = [query, features.tokens, *hard.parameters()]
-    agree("hard", "torch Categorical.log_prob", seen.log_choice, theirs.log_prob(place), leaves)
+    agree("hard", "torch Categorical.log_prob", seen.log_prob, theirs.log_prob(place), leaves)
     said = torch.rand(B, 1, M) > 0.3  # the queries are the words of one caption
-    output = DecoderOutput(seen.context[:, None], seen.weights[:, None], (), seen.log_choice[:, None])
-    ours = hard.extra_loss(Taught(output, said, torch.zeros(B, 1, dtype=dtype)))
+    output = DecoderOutput(seen.context[:, None], seen.weights[:, None], (), seen.log_prob[:, None])
+    ours = hard.auxiliary_loss(TrainingOutput(output, said, torch.zeros(B, 1, dtype=dtype)))
     expected = -(theirs.entropy() * said[:, 0]).sum()
     agree("hard", "torch Categorical.entropy", ours, expected, leaves)
 
@@ -376,6 +376,6 @@ def test_hard_outside_of_training_reads_the_likeliest_place(dtype):
     hard = shaken(Hard(Q, D, evaluate="argmax"), dtype)
     query, features = inputs(dtype)
     likeliest = read(hard.scorer, query, features)[..., D:].argmax(-1)
-    context = hard(query, hard.remember(features)).context
+    context = hard(query, hard.precompute(features)).context
     for b in range(B):
         torch.testing.assert_close(context[b], features.tokens[b][likeliest[b]], atol=0, rtol=0)

@@ -193,9 +193,9 @@ def test_where_nothing_can_be_kept_the_same_digits_come_and_nothing_stays(little
     kept_up, lost = Engine(), Engine()
     kept_up.prepare([["a dog runs"]], little)
     lost.prepare([["a dog runs"]], tmp_path / "file")
-    said, lines = ["one hound runs"], Meteor().weigh([["a dog runs"]])
+    said, lines = ["one hound runs"], Meteor().prepare_references([["a dog runs"]])
     assert lost.score(said, lines) == kept_up.score(said, lines)
-    assert lost.score(said, lines)[0] > Engine().score(said, Meteor().weigh([["a cat"]]))[0]
+    assert lost.score(said, lines)[0] > Engine().score(said, Meteor().prepare_references([["a cat"]]))[0]
     kept_up.kill(), lost.kill()
     assert list((little / "paraphrases").iterdir())
     assert not list(passing.iterdir())

@@ -25,7 +25,7 @@ matrix:
   decoder: [lstm(dim=16)]
 metrics: [rouge, cider]
 training: {{epochs: 1, min_count: 1}}
-decoding: {{beams: 2, max_length: 8}}
+decoding: {{num_beams: 2, max_length: 8}}
 """
 MINE = """
 from zoo.attention import ATTENTIONS

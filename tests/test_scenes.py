@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.data import DATASETS, Described
+from benchmarks.data import DATASETS, Prediction
 from benchmarks.data.scenes import Scenes
 from benchmarks.data.synthetic.accuracy import accuracy
 from benchmarks.data.synthetic.drawing import draw
@@ -28,8 +28,8 @@ STARS = (Thing("small", "yellow", "star", x, 0.3, 0.1, (240, 205, 30)) for x in 
 FLOCK = Scene((*STARS, Thing("small", "green", "ring", 0.5, 0.8, 0.1, (35, 160, 55))), "black", (16, 16, 16), False)
 
 
-def described(caption: str, maps: np.ndarray | None = None) -> Described:
-    return Described(caption, tuple(caption.split()), maps)
+def described(caption: str, maps: np.ndarray | None = None) -> Prediction:
+    return Prediction(caption, tuple(caption.split()), maps)
 
 
 def test_every_scene_gets_five_distinct_captions_that_all_state_it() -> None:
@@ -145,7 +145,7 @@ def test_an_option_that_makes_no_sense_is_refused_with_its_value(option: str) ->
 def test_the_references_are_right_in_everything() -> None:
     data = Scenes(**SMALL)
     for number in range(5):
-        scores = data.assess({each.image_id: described(each.captions[number]) for each in data.test})
+        scores = data.diagnostics({each.image_id: described(each.captions[number]) for each in data.test})
         assert scores == dict.fromkeys(
             ["parsed", "exact", "background", "colour", "shape", "size", "count", "binding", "relation"], 1.0
         )

@@ -8,38 +8,38 @@ import pytest
 import torch
 from reference_search import searched
 
-from zoo.contracts.common import loud
+from zoo.contracts.common import scale_weights
 from zoo.contracts.decoder import build
 from zoo.decoders import Decoder
 from zoo.decoding import Decoding
 from zoo.generate import generate, n_best
-from zoo.generate.choice import Draw
+from zoo.generate.choice import Sampling
 from zoo.registries import DECODERS
-from zoo.settings import told
+from zoo.settings import to_request
 from zoo.types import DecoderOutput, Features, reorder
 from zoo.vocabulary import END, PAD, SPECIAL, START, UNKNOWN
 
 IMAGES, WORDS = 4, 24
 SEARCHES = [
     {},
-    {"beams": 1},
-    {"beams": 3, "max_length": 1},
-    {"beams": 8, "length_power": 0.0},
-    {"beams": 4, "length_power": 2.0, "max_length": 9},
-    {"beams": 30},  # more than there are next words
-    {"no_repeat": 1},
-    {"no_repeat": 2, "length_power": 3.0},
-    {"no_repeat": 3, "length_power": 3.0, "max_length": 9},
-    {"beams": 6, "groups": 3, "diversity": 0.7},
-    {"beams": 4, "groups": 4, "diversity": 3.0, "length_power": 2.0},
-    {"beams": 6, "groups": 2, "diversity": 1.5, "no_repeat": 1},
+    {"num_beams": 1},
+    {"num_beams": 3, "max_length": 1},
+    {"num_beams": 8, "length_penalty": 0.0},
+    {"num_beams": 4, "length_penalty": 2.0, "max_length": 9},
+    {"num_beams": 30},  # more than there are next words
+    {"no_repeat_ngram_size": 1},
+    {"no_repeat_ngram_size": 2, "length_penalty": 3.0},
+    {"no_repeat_ngram_size": 3, "length_penalty": 3.0, "max_length": 9},
+    {"num_beams": 6, "num_beam_groups": 3, "diversity_penalty": 0.7},
+    {"num_beams": 4, "num_beam_groups": 4, "diversity_penalty": 3.0, "length_penalty": 2.0},
+    {"num_beams": 6, "num_beam_groups": 2, "diversity_penalty": 1.5, "no_repeat_ngram_size": 1},
 ]
 
 
 def speaker(spec="lstm(dim=16)", attention="bahdanau", words=WORDS, scale=1.0, end=0.0):
     """A decoder whose words are likely enough to be said twice, its END as likely as `end` makes it; its features."""
     torch.manual_seed(0)
-    decoder = loud(DECODERS.build(spec, words, 8, attention))
+    decoder = scale_weights(DECODERS.build(spec, words, 8, attention))
     decoder.embed.weight.data *= scale
     decoder.bias.data[END] += end
     return decoder, Features(torch.randn(IMAGES, 6, 8), (2, 3))
@@ -58,7 +58,7 @@ def test_a_search_says_what_one_over_lists_says(spec, settings, end):
     decoding = Decoding(**{"max_length": 5} | settings)
     expected = searched(decoder, features, decoding)
     assert words_of(generate(decoder, features, **vars(decoding))) == [each[0] for each in expected]
-    for count in {min(2, decoding.beams), min(5, decoding.beams)}:
+    for count in {min(2, decoding.num_beams), min(5, decoding.num_beams)}:
         found = [words_of(each) for each in n_best(decoder, features, count, **vars(decoding))]
         assert found == [(each + [[]] * count)[:count] for each in expected]
 
@@ -68,7 +68,7 @@ def test_a_search_says_what_one_over_lists_says(spec, settings, end):
 def test_every_decoder_is_searched_right(spec):
     torch.manual_seed(0)
     decoder, features = build(DECODERS.check(spec), words=WORDS), Features(torch.randn(IMAGES, 6, 32), (2, 3))
-    decoding = Decoding(beams=3, max_length=5, length_power=2.0, no_repeat=2)
+    decoding = Decoding(num_beams=3, max_length=5, length_penalty=2.0, no_repeat_ngram_size=2)
     assert words_of(generate(decoder, features, **vars(decoding))) == [
         each[0] for each in searched(decoder, features, decoding)
     ]
@@ -79,7 +79,7 @@ def test_repeats_come_without_the_rule_and_never_with_it():
     decoder, features = speaker(scale=3.0)
     for length in (1, 2, 3):
         for rule, repeats in ((0, True), (length, False)):
-            found = words_of(generate(decoder, features, length_power=3.0, no_repeat=rule))
+            found = words_of(generate(decoder, features, length_penalty=3.0, no_repeat_ngram_size=rule))
             runs = [list(zip(*(caption[at:] for at in range(length)), strict=False)) for caption in found]
             assert any(len(set(each)) < len(each) for each in runs) is repeats
 
@@ -91,8 +91,8 @@ class Counting(Decoder):
         super().__init__()
         self.decoder, self.asked, self.scored = decoder, [], set()
 
-    def begin(self, features):
-        return self.decoder.begin(features)
+    def init_state(self, features):
+        return self.decoder.init_state(features)
 
     def forward(self, tokens, memory, state, *, weights=False) -> DecoderOutput:
         self.asked.append(tuple(tokens.shape[:2]))
@@ -110,16 +110,16 @@ def test_the_work_shrinks_to_the_captions_that_are_open():
     counting = Counting(decoder)
     generate(counting, features)
     assert counting.asked[:2] == [(IMAGES, 1), (IMAGES, 4)]  # END is the fifth
-    images, beams = zip(*counting.asked[1:], strict=True)
+    images, hypotheses = zip(*counting.asked[1:], strict=True)
     assert list(images) == sorted(images, reverse=True)
     assert images[-1] < IMAGES
-    assert min(beams) < 4
+    assert min(hypotheses) < 4
 
 
 @torch.inference_mode()
 def test_groups_say_other_words_than_those_before_them():
     decoder, features = speaker(words=len(SPECIAL) + 12)
-    settings = {"max_length": 1, "beams": 4, "groups": 4, "diversity": 1e4}
+    settings = {"max_length": 1, "num_beams": 4, "num_beam_groups": 4, "diversity_penalty": 1e4}
     counting = Counting(decoder)
     said = []
     counting.register_forward_pre_hook(lambda module, given: said.append(given[0][:, :, 0]))
@@ -131,11 +131,11 @@ def test_groups_say_other_words_than_those_before_them():
 def test_drawn_words_are_as_frequent_as_the_model_says():
     decoder, features = speaker(words=len(SPECIAL) + 3)
     one = Features(features.tokens[:1].expand(4000, -1, -1), features.grid)
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     first = decoder(torch.full((IMAGES, 1, 1), START), memory, state)
     scores = decoder.logits(first.hidden)[0, 0, 0].index_fill(0, torch.tensor([PAD, START, UNKNOWN]), -torch.inf)
     for temperature in (0.5, 1.0, 2.0):
-        found = generate(decoder, one, beams=1, temperature=temperature, max_length=1, seed=3)[:, 0]
+        found = generate(decoder, one, num_beams=1, temperature=temperature, max_length=1, seed=3)[:, 0]
         shares = torch.bincount(found, minlength=len(scores)) / len(found)
         expected = (scores.log_softmax(0) / temperature).softmax(0)
         torch.testing.assert_close(shares, expected, atol=0.03, rtol=0)
@@ -143,7 +143,7 @@ def test_drawn_words_are_as_frequent_as_the_model_says():
 
 def test_a_draw_is_by_the_shares_and_by_no_others():
     scores = torch.randn(8, generator=torch.Generator().manual_seed(0)).index_fill(0, torch.tensor([2]), -torch.inf)
-    draw = Draw.of(Decoding(beams=1, temperature=1.5, seed=1), torch.device("cpu"))
+    draw = Sampling.of(Decoding(num_beams=1, temperature=1.5, seed=1), torch.device("cpu"))
     rows = 100_000
     alive = torch.zeros(rows, 1, 1)
     words = draw.choose(scores.expand(rows, 1, 1, 8), alive, alive[..., 0].long()).words.flatten()
@@ -159,7 +159,7 @@ def test_a_draw_is_by_the_shares_and_by_no_others():
 def test_only_the_likeliest_words_are_drawn_where_asked():
     decoder, features = speaker(words=len(SPECIAL) + 8)
     one = Features(features.tokens[:1].expand(1000, -1, -1), features.grid)
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     first = decoder(torch.full((IMAGES, 1, 1), START), memory, state)
     scores = decoder.logits(first.hidden)[0, 0, 0].index_fill(0, torch.tensor([PAD, START, UNKNOWN]), -torch.inf)
     shares, order = scores.softmax(0).sort(descending=True)
@@ -169,14 +169,14 @@ def test_only_the_likeliest_words_are_drawn_where_asked():
         ({"top_k": 3, "top_p": 0.99}, 1 + int((shares[:3].cumsum(0) < 0.99 * shares[:3].sum()).sum())),
         ({"top_k": 10**6}, 9),
     ):
-        found = generate(decoder, one, beams=1, temperature=1.0, max_length=1, **settings)[:, 0]
+        found = generate(decoder, one, num_beams=1, temperature=1.0, max_length=1, **settings)[:, 0]
         assert set(found.tolist()) == set(order[:count].tolist()), settings
 
 
 @torch.inference_mode()
 def test_a_seed_draws_the_same_again_and_another_draws_others():
     decoder, features = speaker()
-    settings = {"temperature": 1.0, "beams": 2}
+    settings = {"temperature": 1.0, "num_beams": 2}
     first, again, other = (generate(decoder, features, seed=seed, **settings).tolist() for seed in (1, 1, 2))
     assert first == again
     assert first != other
@@ -186,7 +186,13 @@ def test_a_seed_draws_the_same_again_and_another_draws_others():
 @torch.inference_mode()
 def test_an_ended_caption_beside_open_ones_hinders_no_drawing(length):
     decoder, features = speaker()
-    settings = {"temperature": 1.0, "beams": 2, "no_repeat": length, "length_power": 3.0, "max_length": 8}
+    settings = {
+        "temperature": 1.0,
+        "num_beams": 2,
+        "no_repeat_ngram_size": length,
+        "length_penalty": 3.0,
+        "max_length": 8,
+    }
     for seed in range(10):
         found = generate(decoder, features, seed=seed, **settings)
         for caption in words_of(found):
@@ -198,7 +204,7 @@ def test_an_ended_caption_beside_open_ones_hinders_no_drawing(length):
 @torch.inference_mode()
 def test_drawing_at_the_lowest_temperature_is_greedy_and_at_the_highest_gives_captions():
     decoder, features = speaker()
-    assert generate(decoder, features, beams=1, temperature=1e-3).equal(generate(decoder, features, beams=1))
+    assert generate(decoder, features, num_beams=1, temperature=1e-3).equal(generate(decoder, features, num_beams=1))
     assert all(caption.count(END) == 1 for caption in words_of(generate(decoder, features, temperature=1e3)))
 
 
@@ -213,7 +219,7 @@ def test_no_images_have_no_captions():
 @torch.inference_mode()
 def test_all_drawn_captions_can_be_had_and_the_best_comes_first():
     decoder, features = speaker()
-    settings = {"beams": 6, "temperature": 1.0, "max_length": 6}
+    settings = {"num_beams": 6, "temperature": 1.0, "max_length": 6}
     several = n_best(decoder, features, 6, **settings)
     assert several[:, 0].equal(generate(decoder, features, **settings))
     for image, captions in enumerate(several):
@@ -225,7 +231,7 @@ def test_all_drawn_captions_can_be_had_and_the_best_comes_first():
 
 def _score(decoder, one, words, power=0.7):
     tokens = torch.tensor([[[START, *words]]])
-    memory, state = decoder.begin(one)
+    memory, state = decoder.init_state(one)
     each = decoder.logits(decoder(tokens[..., :-1], memory, state).hidden).log_softmax(-1)
     return each.gather(-1, tokens[..., 1:, None]).sum().item() / len(words) ** power
 
@@ -233,7 +239,7 @@ def _score(decoder, one, words, power=0.7):
 @pytest.mark.parametrize("count", [0, 6])
 def test_more_captions_than_beams_are_refused(count):
     decoder, features = speaker()
-    with pytest.raises(ValueError, match=rf"^count={count} should be at least 1, and at most beams=5$"):
+    with pytest.raises(ValueError, match=rf"^count={count} should be at least 1, and at most num_beams=5$"):
         n_best(decoder, features, count)
 
 
@@ -251,9 +257,11 @@ def test_every_batch_of_a_data_set_is_drawn_with_a_seed_of_its_own():
 @torch.inference_mode()
 def test_of_several_drawn_captions_the_likeliest_is_kept():
     decoder, features = speaker(words=len(SPECIAL) + 2)
-    settings = {"max_length": 2, "length_power": 1.0}
-    drawn = generate(decoder, features, beams=300, temperature=2.0, **settings)
-    assert drawn.tolist() == generate(decoder, features, beams=30, **settings).tolist()  # by then all have been drawn
+    settings = {"max_length": 2, "length_penalty": 1.0}
+    drawn = generate(decoder, features, num_beams=300, temperature=2.0, **settings)
+    assert (
+        drawn.tolist() == generate(decoder, features, num_beams=30, **settings).tolist()
+    )  # by then all have been drawn
 
 
 @torch.inference_mode()
@@ -261,10 +269,10 @@ def test_bfloat16_gives_captions_that_end():
     for spec in ("lstm(dim=16)", "transformer(dim=16, num_layers=1, num_heads=2)"):
         decoder, features = speaker(spec)
         with torch.autocast("cpu", torch.bfloat16):
-            outside = generate(decoder, features, beams=3, max_length=6)
+            outside = generate(decoder, features, num_beams=3, max_length=6)
         for precision in ("bfloat16", "float32"):
             counting = Counting(decoder)
-            found = generate(counting, features, beams=3, max_length=6, precision=precision)
+            found = generate(counting, features, num_beams=3, max_length=6, precision=precision)
             assert counting.scored == {getattr(torch, precision)}
             assert found.equal(outside) or precision == "float32"
             for caption in words_of(found):
@@ -275,9 +283,9 @@ def test_bfloat16_gives_captions_that_end():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"beams": 0}, "beams=0 should be at least 1"),
+        ({"num_beams": 0}, "num_beams=0 should be at least 1"),
         ({"max_length": 0}, "max_length=0 should be at least 1"),
-        ({"length_power": -1.0}, "length_power=-1.0"),
+        ({"length_penalty": -1.0}, "length_penalty=-1.0"),
         ({"temperature": float("nan")}, "temperature=nan should be a number"),
         ({"temperature": 1e-40}, "temperature=1e-40 should be 0, or between 0.001 and 1000"),
         ({"temperature": 1e40}, "temperature=1e+40 should be 0, or between"),
@@ -285,10 +293,10 @@ def test_bfloat16_gives_captions_that_end():
         ({"top_p": 0.5}, "set a temperature"),
         ({"top_k": 5}, "set a temperature"),
         ({"seed": 5}, "set a temperature"),
-        ({"groups": 2, "diversity": 0.5}, "beams=5 cannot be shared by groups=2"),
-        ({"groups": 5}, "groups=5 and diversity=0.0 belong together"),
-        ({"diversity": 0.5}, "groups=1 and diversity=0.5 belong together"),
-        ({"groups": 5, "diversity": 0.5, "temperature": 1.0}, "leave out one"),
+        ({"num_beam_groups": 2, "diversity_penalty": 0.5}, "num_beams=5 should be a multiple of num_beam_groups=2"),
+        ({"num_beam_groups": 5}, "groups=5 and diversity_penalty=0.0 belong together"),
+        ({"diversity_penalty": 0.5}, "groups=1 and diversity_penalty=0.5 belong together"),
+        ({"num_beam_groups": 5, "diversity_penalty": 0.5, "temperature": 1.0}, "leave out one"),
     ],
     ids=str,
 )
@@ -299,8 +307,13 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
 
 
 def test_a_request_says_only_what_was_asked_beyond_the_first_settings():
-    assert told(Decoding()) == {"beams": 5, "max_length": 20, "length_power": 0.7}
-    assert told(Decoding(no_repeat=3)) == {"beams": 5, "max_length": 20, "length_power": 0.7, "no_repeat": 3}
+    assert to_request(Decoding()) == {"num_beams": 5, "max_length": 20, "length_penalty": 0.7}
+    assert to_request(Decoding(no_repeat_ngram_size=3)) == {
+        "num_beams": 5,
+        "max_length": 20,
+        "length_penalty": 0.7,
+        "no_repeat_ngram_size": 3,
+    }
 
 
 def test_a_state_is_taken_from_its_parents_among_the_images_that_stay():
@@ -313,7 +326,7 @@ def test_the_oracle_itself_finds_the_best_of_all_captions():
     decoder, features = speaker(words=len(SPECIAL) + 2)
     first = len(SPECIAL)
     with torch.inference_mode():
-        found = searched(decoder, features, Decoding(beams=40, max_length=2, length_power=1.0))
+        found = searched(decoder, features, Decoding(num_beams=40, max_length=2, length_penalty=1.0))
         every = [(*words, END) for count in range(3) for words in itertools.product((first, first + 1), repeat=count)]
         for row, (caption, *_) in enumerate(found):
             one = Features(features.tokens[row : row + 1], features.grid)

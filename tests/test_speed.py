@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.speed import __main__ as program_
-from benchmarks.speed import page, point, report, rivals, sentences, stages
+from benchmarks.speed import baselines, page, point, report, sentences, stages
 from benchmarks.speed import program as command_
 from benchmarks.speed.figures import BARS, GROWTH, KEYS, OTHERS, Bar, Figure, shown, shown_bar
 from benchmarks.speed.lines import Panel, chart
@@ -18,11 +18,11 @@ from benchmarks.speed.pairs import Rounds, Spread
 from benchmarks.speed.photographs import Photographs, drawn
 from benchmarks.speed.program import Ran
 from benchmarks.speed.sizes import QUICK
-from benchmarks.speed.stages import Outcome
+from benchmarks.speed.stages import StageResult
 from benchmarks.speed.yardsticks import share
 
 ROOT = Path(__file__).parent.parent
-SUITE = ROOT / "benchmarks" / "throughput" / "speed"
+SUITE = ROOT / "benchmarks" / "speed"
 ISSUE = [
     "train.fp32.gemm_share",
     "train.fp32.captions_per_sec",
@@ -78,7 +78,7 @@ def every_number(value=1.5):
 def outcome(stage, **changes):
     """Of a stage that found what begins with its name."""
     numbers = {key: 1.5 for key in KEYS if key.startswith(stage)}
-    return Outcome(numbers, [f"{stage} told"], [])._replace(**changes)
+    return StageResult(numbers, [f"{stage} told"], [])._replace(**changes)
 
 
 def test_ratios_are_taken_within_a_round():
@@ -252,8 +252,8 @@ def test_what_the_harness_adds():
 
 
 def test_scores_are_apart():
-    assert rivals.apart({"a": 1.0, "b": 2.0}, {"a": 1.25, "b": 2.0}) == 0.25
-    assert rivals.apart({"a": 1.0}, {"a": 1.0, "b": 2.0}) == float("inf")
+    assert baselines.apart({"a": 1.0, "b": 2.0}, {"a": 1.25, "b": 2.0}) == 0.25
+    assert baselines.apart({"a": 1.0}, {"a": 1.0, "b": 2.0}) == float("inf")
 
 
 def test_captions_are_varied_and_always_the_same():
@@ -312,7 +312,7 @@ def test_searches_go_to_the_end_whatever_was_learnt(monkeypatch):
         generate, "generate", lambda decoder, *_, **options: searched.append((type(decoder).__name__, options))
     )
     point.images(2, QUICK)
-    assert searched == [("Endless", {"beams": QUICK.beams, "max_length": QUICK.steps - 1})]
+    assert searched == [("NoEosDecoder", {"num_beams": QUICK.beams, "max_length": QUICK.steps - 1})]
 
 
 def test_a_stage_without_an_end_is_ended_with_all_that_it_started(tmp_path):
@@ -322,7 +322,7 @@ def test_a_stage_without_an_end_is_ended_with_all_that_it_started(tmp_path):
         f"    subprocess.run(['sh', '-c', 'echo $$ > {started}; exec sleep 600'])\n"
     )
     found = stages.run("planted", suite=tmp_path, patience=5)
-    assert found == Outcome({}, [], ["planted: no end after 5 s"])
+    assert found == StageResult({}, [], ["planted: no end after 5 s"])
     state = Path(f"/proc/{started.read_text().strip()}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z"
 

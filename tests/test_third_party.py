@@ -18,7 +18,7 @@ matrix:
   decoder: [lstm(dim=16)]
 metrics: [cider]
 training: {epochs: 1, min_count: 1}
-decoding: {beams: 2, max_length: 8}
+decoding: {num_beams: 2, max_length: 8}
 """
 LOST = "attention 'lost' of plug-in caption_zoo_lost:Lost could not be loaded: "
 TORN = "attention 'torn' of plug-in caption_zoo_nearest:Torn could not be loaded: "

@@ -48,7 +48,7 @@ def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made
     assert {rate: timing["rounds"] for rate, timing in found.timing.items() if timing["rounds"] != 5} == {
         "encode_images_per_sec": 3
     }
-    pixels = torch.zeros(7, 3, *made[1].backbone.preparation.size)
+    pixels = torch.zeros(7, 3, *made[1].backbone.preprocess.size)
     assert found.flops["encode"] == operations(lambda: made[1].encode(pixels)) / 7
 
 

@@ -57,18 +57,18 @@ def test_every_model_gives_features_or_is_refused_with_a_reason(name, record_pro
                 raise
             record_property("refused", str(error))
             return
-        features = backbone(torch.empty(2, 3, *backbone.preparation.size))
+        features = backbone(torch.empty(2, 3, *backbone.preprocess.size))
     assert features.tokens.shape == (2, features.grid[0] * features.grid[1], backbone.feature_dim)
-    assert fits(features.grid, backbone.preparation.size)
+    assert fits(features.grid, backbone.preprocess.size)
     assert backbone.feature_dim in (backbone.model.feature_info[-1]["num_chs"], backbone.model.num_features)
-    assert backbone.preparation.interpolation in ("bicubic", "bilinear")
+    assert backbone.preprocess.interpolation in ("bicubic", "bilinear")
 
 
 def check_for_real(name):
     torch.manual_seed(0)
     parts = Parts.parse(spec(name), "bahdanau(hidden_dim=8)", "lstm(dim=8)")
     backbone = Captioner.build(parts, Vocabulary([*SPECIAL, "dog"])).train().backbone
-    size = backbone.preparation.size
+    size = backbone.preprocess.size
     with torch.inference_mode():
         features = backbone(torch.rand(2, 3, *size))
     assert features.tokens.shape == (2, features.grid[0] * features.grid[1], backbone.feature_dim)

@@ -8,10 +8,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.config import Decoding, Training
 from benchmarks.data.scenes import Scenes
-from benchmarks.evaluation.decode import decode, look
+from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.features.cache import FeatureCache
 from benchmarks.plan.cell import Cell
-from benchmarks.training.batches import batched, encoded
+from benchmarks.training.batches import iter_batches, tokenize
 from benchmarks.training.ema import EMA
 from benchmarks.training.optim import lr_factor, make_optimizer
 from benchmarks.training.trainer import step, train
@@ -36,7 +36,7 @@ def build(
 
 
 def stored(data, model, tmp_path):
-    return FeatureCache(tmp_path, CPU).store(data, model.backbone, named="", mirror=True)
+    return FeatureCache(tmp_path, CPU).store(data, model.backbone, named="", hflip=True)
 
 
 def test_what_is_frozen_is_not_averaged(data):
@@ -56,13 +56,13 @@ def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
         captions_per_image=1,
         warmup_steps=0,
         label_smoothing=0.0,
-        average=0,
+        ema_decay=0,
         learning_rate=1e-2,
     )
     few = [type(example)(example.image_id, example.captions[:1]) for example in data.train[:8]]
     store = stored(data, model, tmp_path)
     train(model, few, store, settings, seed=0, judge=lambda model: 0.0)
-    said = decode(model, [example.image_id for example in few], store, Decoding(beams=1, max_length=30))
+    said = decode(model, [example.image_id for example in few], store, Decoding(num_beams=1, max_length=30))
     right = sum(
         model.vocabulary.encode(example.captions[0], max_length=30)[1:-1]
         == model.vocabulary.numbers(said[example.image_id])[1:]
@@ -95,7 +95,7 @@ def test_padding_is_not_learnt_from(data, tmp_path):
         captions = pad_sequence([torch.tensor(caption) for caption in numbers], batch_first=True, padding_value=PAD)
         captions = F.pad(captions, (0, extra), value=PAD)[:, None]
         rows = store.batch([example.image_id for example in data.train[:4]])
-        settings = Training(clip_norm=0)
+        settings = Training(max_grad_norm=0)
         step(model, rows, captions, store.grid, settings, make_optimizer(model, settings))
         gradients.append([parameter.grad for parameter in model.parameters()])
     for one, other in zip(*gradients, strict=True):
@@ -105,8 +105,8 @@ def test_padding_is_not_learnt_from(data, tmp_path):
 def drawn(model, data, store, **settings):
     """Rows and captions of an epoch, batch by batch."""
     settings = Training(**settings)
-    told = encoded(model.vocabulary, data.train, settings)
-    batches = batched(told, settings, np.random.default_rng(3), views=store.views)
+    told = tokenize(model.vocabulary, data.train, settings)
+    batches = iter_batches(told, settings, np.random.default_rng(3), views=store.views)
     return [(store.batch(images, views), captions) for images, views, captions in batches]
 
 
@@ -116,7 +116,7 @@ def test_each_epoch_sees_every_image_once_with_its_captions(data, tmp_path):
     assert [len(rows) for rows, _ in batches] == [7, 7, 7, 3]
     assert all(captions.shape[:2] == (len(rows), 3) for rows, captions in batches)
     assert len({rows[place].numpy().tobytes() for rows, _ in batches for place in range(len(rows))}) == 24
-    told = encoded(model.vocabulary, data.train, Training())
+    told = tokenize(model.vocabulary, data.train, Training())
     known = {tuple(caption) for _, captions in told for caption in captions}
     said = {
         tuple(word for word in caption.tolist() if word != PAD)
@@ -180,14 +180,14 @@ def test_maps_stand_behind_their_words(data, tmp_path):
     model = build(data).eval()
     store, example = stored(data, model, tmp_path), data.test[0]
     words = model.vocabulary.decode(model.vocabulary.encode(data.train[0].captions[0], max_length=30))
-    seen = look(model, {example.image_id: words}, store)[example.image_id]
+    seen = attention_maps(model, {example.image_id: words}, store)[example.image_id]
     assert seen.words == tuple(words)
     assert seen.maps.shape == (len(words), 8, 8)
     np.testing.assert_allclose(seen.maps.sum((1, 2)), 1, rtol=1e-5)
     tokens = torch.tensor([[[START, *model.vocabulary.numbers(words)[1:3]]]])
-    pixels = model.backbone.preparation.normalise(store.batch([example.image_id]))
+    pixels = model.backbone.preprocess.normalise(store.batch([example.image_id]))
     with torch.inference_mode():
-        weights = model.read(model.encode(pixels), tokens, weights=True).weights
+        weights = model.teacher_force(model.encode(pixels), tokens, weights=True).weights
     np.testing.assert_allclose(seen.maps[2].ravel(), weights[0, 0, 2], rtol=1e-4, atol=1e-6)
 
 
@@ -219,7 +219,7 @@ def cell(**changes):
         {"fingerprint": "g"},
         {"attention": Spec("luong")},
         {"training": Training(epochs=2)},
-        {"decoding": Decoding(beams=2)},
+        {"decoding": Decoding(num_beams=2)},
         {"sources": {"attention": "abc"}},
         {"metrics": (Spec("bleu"),)},
     ],

@@ -19,7 +19,7 @@ from zoo.explain import Explanation, NoGrid
 from zoo.folder import write
 from zoo.generate import generate, n_best
 from zoo.pictures import open_picture, upright
-from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, placeless
+from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, without_paths
 from zoo.types import DecoderOutput, Features
 from zoo.vocabulary import Vocabulary
 
@@ -46,7 +46,7 @@ class Parts:
 
     def as_dict(self) -> dict[str, str]:
         """Their spellings, by kind; of a file of weights its name."""
-        return {kind: str(placeless(spec)) for kind, spec in vars(self).items()}
+        return {kind: str(without_paths(spec)) for kind, spec in vars(self).items()}
 
 
 class Captioner(nn.Module):
@@ -92,31 +92,35 @@ class Captioner(nn.Module):
             features: Features = self.backbone(images)
         return features
 
-    def read(self, features: Features, tokens: Int[Tensor, "B K T"], *, weights: bool = False) -> DecoderOutput:
+    def teacher_force(
+        self, features: Features, tokens: Int[Tensor, "B K T"], *, weights: bool = False
+    ) -> DecoderOutput:
         """What stands for the word after each token of K captions per image (teacher forcing)."""
-        memory, state = self.decoder.begin(features)
+        memory, state = self.decoder.init_state(features)
         state = tuple(tensor.expand(-1, tokens.shape[1], *tensor.shape[2:]) for tensor in state)
         output: DecoderOutput = self.decoder(tokens, memory, state, weights=weights)
         return output
 
     def forward(self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]) -> Float[Tensor, "B K T V"]:
         """Scores of the word after each token."""
-        return self.decoder.logits(self.read(self.encode(images), tokens).hidden)
+        return self.decoder.logits(self.teacher_force(self.encode(images), tokens).hidden)
 
     def caption(self, images: Sequence[Image.Image | str | Path], **settings: Any) -> list[str]:
         """What the model says of each picture, whatever its size; a picture, or the file it lies in.
 
         All are one batch, on which what is drawn of each depends. `settings` are those of
-        `zoo.decoding.Decoding`: ``beams=3``, ``temperature=1``.
+        `zoo.decoding.Decoding`: ``num_beams=3``, ``temperature=1``.
 
         Raises:
             OSError: a file is not there or is no image.
             ValueError: `images` is no list of them, or a setting makes no sense.
         """
-        return [best for (best,) in self.captions(images, 1, **settings)]
+        return [best for (best,) in self.caption_n_best(images, 1, **settings)]
 
     @torch.inference_mode()
-    def captions(self, images: Sequence[Image.Image | str | Path], count: int, **settings: Any) -> list[list[str]]:
+    def caption_n_best(
+        self, images: Sequence[Image.Image | str | Path], count: int, **settings: Any
+    ) -> list[list[str]]:
         """As `caption`, but of each picture the `count` best that the beams find, the best first.
 
         There have to be as many beams. Two of diverse or drawn beams may say the same; where not so
@@ -127,7 +131,7 @@ class Captioner(nn.Module):
         if not images:
             return []
         with self._in_evaluation():
-            features = self._look_at([_picture(image) for image in images])
+            features = self._encode_images([_picture(image) for image in images])
             numbers = n_best(self.decoder, features, count, **settings).tolist()
         return [[" ".join(self.vocabulary.decode(said)) for said in each] for each in numbers]
 
@@ -145,19 +149,19 @@ class Captioner(nn.Module):
         """
         picture = upright(_picture(image))
         with self._in_evaluation():
-            features = self._look_at([picture])
+            features = self._encode_images([picture])
             if features.grid is None:
                 raise NoGrid(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
             numbers = generate(self.decoder, features, **settings)
             words = self.vocabulary.decode(numbers[0].tolist())
             tokens = torch.tensor([[self.vocabulary.numbers(words)]], device=numbers.device)
-            output = self.read(features, tokens, weights=True)
-        return Explanation.of(picture, words, output, features.grid, self.decoder.elsewhere)
+            output = self.teacher_force(features, tokens, weights=True)
+        return Explanation.of(picture, words, output, features.grid, self.decoder.non_visual_source)
 
-    def _look_at(self, pictures: Sequence[Image.Image]) -> Features:
-        preparation, device = self.backbone.preparation, next(self.parameters()).device
-        pixels = torch.stack([preparation.resize(picture) for picture in pictures]).to(device)
-        return self.encode(preparation.normalise(pixels))
+    def _encode_images(self, pictures: Sequence[Image.Image]) -> Features:
+        preprocess, device = self.backbone.preprocess, next(self.parameters()).device
+        pixels = torch.stack([preprocess.resize(picture) for picture in pictures]).to(device)
+        return self.encode(preprocess.normalise(pixels))
 
     @contextmanager
     def _in_evaluation(self) -> Iterator[None]:

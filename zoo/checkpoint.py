@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from zoo.backbones import Weights
+from zoo.backbones import WeightsSource
 from zoo.captioner import Captioner, Parts
 from zoo.folder import CONFIG, FORMAT, WEIGHTS, write
 from zoo.vocabulary import Vocabulary
 
 
-def save(captioner: Captioner, folder: Path, *, weights: Weights) -> None:
+def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
     """Write `captioner` into `folder`; `weights` is what `load_pretrained` said of its backbone.
 
     Weights of a frozen backbone that are published are left out, and had from there again;

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from zoo.settings import LATER
+from zoo.settings import OMIT_DEFAULT
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -16,12 +16,14 @@ class Decoding:
     """How captions are written: searched for, or drawn.
 
     Args:
-        beams: width of the beam search; 1 is greedy. Where words are drawn, captions drawn, of which the best is kept.
+        num_beams: width of the beam search; 1 is greedy. Where words are sampled,
+            so many captions are, and the best is kept.
         max_length: most words of a caption.
-        length_power: a caption's log-likelihood is divided by its length to this power.
-        no_repeat: length of runs of words that may not come twice in a caption, 3 for trigrams; 0 allows them all.
-        groups: parts of equal size that the beams are in; each is kept from saying what those before it say.
-        diversity: log-likelihood that a word loses for each beam of an earlier group that takes it in the same step.
+        length_penalty: a caption's log-likelihood is divided by its length to this power.
+        no_repeat_ngram_size: length of n-grams that may not come twice in a caption; 0 allows them all.
+        num_beam_groups: parts of equal size that the beams are in; each is kept from saying what those before it say.
+        diversity_penalty: log-likelihood that a word loses for each beam of an earlier group that takes it in the
+            same step.
         temperature: words are drawn, from probabilities to the power 1 / temperature, 0.001 to 1000; 0 searches.
         top_k: draw among so many likeliest words; 0 for all.
         top_p: draw among the fewest likeliest words that have this probability together.
@@ -33,23 +35,23 @@ class Decoding:
         ValueError: a value makes no sense, or not together with the others.
     """
 
-    beams: int = 5
+    num_beams: int = 5
     max_length: int = 20
-    length_power: float = 0.7
-    no_repeat: int = field(default=0, metadata=LATER)
-    groups: int = field(default=1, metadata=LATER)
-    diversity: float = field(default=0.0, metadata=LATER)
-    temperature: float = field(default=0.0, metadata=LATER)
-    top_k: int = field(default=0, metadata=LATER)
-    top_p: float = field(default=1.0, metadata=LATER)
-    seed: int = field(default=0, metadata=LATER)
-    precision: Precision = field(default="float32", metadata=LATER)
+    length_penalty: float = 0.7
+    no_repeat_ngram_size: int = field(default=0, metadata=OMIT_DEFAULT)
+    num_beam_groups: int = field(default=1, metadata=OMIT_DEFAULT)
+    diversity_penalty: float = field(default=0.0, metadata=OMIT_DEFAULT)
+    temperature: float = field(default=0.0, metadata=OMIT_DEFAULT)
+    top_k: int = field(default=0, metadata=OMIT_DEFAULT)
+    top_p: float = field(default=1.0, metadata=OMIT_DEFAULT)
+    seed: int = field(default=0, metadata=OMIT_DEFAULT)
+    precision: Precision = field(default="float32", metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
-        for name in ("beams", "max_length", "groups"):
+        for name in ("num_beams", "max_length", "num_beam_groups"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} should be at least 1")
-        for name in ("length_power", "no_repeat", "diversity", "temperature", "top_k", "seed"):
+        for name in ("length_penalty", "no_repeat_ngram_size", "diversity_penalty", "temperature", "top_k", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}={getattr(self, name)} should be a number, and not negative")
         if self.temperature and not 1e-3 <= self.temperature <= 1e3:
@@ -72,14 +74,17 @@ class Decoding:
                         f"{name}={getattr(self, name)} is for words that are drawn: set a temperature, "
                         f"1 for the model's own probabilities, or leave {name} out"
                     )
-        elif self.groups > 1:
+        elif self.num_beam_groups > 1:
             raise ValueError(
-                f"groups={self.groups} are for a search and temperature={self.temperature} is not: leave out one"
+                f"num_beam_groups={self.num_beam_groups} is for beam search and temperature={self.temperature} for "
+                "sampling: leave out one"
             )
-        if self.beams % self.groups:
-            raise ValueError(f"beams={self.beams} cannot be shared by groups={self.groups}: make it a multiple of them")
-        if (self.groups > 1) != (self.diversity > 0):
+        if self.num_beams % self.num_beam_groups:
             raise ValueError(
-                f"groups={self.groups} and diversity={self.diversity} belong together: "
-                "set both, say 5 and 0.5, or neither"
+                f"num_beams={self.num_beams} should be a multiple of num_beam_groups={self.num_beam_groups}"
+            )
+        if (self.num_beam_groups > 1) != (self.diversity_penalty > 0):
+            raise ValueError(
+                f"num_beam_groups={self.num_beam_groups} and diversity_penalty={self.diversity_penalty} "
+                "belong together: set both, say 5 and 0.5, or neither"
             )

@@ -30,7 +30,7 @@ class Explanation:
     maps: shares of the look on the grid; they sum to 1, or to less where something else than
         the image was read.
     heads: those of each layer and head, whose mean the maps are; None where there are none.
-    elsewhere: the share that went to `elsewhere_name`, a sentinel or memory slots; None where
+    non_visual: the share that went to `non_visual_source`, a sentinel or memory slots; None where
         there is no such thing.
     picture: what was captioned, upright and in RGB.
     """
@@ -39,8 +39,8 @@ class Explanation:
     words: tuple[str, ...]
     maps: Float[np.ndarray, "T h w"]
     heads: Float[np.ndarray, "T L H h w"] | None
-    elsewhere: Float[np.ndarray, " T"] | None
-    elsewhere_name: str
+    non_visual: Float[np.ndarray, " T"] | None
+    non_visual_source: str
     picture: Image.Image
 
     @classmethod
@@ -50,14 +50,14 @@ class Explanation:
         words: Sequence[str],
         output: DecoderOutput,
         grid: tuple[int, int],
-        elsewhere: str,
+        non_visual: str,
     ) -> "Explanation":
-        """What `output` tells, the answer to one caption of one image; `elsewhere` is that of the decoder."""
+        """What `output` tells, the answer to one caption of one image; `non_visual` is that of the decoder."""
         assert output.weights is not None
         maps = _on_grid(output.weights, len(words), grid)
         heads = None if output.heads is None else _on_grid(output.heads, len(words), grid)
-        rest = np.clip(1 - maps.sum(axis=(1, 2)), 0, 1) if elsewhere else None
-        return cls(" ".join(words), tuple(words), maps, heads, rest, elsewhere, picture)
+        rest = np.clip(1 - maps.sum(axis=(1, 2)), 0, 1) if non_visual else None
+        return cls(" ".join(words), tuple(words), maps, heads, rest, non_visual, picture)
 
     def overlay(self, word: int, layer: int | None = None, head: int | None = None) -> Image.Image:
         """The picture, in its own size, lit where the model looked for a word, and dim where not.
@@ -80,8 +80,8 @@ class Explanation:
         small = self.fitted(drawing.TILE)
         tiles = [drawing.Tile(small.picture)]
         for number, word in enumerate(self.words):
-            share = None if self.elsewhere is None else float(self.elsewhere[number])
-            tiles.append(drawing.Tile(small.overlay(number), word, share, self.elsewhere_name))
+            share = None if self.non_visual is None else float(self.non_visual[number])
+            tiles.append(drawing.Tile(small.overlay(number), word, share, self.non_visual_source))
         return drawing.sheet(self.caption, tiles, columns=min(_COLUMNS, len(tiles)), peak=_peak(self.maps))
 
     def head_sheet(self, word: int) -> Image.Image:
@@ -137,8 +137,8 @@ class Explanation:
             "grid": self.maps.shape[1:],
             "maps": _rounded(self.maps),
             "heads": None if self.heads is None else _rounded(self.heads),
-            "elsewhere": None if self.elsewhere is None else _rounded(self.elsewhere),
-            "elsewhere_name": self.elsewhere_name,
+            "non_visual": None if self.non_visual is None else _rounded(self.non_visual),
+            "non_visual_source": self.non_visual_source,
         }
 
     def _map(self, word: int, layer: int | None, head: int | None) -> tuple[Float[np.ndarray, "h w"], float]:

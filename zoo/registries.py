@@ -17,7 +17,7 @@ DECODERS: "Registry[Decoder]" = Registry("decoder", home="zoo.decoders", group="
 PARTS: Mapping[str, Registry[Any]] = {each.kind: each for each in (BACKBONES, ATTENTIONS, DECODERS)}
 
 
-def placeless(part: Spec) -> Spec:
+def without_paths(part: Spec) -> Spec:
     """As records and checkpoints spell it: of a file of `weights` its name, and not where it lies."""
     if not isinstance(part.options.get("weights"), str):
         return part

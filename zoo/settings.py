@@ -1,27 +1,64 @@
 """Settings that decide an outcome, as a record tells them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast
 
-LATER: Mapping[str, Any] = {"later": True}  # metadata of a field that came after the first records
+OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}  # metadata of a field that came after the first records
 
 
-def told(settings: Any) -> dict[str, Any]:
+RENAMED: Mapping[str, str] = {
+    "average": "ema_decay",
+    "beams": "num_beams",
+    "clip_norm": "max_grad_norm",
+    "diversity": "diversity_penalty",
+    "groups": "num_beam_groups",
+    "length_power": "length_penalty",
+    "mirror": "hflip",
+    "no_repeat": "no_repeat_ngram_size",
+}  # what options of training and decoding were called before version 0.1.0
+
+T = TypeVar("T")
+
+
+def settings_of(kind: type[T], given: Mapping[str, Any]) -> T:
+    """The dataclass `kind`, made of what was `given` by name.
+
+    Raises:
+        ValueError: no such setting, and which it may be; or a value makes no sense.
+    """
+    known = [field.name for field in fields(cast(Any, kind))]
+    if strange := [name for name in given if name not in known]:
+        raise ValueError(f"{kind.__name__.lower()} has no {strange[0]!r}.{hint(strange[0], known)}")
+    return kind(**given)
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """A sentence that tells what an unknown setting is called now, or which known one is nearest; empty if none is."""
+    group, _, last = name.rpartition(".")
+    now = f"{group}.{RENAMED[last]}" if group and last in RENAMED else RENAMED.get(last)
+    if now in (known := list(known)):
+        return f" It is called {now!r} now."
+    close = get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def to_request(settings: Any) -> dict[str, Any]:
     """A dataclass's fields as a request has them.
 
-    A field marked `LATER` is left out where it has its default: what it stands for is then
+    A field marked `OMIT_DEFAULT` is left out where it has its default: what it stands for is then
     done as before there was such a setting, and an earlier run keeps its id.
     """
     values = vars(settings)
     return {field.name: values[field.name] for field in fields(settings) if not _unsaid(field, values[field.name])}
 
 
-def may_be_unsaid(settings: Any) -> frozenset[str]:
+def omittable(settings: Any) -> frozenset[str]:
     """The names of the fields that a request may leave out."""
-    return frozenset(field.name for field in fields(settings) if field.metadata.get("later"))
+    return frozenset(field.name for field in fields(settings) if field.metadata.get("omit_default"))
 
 
 def _unsaid(field: "Field[Any]", value: Any) -> bool:
-    assert field.default is not MISSING or not field.metadata.get("later")
-    return bool(field.metadata.get("later")) and value == field.default
+    assert field.default is not MISSING or not field.metadata.get("omit_default")
+    return bool(field.metadata.get("omit_default")) and value == field.default

@@ -51,7 +51,7 @@ class AttentionOutput(NamedTuple):
     """What each query read, and the share of it that came from each position.
 
     `weights` are >= 0 and sum to 1 over N, or to less where something else was read too;
-    None unless they were asked for. `log_choice` is the log-probability of the position
+    None unless they were asked for. `log_prob` is the log-probability of the position
     that a sampling attention drew in training; None from all others. `heads` are the
     weights of each head, whose mean `weights` is; None from an attention without heads, and
     unless the weights were asked for.
@@ -59,7 +59,7 @@ class AttentionOutput(NamedTuple):
 
     context: Float[Tensor, "B M C"]
     weights: Float[Tensor, "B M N"] | None
-    log_choice: Float[Tensor, "B M"] | None = None
+    log_prob: Float[Tensor, "B M"] | None = None
     heads: Float[Tensor, "B M H N"] | None = None
 
 
@@ -70,7 +70,7 @@ class DecoderOutput(NamedTuple):
     """What stands for each next word, where the decoder looked for it, and how to go on.
 
     `hidden` becomes scores over the vocabulary by `Decoder.logits`; `weights` and
-    `log_choice` are those of the attention. `heads` are the weights of each layer and head,
+    `log_prob` are those of the attention. `heads` are the weights of each layer and head,
     whose mean `weights` is: of one layer where a decoder looks once per word, of one head where
     an attention has no heads; None where there is neither, and unless the weights were asked for.
     `memory` is what to go on with where it grows with the words; None where it stays as it was.
@@ -79,7 +79,7 @@ class DecoderOutput(NamedTuple):
     hidden: Float[Tensor, "B K T E"]
     weights: Float[Tensor, "B K T N"] | None
     state: State
-    log_choice: Float[Tensor, "B K T"] | None = None
+    log_prob: Float[Tensor, "B K T"] | None = None
     heads: Float[Tensor, "B K T L H N"] | None = None
     memory: tuple[Memory, ...] | None = None
 

@@ -14,10 +14,10 @@ import torch
 
 from benchmarks.cell.context import Context
 from benchmarks.cell.samples import picked, samples, write_gallery
-from benchmarks.cell.workdir import asked, failed, finished, new_partial, now, publish
+from benchmarks.cell.workdir import failed, finished, new_partial, now, publish, request_fields
 from benchmarks.data import Dataset
 from benchmarks.data.formats.caption_json import write_results
-from benchmarks.evaluation.decode import decode, look
+from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.evaluation.scorer import Scores
 from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
@@ -25,9 +25,9 @@ from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
 from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
 from benchmarks.throughput.measure import measure
-from benchmarks.training.trainer import Outcome, train
+from benchmarks.training.trainer import TrainResult, train
 from zoo import checkpoint
-from zoo.backbones import RANDOM, Weights
+from zoo.backbones import RANDOM, WeightsSource
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import Vocabulary, tokenise
 
@@ -68,13 +68,13 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
     scorer = context.scorer(cell.dataset, cell.metrics)
     captioner, weights = _build(cell, context)
     named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
-    store = context.features.store(dataset, captioner.backbone, named=named, mirror=cell.training.mirror)
+    store = context.features.store(dataset, captioner.backbone, named=named, hflip=cell.training.hflip)
     with clock.measure("train"):
         outcome = _train(cell, captioner, context, store)
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
         hypotheses = decode(captioner, [example.image_id for example in dataset.test], store, cell.decoding)
-    diagnostics = dataset.assess(look(captioner, hypotheses, store)) if dataset.synthetic else {}
+    diagnostics = dataset.diagnostics(attention_maps(captioner, hypotheses, store)) if dataset.synthetic else {}
     captions = {image: " ".join(words) for image, words in hypotheses.items()}
     with clock.measure("score"):
         scores = scorer.score(captions)
@@ -84,7 +84,7 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
         frozen = None if captioner.backbone.trainable else named
         measured = measure(folder, captioner, frozen=frozen, encoder_timings=context.encoder_timings)
     return RunRecord(
-        **asked(cell),
+        **request_fields(cell),
         status="done",
         weights=weights.source,
         data=_data(dataset, store, captioner.vocabulary),
@@ -104,7 +104,7 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
     )
 
 
-def _build(cell: Cell, context: Context) -> tuple[Captioner, Weights]:
+def _build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
     torch.manual_seed(cell.seed)
     parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
     captioner = Captioner.build(parts, context.vocabulary(cell.dataset, cell.training.min_count))
@@ -114,7 +114,7 @@ def _build(cell: Cell, context: Context) -> tuple[Captioner, Weights]:
     return captioner.to(context.device).eval(), weights
 
 
-def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore) -> Outcome:
+def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore) -> TrainResult:
     validation = context.validation(cell.dataset)
     return train(
         captioner,
@@ -162,8 +162,8 @@ def _samples(
     picks = picked(rated)
     if not picks:
         return ()
-    described = look(captioner, {image: hypotheses[image] for image in picks}, store)
-    told, gallery = samples(dataset, described, rated, picks, elsewhere=bool(captioner.decoder.elsewhere))
+    described = attention_maps(captioner, {image: hypotheses[image] for image in picks}, store)
+    told, gallery = samples(dataset, described, rated, picks, non_visual=bool(captioner.decoder.non_visual_source))
     write_gallery(gallery, folder)
     return tuple(told)
 

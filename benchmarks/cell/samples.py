@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import Dataset, Described, Example
+from benchmarks.data import Dataset, Example, Prediction
 from benchmarks.records.samples import GALLERY, PICKS
 from zoo.pictures import upright
 
@@ -34,15 +34,15 @@ def picked(scores: Mapping[int, float]) -> dict[int, str]:
 
 def samples(
     dataset: Dataset,
-    described: Mapping[int, Described],
+    described: Mapping[int, Prediction],
     scores: Mapping[int, float],
     picks: Mapping[int, str],
     *,
-    elsewhere: bool,
+    non_visual: bool,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """What a record says of the picked images, and what its gallery holds of them.
 
-    `elsewhere` says whether the model can look at something beside the image.
+    `non_visual` says whether the model can look at something beside the image.
     """
     examples = {example.image_id: example for example in dataset.test}
     told, gallery = [], {}
@@ -52,7 +52,7 @@ def samples(
             "image": image,
             "pick": pick,
             "score": round(scores[image], 6),
-            **_looked(described[image], elsewhere=elsewhere),
+            **_looked(described[image], non_visual=non_visual),
         }
         if examples[image].source:
             said["source"] = examples[image].source
@@ -68,15 +68,15 @@ def write_gallery(gallery: Mapping[str, Any], folder: Path) -> None:
         (folder / GALLERY).write_text(json.dumps(gallery, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _looked(described: Described, *, elsewhere: bool) -> dict[str, Any]:
+def _looked(described: Prediction, *, non_visual: bool) -> dict[str, Any]:
     """Words and their maps, in bytes: 255 is the highest share, `peak`."""
     said: dict[str, Any] = {"words": list(described.words)}
     if described.maps is None or not described.maps.size:
         return said
     peak = float(described.maps.max()) or 1.0
     shares = np.rint(described.maps * (255 / peak)).astype(np.uint8)
-    if elsewhere:
-        said["elsewhere"] = [round(float(1 - shares.sum()), 3) for shares in described.maps]
+    if non_visual:
+        said["non_visual"] = [round(float(1 - shares.sum()), 3) for shares in described.maps]
     return said | {
         "grid": list(described.maps.shape[1:]),
         "peak": round(peak, 6),

@@ -23,7 +23,7 @@ def new_partial(cell: Cell, out: Path) -> Path:
     return partial
 
 
-def sweep(out: Path) -> None:
+def remove_stale(out: Path) -> None:
     """Remove what killed runs of this machine left half done."""
     for folder in (out / ".partial").glob("*-*-*"):
         name, _, process = folder.name.removesuffix("-replaced").rpartition("-")
@@ -48,7 +48,9 @@ def failed(cell: Cell, reason: str, *, java: str | None = None) -> RunRecord:
     """The record of a cell that did not come to its end, without folders of this machine: records are passed on."""
     for folder in (Path.cwd(), Path.home()):
         reason = reason.replace(f"{folder}{os.sep}", "")
-    return RunRecord(**asked(cell), status="failed", error=reason, environment=environment(java=java), finished=now())
+    return RunRecord(
+        **request_fields(cell), status="failed", error=reason, environment=environment(java=java), finished=now()
+    )
 
 
 def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
@@ -68,7 +70,7 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
     return record
 
 
-def asked(cell: Cell) -> dict[str, Any]:
+def request_fields(cell: Cell) -> dict[str, Any]:
     """The fields of a record that the request alone decides."""
     return {
         "id": cell.id,

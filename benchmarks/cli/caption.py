@@ -10,15 +10,15 @@ from jsonargparse import ArgumentParser, Namespace
 from zoo.decoding import Precision
 
 _DECODING: dict[str, tuple[Any, str]] = {
-    "beams": (
+    "num_beams": (
         int,
         "width of the beam search, 1 is greedy; with a temperature, captions drawn to keep the best",
     ),
     "max_length": (int, "most words of a caption"),
-    "length_power": (float, "a caption's log-likelihood is divided by its length to this power"),
-    "no_repeat": (int, "length of runs of words that may not come twice, 3 for trigrams; 0 allows them"),
-    "groups": (int, "parts of the beams that are kept from saying the same; needs --diversity"),
-    "diversity": (float, "what a word loses for each beam of an earlier group that takes it in the same step"),
+    "length_penalty": (float, "a caption's log-likelihood is divided by its length to this power"),
+    "no_repeat_ngram_size": (int, "length of runs of words that may not come twice, 3 for trigrams; 0 allows them"),
+    "num_beam_groups": (int, "parts of the beams that are kept from saying the same; needs --diversity_penalty"),
+    "diversity_penalty": (float, "what a word loses for each beam of an earlier group that takes it in the same step"),
     "temperature": (float, "draw words, 1 by the model's own probabilities; 0 searches"),
     "top_k": (int, "draw among so many likeliest words; 0 for all"),
     "top_p": (float, "draw among the fewest likeliest words that have this probability together"),

@@ -102,10 +102,11 @@ def _with_nearest(message: str, parser: ArgumentParser) -> str:
     """The message, and the known key that is nearest to one that is not."""
     found = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message, re.IGNORECASE)
     keys = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
+    from zoo.settings import hint
+
     group = re.search(r"Group '(\w+)'", message)
     asked = f"{group[1]}.{found[1]}" if group and found else found[1] if found else ""
-    close = difflib.get_close_matches(asked, keys, n=1) if asked and asked not in keys else []
-    return f"{message}. Did you mean {close[0]!r}?" if close else message
+    return f"{message}.{hint(asked, keys)}".removesuffix(".") if asked and asked not in keys else message
 
 
 def _one_line(error: BaseException) -> str:

@@ -23,7 +23,7 @@ def sizes(kind: str, spec: Spec) -> list[tuple[str, str]]:
 
 def _backbone(spec: Spec) -> list[tuple[str, str]]:
     backbone = BACKBONES.build(spec).eval()
-    height, width = backbone.preparation.size
+    height, width = backbone.preprocess.size
     features = backbone(torch.empty(1, 3, height, width))
     places = " x ".join(map(str, features.grid or features.tokens.shape[1:2]))
     return [

@@ -4,9 +4,9 @@ import inspect
 import os
 from collections.abc import Sequence
 
-from benchmarks.data import DATASETS, Dataset, Described, Example
+from benchmarks.data import DATASETS, Dataset, Example, Prediction
 from registry import Spec
-from zoo.contracts.common import is_spelled, must
+from zoo.contracts.common import check, is_spelled
 from zoo.vocabulary import tokenise
 
 _TRIED = 3  # pictures of each split
@@ -17,26 +17,28 @@ def says_what_it_is(spec: Spec) -> None:
     dataset = DATASETS.build(spec)
     for field in ("name", "split", "fingerprint"):
         value = getattr(dataset, field)
-        must(isinstance(value, str) and bool(value), f"{field} is {value!r}, and should be a text")
-    for field in ("synthetic", "mirrorable", "shareable"):
+        check(isinstance(value, str) and bool(value), f"{field} is {value!r}, and should be a text")
+    for field in ("synthetic", "allows_hflip", "shareable"):
         value = getattr(dataset, field)
-        must(isinstance(value, bool), f"{field} is {value!r}, and should be True or False")
+        check(isinstance(value, bool), f"{field} is {value!r}, and should be True or False")
 
 
 def has_images_and_captions_in_every_split(spec: Spec) -> None:
     """Each split has an image, each image captions, and each judged image one that has a word."""
     dataset = DATASETS.build(spec)
     for split, examples in _splits(dataset).items():
-        must(len(examples) > 0, f"{split} is empty")
+        check(len(examples) > 0, f"{split} is empty")
         for example in examples:
-            must(type(example.image_id) is int, f"{split}: image {example.image_id!r} should have a whole number as id")
+            check(
+                type(example.image_id) is int, f"{split}: image {example.image_id!r} should have a whole number as id"
+            )
             said = example.captions
-            must(
+            check(
                 isinstance(said, tuple) and len(said) > 0 and all(isinstance(caption, str) for caption in said),
                 f"{split}: image {example.image_id} has captions {str(said)[:60]}, and should have a tuple of texts",
             )
     for example in dataset.test:
-        must(any(map(tokenise, example.captions)), f"judged image {example.image_id} has no caption with a word")
+        check(any(map(tokenise, example.captions)), f"judged image {example.image_id} has no caption with a word")
 
 
 def shares_no_image_between_splits(spec: Spec) -> None:
@@ -45,17 +47,17 @@ def shares_no_image_between_splits(spec: Spec) -> None:
     for split, examples in _splits(DATASETS.build(spec)).items():
         for example in examples:
             earlier = seen.setdefault(example.image_id, split)
-            must(earlier is split, f"image {example.image_id} is in {earlier} and in {split}")
-        must(len({example.image_id for example in examples}) == len(examples), f"an image is in {split} twice")
+            check(earlier is split, f"image {example.image_id} is in {earlier} and in {split}")
+        check(len({example.image_id for example in examples}) == len(examples), f"an image is in {split} twice")
 
 
 def is_the_same_when_built_again(spec: Spec) -> None:
     """A run that goes on finds the same images, captions, fingerprint and files."""
     one, other = DATASETS.build(spec), DATASETS.build(spec)
-    must(one.fingerprint == other.fingerprint, "built again it has another fingerprint")
-    must(one.files() == other.files(), "built again it has other files")
+    check(one.fingerprint == other.fingerprint, "built again it has another fingerprint")
+    check(one.files() == other.files(), "built again it has other files")
     for split, examples in _splits(one).items():
-        must(list(examples) == list(_splits(other)[split]), f"built again it has other images or captions in {split}")
+        check(list(examples) == list(_splits(other)[split]), f"built again it has other images or captions in {split}")
 
 
 def loads_pictures(spec: Spec) -> None:
@@ -64,31 +66,33 @@ def loads_pictures(spec: Spec) -> None:
     for split, examples in _splits(dataset).items():
         for example in examples[:_TRIED]:
             picture = dataset.load(example)
-            must(picture.mode == "RGB", f"{split}: image {example.image_id} is in {picture.mode}, and should be in RGB")
+            check(
+                picture.mode == "RGB", f"{split}: image {example.image_id} is in {picture.mode}, and should be in RGB"
+            )
             again = dataset.load(example)
-            must(picture.tobytes() == again.tobytes(), f"{split}: image {example.image_id} is another one each time")
+            check(picture.tobytes() == again.tobytes(), f"{split}: image {example.image_id} is another one each time")
 
 
 def assesses_with_shares(spec: Spec) -> None:
     """What it makes of captions, right ones and none, lies between 0 and 1 under the same names."""
     dataset = DATASETS.build(spec)
-    right = dataset.assess({example.image_id: _described(example.captions[0]) for example in dataset.test})
-    silent = dataset.assess({example.image_id: _described("") for example in dataset.test})
+    right = dataset.diagnostics({example.image_id: _described(example.captions[0]) for example in dataset.test})
+    silent = dataset.diagnostics({example.image_id: _described("") for example in dataset.test})
     for name, share in {**right, **silent}.items():
-        must(isinstance(name, str) and 0 <= share <= 1, f"{name} is {share}, and should lie between 0 and 1")
+        check(isinstance(name, str) and 0 <= share <= 1, f"{name} is {share}, and should lie between 0 and 1")
     for name in right.keys() & silent.keys():
-        must(right[name] >= silent[name], f"{name} is better for saying nothing than for a right caption")
+        check(right[name] >= silent[name], f"{name} is better for saying nothing than for a right caption")
 
 
 def keeps_places_out_of_its_name(spec: Spec) -> None:
     """What it calls `location` are options: records leave them out of the data set's spelling. No other is a place."""
     known, location = inspect.signature(DATASETS[spec.name]).parameters, DATASETS.build(spec).location
     for option in location:
-        must(option in known, f"location names {option!r}, which is no option")
+        check(option in known, f"location names {option!r}, which is no option")
     values = {name: parameter.default for name, parameter in known.items()} | dict(spec.options)
     for option, value in values.items():
         there = isinstance(value, str) and os.sep in value and os.path.exists(value)  # noqa: PTH110  pathlib may raise
-        must(option in location or not there, f"{option} is a place, {value!r}, and location does not name it")
+        check(option in location or not there, f"{option} is a place, {value!r}, and location does not name it")
 
 
 def is_what_it_is_called(spec: Spec) -> None:
@@ -100,6 +104,6 @@ def _splits(dataset: Dataset) -> dict[str, Sequence[Example]]:
     return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
 
-def _described(caption: str) -> Described:
+def _described(caption: str) -> Prediction:
     words = tuple(tokenise(caption))
-    return Described(" ".join(words), words)
+    return Prediction(" ".join(words), words)

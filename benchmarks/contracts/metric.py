@@ -2,9 +2,9 @@
 
 import math
 
-from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
 from registry import Spec
-from zoo.contracts.common import is_spelled, must
+from zoo.contracts.common import check, is_spelled
 
 # Tokenized, as the scorer hands them over. Long enough for runs of four words, and no two images alike.
 _REFERENCES = (
@@ -21,11 +21,11 @@ def says_what_it_is(spec: Spec) -> None:
     """Columns with names of their own, and a signature without the bar that parts signatures."""
     metric = METRICS.build(spec)
     columns, signature = metric.columns, metric.signature
-    must(isinstance(columns, tuple) and len(columns) > 0, f"columns are {columns!r}, and should be a tuple of names")
-    must(all(isinstance(name, str) and name for name in columns), f"columns are {columns!r}, and should be names")
-    must(len(set(columns)) == len(columns), f"a column comes twice in {columns}")
-    must(isinstance(signature, str) and bool(signature), f"signature is {signature!r}, and should be a text")
-    must("|" not in signature, f"signature {signature!r} has a bar, which parts one signature from the next")
+    check(isinstance(columns, tuple) and len(columns) > 0, f"columns are {columns!r}, and should be a tuple of names")
+    check(all(isinstance(name, str) and name for name in columns), f"columns are {columns!r}, and should be names")
+    check(len(set(columns)) == len(columns), f"a column comes twice in {columns}")
+    check(isinstance(signature, str) and bool(signature), f"signature is {signature!r}, and should be a text")
+    check("|" not in signature, f"signature {signature!r} has a bar, which parts one signature from the next")
 
 
 def gives_its_columns_for_every_image(spec: Spec) -> None:
@@ -38,9 +38,9 @@ def puts_the_right_captions_first(spec: Spec) -> None:
     """An image's own captions are worth more than those of others, for all images and on the mean of each."""
     right, others = _scores(spec, _RIGHT), _scores(spec, _OTHERS)
     for name in right:
-        must(right[name].corpus > others[name].corpus, f"{name} is no higher for right captions than for wrong ones")
+        check(right[name].corpus > others[name].corpus, f"{name} is no higher for right captions than for wrong ones")
         mean, less = sum(right[name].per_image), sum(others[name].per_image)
-        must(mean > less, f"{name} of each image is no higher for right captions than for wrong ones")
+        check(mean > less, f"{name} of each image is no higher for right captions than for wrong ones")
 
 
 def does_not_mind_the_order(spec: Spec) -> None:
@@ -48,9 +48,9 @@ def does_not_mind_the_order(spec: Spec) -> None:
     said = (_RIGHT[0], _OTHERS[1], _RIGHT[2], _OTHERS[3])
     for name, score in _scores(spec, said).items():
         turned = METRICS.build(spec).score(said[::-1], [references[::-1] for references in _REFERENCES[::-1]])[name]
-        must(_near(turned.corpus, score.corpus), f"{name} changes with the order of images or references")
+        check(_near(turned.corpus, score.corpus), f"{name} changes with the order of images or references")
         pairs = zip(turned.per_image, list(score.per_image)[::-1], strict=True)
-        must(all(_near(*pair) for pair in pairs), f"{name} of an image changes with the order")
+        check(all(_near(*pair) for pair in pairs), f"{name} of an image changes with the order")
 
 
 def takes_captions_without_a_word(spec: Spec) -> None:
@@ -58,7 +58,7 @@ def takes_captions_without_a_word(spec: Spec) -> None:
     silent, right = _scores(spec, ("", *_RIGHT[1:])), _scores(spec, _RIGHT)
     for name, score in silent.items():
         _numbers(name, score, len(_RIGHT))
-        must(score.per_image[0] <= right[name].per_image[0], f"{name} is higher for silence than for a right caption")
+        check(score.per_image[0] <= right[name].per_image[0], f"{name} is higher for silence than for a right caption")
     blank = METRICS.build(spec).score(("", *_RIGHT[1:]), [("",), ("", *_REFERENCES[1]), *_REFERENCES[2:]])
     for name, score in blank.items():
         _numbers(name, score, len(_RIGHT))
@@ -75,20 +75,20 @@ def says_the_same_again(spec: Spec) -> None:
     metric = METRICS.build(spec)
     said, references = list(_OTHERS), [list(each) for each in _REFERENCES]
     first = metric.score(said, references)
-    must(said == list(_OTHERS) and references == [list(each) for each in _REFERENCES], "it changes what it is given")
+    check(said == list(_OTHERS) and references == [list(each) for each in _REFERENCES], "it changes what it is given")
     for again in (metric.score(said, references), _scores(spec, _OTHERS)):
         for name, score in first.items():
-            must(score.corpus == again[name].corpus, f"{name} is another one each time")
-            must(list(score.per_image) == list(again[name].per_image), f"{name} of an image is another one each time")
+            check(score.corpus == again[name].corpus, f"{name} is another one each time")
+            check(list(score.per_image) == list(again[name].per_image), f"{name} of an image is another one each time")
 
 
 def keeps_what_it_weighed(spec: Spec) -> None:
     """References weighed once serve any captions after any others; each set of references has its own weights."""
     metric = METRICS.build(spec)
-    if not isinstance(metric, WeighingMetric):
+    if not isinstance(metric, PreparedMetric):
         return
     turned = _REFERENCES[::-1]
-    weighed, other = metric.weigh(_REFERENCES), metric.weigh(turned)
+    weighed, other = metric.prepare_references(_REFERENCES), metric.prepare_references(turned)
     for said, references, weights in (
         (_OTHERS, _REFERENCES, weighed),
         (_OTHERS, turned, other),
@@ -96,8 +96,10 @@ def keeps_what_it_weighed(spec: Spec) -> None:
     ):
         fresh, found = METRICS.build(spec).score(said, references), metric.compare(said, weights)
         for name, score in fresh.items():
-            must(found[name].corpus == score.corpus, f"{name} depends on what was compared or weighed before")
-            must(list(found[name].per_image) == list(score.per_image), f"{name} of an image depends on what was before")
+            check(found[name].corpus == score.corpus, f"{name} depends on what was compared or weighed before")
+            check(
+                list(found[name].per_image) == list(score.per_image), f"{name} of an image depends on what was before"
+            )
 
 
 def is_what_it_is_called(spec: Spec) -> None:
@@ -108,13 +110,15 @@ def is_what_it_is_called(spec: Spec) -> None:
 def _scores(spec: Spec, said: tuple[str, ...]) -> dict[str, MetricScore]:
     metric = METRICS.build(spec)
     scores = metric.score(said, _REFERENCES)
-    must(scores.keys() == set(metric.columns), f"it declares {', '.join(metric.columns)} and gives {', '.join(scores)}")
+    check(
+        scores.keys() == set(metric.columns), f"it declares {', '.join(metric.columns)} and gives {', '.join(scores)}"
+    )
     return scores
 
 
 def _numbers(name: str, score: MetricScore, images: int) -> None:
-    must(len(score.per_image) == images, f"{name} has {len(score.per_image)} numbers for {images} images")
-    must(all(map(math.isfinite, (score.corpus, *score.per_image))), f"{name} is not a finite number")
+    check(len(score.per_image) == images, f"{name} has {len(score.per_image)} numbers for {images} images")
+    check(all(map(math.isfinite, (score.corpus, *score.per_image))), f"{name} is not a finite number")
 
 
 def _near(one: float, other: float) -> bool:

@@ -29,7 +29,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Described:
+class Prediction:
     """What a model said of an image: the caption, its words, and where it looked.
 
     `maps` has one map for each word, (words, h, w) with values >= 0, or is None where the
@@ -45,7 +45,7 @@ class Dataset(ABC):
     """Images with captions, split three ways.
 
     `split` names what is judged, as published ("val2017"); `synthetic` marks drawn
-    images; `mirrorable` says whether a mirrored image keeps its captions; `fingerprint`
+    images; `allows_hflip` says whether a mirrored image keeps its captions; `fingerprint`
     changes when an image id or a caption does; `location` names the options that say where
     the data lie and not what they are, which no record repeats; `shareable` says whether
     pictures and references may stand in a record, which is passed on; `notes` are lines for
@@ -59,7 +59,7 @@ class Dataset(ABC):
     name: str
     split: str
     synthetic: bool
-    mirrorable: bool
+    allows_hflip: bool
     fingerprint: str
     train: Sequence[Example]
     validation: Sequence[Example]
@@ -78,7 +78,7 @@ class Dataset(ABC):
         """Changes when an image's file does, so that what was encoded before is encoded again."""
 
     @abstractmethod
-    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
         """Scores that only this data set can give, of the captions of its test images.
 
         Keys are image ids of `test`; values are shares between 0 and 1. Empty where the

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.data import DATASETS, Dataset, Described, Example, photos
+from benchmarks.data import DATASETS, Dataset, Example, Prediction, photos
 from benchmarks.data.formats.coco_json import Layout, read_splits
 from benchmarks.data.photos import Photo
 
@@ -26,7 +26,7 @@ class Coco(Dataset):
         limit: only the first so many images of each split, to try things out.
     """
 
-    synthetic, mirrorable = False, True
+    synthetic, allows_hflip = False, True
     location = ("root",)
 
     def __init__(
@@ -65,7 +65,7 @@ class Coco(Dataset):
         """The size of every file: a mended image has another."""
         return photos.sizes(self.train, self.validation, self.test)
 
-    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
         return {}
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from benchmarks.data import DATASETS, Dataset, Described, Example, photos
+from benchmarks.data import DATASETS, Dataset, Example, Prediction, photos
 from benchmarks.data.formats.rows import Row, read_rows
 from benchmarks.data.formats.splits import assign, numbers
 from benchmarks.data.formats.table import SUFFIXES
@@ -34,7 +34,7 @@ class Folder(Dataset):
             ends in .csv, .json, .jsonl or .tsv.
         validation, test: shares of the images, a tenth each if nothing is said; not where
             the file has a column ``split``.
-        mirrorable: whether a mirrored image keeps its captions. False where they say left
+        allows_hflip: whether a mirrored image keeps its captions. False where they say left
             and right, or what is written.
     """
 
@@ -51,7 +51,7 @@ class Folder(Dataset):
         captions: str | None = None,
         validation: float | None = None,
         test: float | None = None,
-        mirrorable: bool = True,
+        allows_hflip: bool = True,
     ) -> None:
         expand = os.path.expanduser  # pathlib's raises where ~ leads nowhere
         self.folder = folder = Path(os.path.realpath(expand(root.replace("\0", "?"))))
@@ -61,7 +61,7 @@ class Folder(Dataset):
         away = beside.is_absolute() or ".." in beside.parts
         if away:
             self.location = ("root", "captions")
-        self.mirrorable = mirrorable
+        self.allows_hflip = allows_hflip
         file = folder / beside
         rows = read_rows(file)
         listed = dict(everything := list(_listed(folder)))
@@ -85,7 +85,7 @@ class Folder(Dataset):
         """The size of every file: a mended image has another."""
         return photos.sizes(self.train, self.validation, self.test)
 
-    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
         return {}
 

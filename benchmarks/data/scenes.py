@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from benchmarks.data import DATASETS, Dataset, Described, Example
+from benchmarks.data import DATASETS, Dataset, Example, Prediction
 from benchmarks.data.synthetic.accuracy import accuracy
 from benchmarks.data.synthetic.drawing import VERSION, draw
 from benchmarks.data.synthetic.grammar import captions
@@ -38,7 +38,7 @@ class Scenes(Dataset):
     name = "scenes"
     split = "test"
     synthetic = True
-    mirrorable = False  # left would be right
+    allows_hflip = False  # left would be right
     shareable = True
 
     def __init__(
@@ -70,7 +70,7 @@ class Scenes(Dataset):
         """There are none: the fingerprint tells all."""
         return ""
 
-    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
         """Scores slot by slot, and of pointing: see `benchmarks.data.synthetic.accuracy`."""
         return accuracy((self.scene(image_id), said) for image_id, said in described.items())
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.config import Decoding
-from benchmarks.data import Described
-from benchmarks.features.cache import ImageStore, see
+from benchmarks.data import Prediction
+from benchmarks.features.cache import ImageStore, compute_features
 from benchmarks.runtime.progress import bar
 from zoo.captioner import Captioner
 from zoo.generate import generate
@@ -36,19 +36,19 @@ def decode(
 
 
 @torch.inference_mode()
-def look(captioner: Captioner, said: Mapping[int, Sequence[str]], store: ImageStore) -> dict[int, Described]:
+def attention_maps(captioner: Captioner, said: Mapping[int, Sequence[str]], store: ImageStore) -> dict[int, Prediction]:
     """Each caption with its maps: the weights that stood behind each of its words, on the grid."""
-    described: dict[int, Described] = {}
+    described: dict[int, Prediction] = {}
     for batch, features in _features(captioner, list(said), store):
         numbers = [torch.tensor(captioner.vocabulary.numbers(said[image])) for image in batch]
         tokens = pad_sequence(numbers, batch_first=True, padding_value=PAD).to(features.tokens.device)
-        weights = captioner.read(features, tokens[:, None], weights=True).weights
+        weights = captioner.teacher_force(features, tokens[:, None], weights=True).weights
         for row, image in enumerate(batch):
             words = tuple(said[image])
             maps = (
                 None if weights is None or features.grid is None else _maps(weights[row, 0], len(words), features.grid)
             )
-            described[image] = Described(" ".join(words), words, maps)
+            described[image] = Prediction(" ".join(words), words, maps)
     return described
 
 
@@ -58,7 +58,7 @@ def _features(
     device = next(captioner.parameters()).device
     for start in range(0, len(image_ids), _BATCH):
         batch = image_ids[start : start + _BATCH]
-        yield batch, see(captioner.backbone, store.batch(batch).to(device), store.grid)
+        yield batch, compute_features(captioner.backbone, store.batch(batch).to(device), store.grid)
 
 
 def _maps(weights: Tensor, words: int, grid: tuple[int, int]) -> np.ndarray:

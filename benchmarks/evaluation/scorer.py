@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.metrics import Metric, MetricScore, WeighingMetric, build_metrics
+from benchmarks.metrics import Metric, MetricScore, PreparedMetric, build_metrics
 from benchmarks.metrics.java.ptb_tokenizer import tokenize
 from benchmarks.metrics.java.token_cache import kept
 from registry import Spec
@@ -163,9 +163,9 @@ def _uncollected() -> Iterator[None]:
 
 def _judge(metric: Metric, references: list[list[str]]) -> Judge:
     """What compares captions with these references; what can be weighed of them is weighed once, when first needed."""
-    if not isinstance(metric, WeighingMetric):
+    if not isinstance(metric, PreparedMetric):
         return lambda captions: metric.score(captions, references)
-    weighed = cache(lambda: metric.weigh(references))
+    weighed = cache(lambda: metric.prepare_references(references))
     return lambda captions: metric.compare(captions, weighed())
 
 

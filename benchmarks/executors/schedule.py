@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cell.workdir import failed, finished, new_partial, publish, sweep
+from benchmarks.cell.workdir import failed, finished, new_partial, publish, remove_stale
 from benchmarks.executors.base import Executor
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
@@ -25,7 +25,7 @@ def run(cells: Sequence[Cell], out: Path, executor: Executor) -> Iterator[Finish
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on.
     """
-    sweep(out)
+    remove_stale(out)
     earlier = {cell.id: finished(out / cell.id) for cell in cells}
     for cell in cells:
         if record := earlier[cell.id]:

@@ -18,18 +18,18 @@ from filelock import FileLock
 from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
-from benchmarks.features.encode import encoded, keeping
+from benchmarks.features.encode import encoded, row_encoder
 from benchmarks.features.files import Writer, listed, open_store
 from benchmarks.features.store import DamagedStore, ImageStore
 from benchmarks.runtime.device import free_memory
 from benchmarks.runtime.progress import bar, write
 from zoo.atomic import sync
 from zoo.backbones import Backbone
-from zoo.backbones.cut import Cut, tail
+from zoo.backbones.cut import Cut, trainable_tail
 from zoo.backbones.cutting import find_cut
 from zoo.types import Features
 
-__all__ = ["DamagedStore", "FeatureCache", "ImageStore", "open_store", "see", "stored"]
+__all__ = ["DamagedStore", "FeatureCache", "ImageStore", "compute_features", "open_store", "stored"]
 
 _FORMAT = 2
 _TIMES = 4  # what is kept of an image may take so many times the room of its pixels
@@ -48,7 +48,7 @@ class FeatureCache:
         self._open: tuple[Path, ImageStore] | None = None
         self._files: tuple[Dataset, str] | None = None
 
-    def store(self, dataset: Dataset, backbone: Backbone, *, named: str, mirror: bool) -> ImageStore:
+    def store(self, dataset: Dataset, backbone: Backbone, *, named: str, hflip: bool) -> ImageStore:
         """The store for this data set and backbone, from disk or made now.
 
         `named` tells one backbone's code and options from another's that has the same weights.
@@ -60,7 +60,7 @@ class FeatureCache:
         Raises:
             UnreadableImage: an image of the judged split cannot be read.
         """
-        views = 2 if mirror and dataset.mirrorable else 1
+        views = 2 if hflip and dataset.allows_hflip else 1
         cut, why = _cut(backbone)
         key = _key(dataset, self._state_of_files(dataset), backbone, cut, named, views)
         folder = self.folder / "images" / key
@@ -85,21 +85,21 @@ class FeatureCache:
         return self._files[1]
 
 
-def see(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Features:
+def compute_features(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Features:
     """The features of stored rows: as they lie there, or by running what learns of the backbone on them."""
     if not backbone.trainable:
         return Features(rows.float(), grid)
     if rows.dtype == torch.uint8:
-        features: Features = backbone(backbone.preparation.normalise(rows))
+        features: Features = backbone(backbone.preprocess.normalise(rows))
         return features
     cut = find_cut(backbone)
     assert isinstance(cut, Cut), cut
-    return tail(backbone, cut, rows)
+    return trainable_tail(backbone, cut, rows)
 
 
 def stored(backbone: Backbone, pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
-    """What a store holds of images, (B, 3, H, W) bytes, and the grid that `see` needs beside it."""
-    with keeping(backbone, _cut(backbone)[0], pixels.device) as keep:
+    """What a store holds of images, (B, 3, H, W) bytes, and the grid that `compute_features` needs beside it."""
+    with row_encoder(backbone, _cut(backbone)[0], pixels.device) as keep:
         rows, grid = keep(pixels)
     return rows.to(pixels.device).clone(), grid  # one that autograd may keep
 
@@ -112,7 +112,7 @@ def _cut(backbone: Backbone) -> tuple[Cut | None, str]:
     cut = find_cut(backbone)
     if isinstance(cut, str):
         return None, cut
-    times = 2 * prod(cut.shape) / (3 * prod(backbone.preparation.size))
+    times = 2 * prod(cut.shape) / (3 * prod(backbone.preprocess.size))
     if times > _TIMES:
         return None, f"what it gives takes {times:.1f} times the room of the pixels"
     return cut, ""
@@ -126,7 +126,7 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
     encode a large data set again.
     """
     versions = (version("timm"), *(version(name).split(".")[:2] for name in ("pillow", "torchvision")))
-    content = (_FORMAT, dataset.fingerprint, files, named, versions, views, backbone.preparation)
+    content = (_FORMAT, dataset.fingerprint, files, named, versions, views, backbone.preprocess)
     digest = hashlib.sha256(repr((*content, cut and cut.modules)).encode())
     if cut or not backbone.trainable:
         for name, tensor in backbone.state_dict().items():

@@ -20,7 +20,7 @@ from torch import Tensor
 from benchmarks.data import Dataset, Example, UnreadableImage
 from benchmarks.runtime.device import cores
 from zoo.backbones import Backbone, Features
-from zoo.backbones.cut import Cut, head
+from zoo.backbones.cut import Cut, frozen_stem
 
 _BATCH = 32
 _LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
@@ -49,7 +49,7 @@ def encoded(
     device: torch.device,
 ) -> Iterator[Encoded]:
     """Batch by batch what is stored of these images: features, what the head gives where there is a cut, or pixels."""
-    with keeping(backbone, cut, device) as keep, _workers(device) as (pool, workers):
+    with row_encoder(backbone, cut, device) as keep, _workers(device) as (pool, workers):
 
         def work(batch: Sequence[Example]) -> Encoded:
             found = [(example, _pixels(dataset, backbone, example)) for example in batch]
@@ -72,7 +72,7 @@ def encoded(
 
 
 @contextmanager
-def keeping(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterator[Kept]:
+def row_encoder(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterator[Kept]:
     """What turns pixels into what is stored of them; several threads may call it at once.
 
     Raises:
@@ -82,10 +82,10 @@ def keeping(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterat
         yield lambda pixels: (pixels, None)
         return
     if cut is None:
-        yield _alone(device, lambda pixels: _features(backbone(backbone.preparation.normalise(pixels))))
+        yield _alone(device, lambda pixels: _features(backbone(backbone.preprocess.normalise(pixels))))
         return
-    with head(backbone, cut) as run:
-        yield _alone(device, lambda pixels: (_half(run(backbone.preparation.normalise(pixels))), None))
+    with frozen_stem(backbone, cut) as run:
+        yield _alone(device, lambda pixels: (_half(run(backbone.preprocess.normalise(pixels))), None))
 
 
 def _alone(device: torch.device, work: Kept) -> Kept:
@@ -123,7 +123,7 @@ def _together(images: Sequence[Tensor]) -> Tensor:
 
 def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | str:
     try:
-        return backbone.preparation.resize(dataset.load(example))
+        return backbone.preprocess.resize(dataset.load(example))
     except UnreadableImage as error:
         return str(error)
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +14,10 @@ from benchmarks.inference.image_files import Listed, Prepare, batches, folders
 from benchmarks.records.record import REQUEST
 from benchmarks.runtime.progress import bar, write
 from zoo.captioner import Captioner
+from zoo.settings import settings_of
 
 
-class Said(NamedTuple):
+class CaptionedFile(NamedTuple):
     """A file, its caption, and the folder of its maps where there are some."""
 
     image: str
@@ -37,22 +38,22 @@ class Describer:
         if self.batch < 1:
             raise ValueError(f"batch={self.batch} should be at least 1")
 
-    def describe(self, listed: Listed) -> Iterator[list[Said]]:
+    def describe(self, listed: Listed) -> Iterator[list[CaptionedFile]]:
         """The captions of each batch."""
-        batches = self._read(listed, self.captioner.backbone.preparation.squash, self.batch)
+        batches = self._read(listed, self.captioner.backbone.preprocess.squash, self.batch)
         for number, readable in enumerate(batches):
             pictures = [picture for _, picture in readable]
             said = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
-            yield [Said(file, text) for (file, _), text in zip(readable, said, strict=True)]
+            yield [CaptionedFile(file, text) for (file, _), text in zip(readable, said, strict=True)]
 
-    def explain(self, listed: Listed, maps: Path) -> Iterator[list[Said]]:
+    def explain(self, listed: Listed, maps: Path) -> Iterator[list[CaptionedFile]]:
         """As `describe` in batches of one; each one's maps go to a folder of its name below `maps`."""
         folder = folders(maps)
         for number, readable in enumerate(self._read(listed, Image.Image.copy, 1)):
             for file, picture in readable:
                 explanation = self.captioner.explain(picture, **vars(self.decoding.of_batch(number)))
                 explanation.save(place := folder(file))
-                yield [Said(file, explanation.caption, str(place))]
+                yield [CaptionedFile(file, explanation.caption, str(place))]
 
     def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
         with bar(listed.count, "captioning", "img") as shown:
@@ -76,14 +77,14 @@ def decoding_of(run: Path, **asked: Any) -> Decoding:
     file = run / REQUEST
     try:
         written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
-        known = Decoding(**written)
+        known = settings_of(Decoding, written)
         for name, default in vars(Decoding()).items():
             kinds = (int, float) if type(default) is float else (type(default),)
             if type(getattr(known, name)) not in kinds:
                 raise TypeError(f"{name}={getattr(known, name)!r} should be like {default!r}")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
-    return Decoding(**{**vars(known), **{key: value for key, value in asked.items() if value is not None}})
+    return replace(known, **{key: value for key, value in asked.items() if value is not None})
 
 
 def plain(text: str) -> str:

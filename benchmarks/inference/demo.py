@@ -68,7 +68,7 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
     def caption(image: Image.Image | None, beams: float) -> tuple[Any, ...]:
         if image is None:
             return "", None, None, gr.update(value=None, visible=False)
-        asked = replace(decoding, beams=int(beams))
+        asked = replace(decoding, num_beams=int(beams))
         *shown, heads = _shown(captioner, image, asked)
         return *shown, gr.update(value=heads, visible=bool(heads))
 
@@ -77,8 +77,8 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
         with gr.Row():
             with gr.Column(scale=1):
                 image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
-                least, most = decoding.groups, max(10, decoding.beams)
-                beams = gr.Slider(least, most, decoding.beams, step=least, label="Beams: width of search")
+                least, most = decoding.num_beam_groups, max(10, decoding.num_beams)
+                beams = gr.Slider(least, most, decoding.num_beams, step=least, label="Beams: width of search")
                 ask = gr.Button("Caption it", variant="primary")
             with gr.Column(scale=2):
                 said = gr.Textbox(label="Caption", interactive=False)

@@ -12,7 +12,7 @@ from zoo.atomic import atomic_directory
 from zoo.captioner import Captioner
 from zoo.export.onnx import export
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
-from zoo.settings import may_be_unsaid, told
+from zoo.settings import omittable, to_request
 
 
 def huggingface(run: Path, captioner: Captioner, folder: Path) -> str:
@@ -32,8 +32,8 @@ def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
             written as the script cannot.
     """
     decoding = decoding_of(run)
-    asked = told(decoding)
-    if beyond := [f"{name}={asked[name]}" for name in asked.keys() & may_be_unsaid(decoding)]:
+    asked = to_request(decoding)
+    if beyond := [f"{name}={asked[name]}" for name in asked.keys() & omittable(decoding)]:
         raise ValueError(
             f"{run} writes its captions with {sorted(beyond)[0]}, which the search beside an ONNX graph does not know: "
             "take --format huggingface"

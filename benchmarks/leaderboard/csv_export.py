@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.leaderboard.tables.columns import RATES, SCORES, SIZES
 from benchmarks.leaderboard.tables.formatting import clean
-from benchmarks.leaderboard.tables.rows import Place, Row, Table
+from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
 from benchmarks.leaderboard.tables.summary import Summary
 from benchmarks.records.record import PARTS
 
@@ -18,7 +18,7 @@ COLUMNS = (
     "dataset", "split", "synthetic", "images", *PARTS, "weights", "origins", "seeds",
     "rank_first", "rank_last", *SCORE_ORDER,
     "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
-    *(column.key for column in _SIZES), *Place._fields, *(timing.key for timing in RATES),
+    *(column.key for column in _SIZES), *Hardware._fields, *(timing.key for timing in RATES),
     "fingerprint", "signature", "protocol", "runs",
 )  # fmt: skip
 
@@ -35,7 +35,7 @@ def table_csv(summary: Summary) -> str:
     return text.getvalue()
 
 
-def _line(table: Table, row: Row, place: Place) -> dict[str, Any]:
+def _line(table: Table, row: Row, place: Hardware) -> dict[str, Any]:
     standing = table.standing(row)
     names = sorted({name for run in row.runs for name in run.diagnostics})
     return {

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar, final
 
 from registry import Registry, Spec
 
-Weighed = TypeVar("Weighed")
+Prepared = TypeVar("Prepared")
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,21 @@ class Metric(ABC):
         """
 
 
-class WeighingMetric(Metric, Generic[Weighed]):
+class PreparedMetric(Metric, Generic[Prepared]):
     """A metric with work that needs the references alone: done once for a data set, used for every model's captions."""
 
     @abstractmethod
-    def weigh(self, references: Sequence[Sequence[str]]) -> Weighed:
+    def prepare_references(self, references: Sequence[Sequence[str]]) -> Prepared:
         """What `compare` needs of these references. Whoever holds it changes nothing in it."""
 
     @abstractmethod
-    def compare(self, candidates: Sequence[str], weighed: Weighed) -> dict[str, MetricScore]:
+    def compare(self, candidates: Sequence[str], weighed: Prepared) -> dict[str, MetricScore]:
         """As `score`, of one caption for each image that was weighed, in that order."""
 
     @final
     def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
         """Each column's score, with references that are weighed for it."""
-        return self.compare(candidates, self.weigh(references))
+        return self.compare(candidates, self.prepare_references(references))
 
 
 METRICS: Registry[Metric] = Registry("metric", home=__name__, group="caption_zoo.metric")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
 from benchmarks.metrics.ngrams import Ngram, ngrams
 
 Counts: TypeAlias = tuple[list[int], dict[Ngram, int]]  # lengths of an image's references, n-grams in them
 
 
 @METRICS.register("bleu")
-class Bleu(WeighingMetric[list[Counts]]):
+class Bleu(PreparedMetric[list[Counts]]):
     """Shared n-grams of one to four words, with a penalty for brevity.
 
     The number for all images pools their counts: it is no mean of the images' own. Brevity
@@ -21,7 +21,7 @@ class Bleu(WeighingMetric[list[Counts]]):
     columns = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4")
     signature = "bleu-closest"
 
-    def weigh(self, references: Sequence[Sequence[str]]) -> list[Counts]:
+    def prepare_references(self, references: Sequence[Sequence[str]]) -> list[Counts]:
         """How often each n-gram is in the reference that has it most, for each image."""
         return [([len(each.split()) for each in said], _most_of_each(said)) for said in references]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
 from benchmarks.metrics.ngrams import LONGEST, Ngram, ngrams
 
 _SIGMA = 6.0
@@ -21,7 +21,7 @@ class Vector(NamedTuple):
     length: int
 
 
-class Weights:
+class ReferenceTfidf:
     """The references of a set of images, and how rare each of their n-grams is."""
 
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
@@ -52,7 +52,7 @@ class Weights:
 
 
 @METRICS.register("cider")
-class Cider(WeighingMetric[Weights]):
+class Cider(PreparedMetric[ReferenceTfidf]):
     """CIDEr-D: likeness to the references in n-grams of one to four words, rare ones counting more.
 
     How rare a word is, the references given decide: scores over different images, or over
@@ -63,11 +63,11 @@ class Cider(WeighingMetric[Weights]):
     columns = ("CIDEr",)
     signature = "cider-d"
 
-    def weigh(self, references: Sequence[Sequence[str]]) -> Weights:
+    def prepare_references(self, references: Sequence[Sequence[str]]) -> ReferenceTfidf:
         """The references as vectors, and the frequencies that they give."""
-        return Weights(references)
+        return ReferenceTfidf(references)
 
-    def compare(self, candidates: Sequence[str], weighed: Weights) -> dict[str, MetricScore]:
+    def compare(self, candidates: Sequence[str], weighed: ReferenceTfidf) -> dict[str, MetricScore]:
         """CIDEr, 0 to 10; for all images the mean of theirs."""
         import numpy as np
 

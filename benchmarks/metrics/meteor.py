@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
 from benchmarks.metrics.java import paraphrases, process
 from benchmarks.metrics.java.ptb_tokenizer import sanitize
 
@@ -81,7 +81,7 @@ def engine() -> Engine:
 
 
 @METRICS.register("meteor")
-class Meteor(WeighingMetric[Lines]):
+class Meteor(PreparedMetric[Lines]):
     """Words aligned by form, stem, synonym or paraphrase, with a penalty for broken order.
 
     An image's number is that of its best reference; the number for all images pools their
@@ -94,7 +94,7 @@ class Meteor(WeighingMetric[Lines]):
     def __init__(self) -> None:
         self.program: Engine = engine()
 
-    def weigh(self, references: Sequence[Sequence[str]]) -> Lines:
+    def prepare_references(self, references: Sequence[Sequence[str]]) -> Lines:
         """The references as METEOR reads them."""
         return _lines(references)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.metrics import METRICS, MetricScore, WeighingMetric
+from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
 
 _BETA = 1.2
 
@@ -16,7 +16,7 @@ class Places(NamedTuple):
 
 
 @METRICS.register("rouge")
-class Rouge(WeighingMetric[list[list[Places]]]):
+class Rouge(PreparedMetric[list[list[Places]]]):
     """Longest common subsequence of words, as an F-measure with beta = 1.2.
 
     Precision and recall are each the best over the references, as the COCO evaluation has it.
@@ -25,7 +25,7 @@ class Rouge(WeighingMetric[list[list[Places]]]):
     columns = ("ROUGE_L",)
     signature = "rouge-l"
 
-    def weigh(self, references: Sequence[Sequence[str]]) -> list[list[Places]]:
+    def prepare_references(self, references: Sequence[Sequence[str]]) -> list[list[Places]]:
         """The places of the words of each image's references."""
         return [[_places(reference.split(" ")) for reference in said] for said in references]
 

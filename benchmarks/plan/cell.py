@@ -8,10 +8,10 @@ from typing import Any
 
 from benchmarks.config import Decoding, Training
 from registry import Spec
-from zoo.registries import placeless
-from zoo.settings import told
+from zoo.registries import without_paths
+from zoo.settings import to_request
 
-PROTOCOL = 1  # what a number means; raise it when the same request would give another one
+PROTOCOL = 2  # what a number means; raise it when the same request would give another one
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Cell:
     @property
     def parts(self) -> dict[str, str]:
         """The spelling of each part, by kind; of a file of weights its name, since `sources` has its hash."""
-        return {kind: str(placeless(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
+        return {kind: str(without_paths(getattr(self, kind))) for kind in ("backbone", "attention", "decoder")}
 
     @property
     def request(self) -> dict[str, Any]:
@@ -55,8 +55,8 @@ class Cell:
             **self.parts,
             "seed": self.seed,
             "metrics": [str(metric) for metric in self.metrics],
-            "training": told(self.training),
-            "decoding": told(self.decoding),
+            "training": to_request(self.training),
+            "decoding": to_request(self.decoding),
             "sources": dict(self.sources),
         }
 

@@ -34,7 +34,7 @@ class Compatibility:
             features = self._features[backbone]
             built = DECODERS.build(decoder, len(SPECIAL) + 1, features.tokens.shape[-1], attention).eval()
             with torch.inference_mode():
-                built.begin(features)
+                built.init_state(features)
         except Exception as error:  # whatever a component raises is the answer
             return " ".join(str(error).split()) or type(error).__name__
         return None
@@ -53,5 +53,5 @@ def _features(backbone: Spec) -> Features:
 @torch.no_grad()
 def _see_nothing(backbone: Spec) -> Features:
     built = BACKBONES.build(backbone).eval()
-    features: Features = built(torch.zeros(1, 3, *built.preparation.size))
+    features: Features = built(torch.zeros(1, 3, *built.preprocess.size))
     return features

@@ -36,7 +36,7 @@ class RunRecord:
     data: fingerprint; images per split; names of images left out; share of reference
         words that the vocabulary lacks.
     scores: raw, not x 100; signature says how they were made.
-    diagnostics: what only this data set can tell (see `Dataset.assess`).
+    diagnostics: what only this data set can tell (see `Dataset.diagnostics`).
     per_image: metric -> image id -> score, over the judged split.
     captions: image id -> what the model said, over the judged split.
     samples: a few judged images with what a card shows of them (see `benchmarks.cell.samples`).

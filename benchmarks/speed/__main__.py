@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.speed import report
 from benchmarks.speed.figures import BARS, KEYS
-from benchmarks.speed.stages import Outcome, run, threads
+from benchmarks.speed.stages import StageResult, run, threads
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tell(outcome: Outcome, stage: str, seconds: float, *, judged: bool) -> None:
+def _tell(outcome: StageResult, stage: str, seconds: float, *, judged: bool) -> None:
     bars = {figure.key: figure for figure in BARS} if judged else {}
     for key, value in outcome.numbers.items():
         if not key.endswith((".min", ".max")):

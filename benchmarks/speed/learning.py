@@ -18,7 +18,7 @@ def stored(dataset: Dataset, cache: Path, backbone: str, attention: str, decoder
     words = Vocabulary.of((caption for example in dataset.train for caption in example.captions), min_count=1)
     captioner = Captioner.build(Parts.parse(backbone, attention, decoder), words).eval()
     device = torch.device("cpu")
-    store = FeatureCache(cache, device).store(dataset, captioner.backbone, named=backbone, mirror=False)
+    store = FeatureCache(cache, device).store(dataset, captioner.backbone, named=backbone, hflip=False)
     return captioner, store
 
 

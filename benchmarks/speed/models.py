@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.config import Training
 from benchmarks.speed.sizes import Size
-from benchmarks.training.batches import Told, batched
+from benchmarks.training.batches import TokenizedExample, iter_batches
 from benchmarks.training.optim import make_optimizer
 from benchmarks.training.trainer import step
 from zoo.captioner import Captioner, Parts
@@ -52,7 +52,7 @@ def learner(captioner: Captioner, size: Size, settings: Training) -> Callable[[]
     return lambda: step(captioner, batch, said, None, settings, optimizer)
 
 
-def told(size: Size, batches: int) -> list[Told]:
+def told(size: Size, batches: int) -> list[TokenizedExample]:
     """Encoded captions for so many batches; their lengths spread as COCO's do, about ten and a half words."""
     draw = np.random.default_rng(0)
     return [
@@ -67,7 +67,7 @@ def epoch(captioner: Captioner, size: Size, settings: Training, batches: int) ->
     optimizer = make_optimizer(captioner.train(), settings)
 
     def run() -> None:
-        for chosen, _, captions_ in batched(said, settings, np.random.default_rng(0), views=1):
+        for chosen, _, captions_ in iter_batches(said, settings, np.random.default_rng(0), views=1):
             step(captioner, rows_[: len(chosen)], captions_, None, settings, optimizer)
 
     return run

@@ -44,9 +44,9 @@ def images(number: int, size: Size) -> Seconds:
     import torch
 
     from benchmarks.data.scenes import Scenes
-    from benchmarks.features.cache import see
+    from benchmarks.features.cache import compute_features
     from benchmarks.speed.learning import epoch, stored
-    from benchmarks.throughput.endless import Endless
+    from benchmarks.throughput.no_eos import NoEosDecoder
     from zoo.generate import generate
 
     with tempfile.TemporaryDirectory() as folder:
@@ -58,12 +58,12 @@ def images(number: int, size: Size) -> Seconds:
             )
         with _clock(found, "train_s"):
             epoch(captioner, dataset, store, batch=32, captions=5)
-        decoder = Endless(captioner.decoder)  # what it has learnt would end captions here and there
+        decoder = NoEosDecoder(captioner.decoder)  # what it has learnt would end captions here and there
         ids = [example.image_id for example in dataset.train]
         with _clock(found, "decode_s"), torch.inference_mode():
             for start in range(0, number, 64):
-                features = see(captioner.backbone, store.batch(ids[start : start + 64]), store.grid)
-                generate(decoder, features, beams=size.beams, max_length=size.steps - 1)
+                features = compute_features(captioner.backbone, store.batch(ids[start : start + 64]), store.grid)
+                generate(decoder, features, num_beams=size.beams, max_length=size.steps - 1)
     return found
 
 
@@ -71,11 +71,11 @@ def beams(number: int, size: Size) -> Seconds:
     """Search a batch with so many beams."""
     from benchmarks.speed import models
     from benchmarks.speed.pairs import clocked
-    from benchmarks.throughput.endless import Endless
+    from benchmarks.throughput.no_eos import NoEosDecoder
     from zoo.generate import generate
 
-    decoder, features = Endless(models.recurrent(size, size.features[1]).decoder), models.seen(size, size.features)
-    search = clocked(lambda: generate(decoder, features, beams=number, max_length=size.steps - 1), size.few_rounds)
+    decoder, features = NoEosDecoder(models.recurrent(size, size.features[1]).decoder), models.seen(size, size.features)
+    search = clocked(lambda: generate(decoder, features, num_beams=number, max_length=size.steps - 1), size.few_rounds)
     return {"seconds": search()}
 
 

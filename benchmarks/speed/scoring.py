@@ -59,7 +59,7 @@ def ours(images: int, cache: Path) -> dict[str, Any]:
 
 def theirs(images: int, _: Path) -> dict[str, Any]:
     """One set, by pycocoevalcap."""
-    from benchmarks.speed.rivals import coco_scores
+    from benchmarks.speed.baselines import coco_scores
 
     references, said = sentences.references(images), sentences.candidates(images, 0)
     started = time.perf_counter()

@@ -18,7 +18,7 @@ _PATIENCE = 7200.0  # seconds, of which a stage should take a few hundred
 _WIDE = "250"  # columns, so that pytest does not cut the reason
 
 
-class Outcome(NamedTuple):
+class StageResult(NamedTuple):
     """What a stage found: figures by key, notes for the reader, and a line for each benchmark that gave nothing."""
 
     numbers: Mapping[str, float]
@@ -33,7 +33,7 @@ def threads() -> dict[str, int]:
     return {**alone, "encode": cores, "matrix": cores, "growth": 1}
 
 
-def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE, *, patience: float = _PATIENCE) -> Outcome:
+def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE, *, patience: float = _PATIENCE) -> StageResult:
     """Run the benchmarks of ``test_STAGE.py`` below `suite`, with pytest's `options`, for at most so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "benchmark.json"
@@ -45,13 +45,13 @@ def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE, *, patien
         try:
             code, said, errors = _ended(command, _environment(stage), patience)
         except subprocess.TimeoutExpired:
-            return Outcome({}, [], [f"{stage}: no end after {patience:.0f} s"])
+            return StageResult({}, [], [f"{stage}: no end after {patience:.0f} s"])
         found = _benchmarks(report)
     problems = [f"{stage}: {_plain(line)}" for line in _lost(said)]
     if code and not problems:
         problems = [f"{stage}: pytest ended with {code}: {_plain((said + errors)[-300:])}"]
     numbers = {key: value for item in found for key, value in item.get("numbers", {}).items()}
-    return Outcome(numbers, [note for item in found for note in item.get("notes", [])], problems)
+    return StageResult(numbers, [note for item in found for note in item.get("notes", [])], problems)
 
 
 def _ended(command: Sequence[str], environment: Mapping[str, str], patience: float) -> tuple[int, str, str]:

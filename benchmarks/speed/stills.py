@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from benchmarks.data import Dataset, Described, Example
+from benchmarks.data import Dataset, Example, Prediction
 
 SIDE, PATCH = 56, 8  # 7 x 7 features
 _PICTURES = 64
@@ -14,7 +14,7 @@ _PICTURES = 64
 class Stills(Dataset):
     """`count` training images, which show one of a few patterns of noise, each with one caption of ten words."""
 
-    name, split, synthetic, mirrorable = "stills", "none", True, False
+    name, split, synthetic, allows_hflip = "stills", "none", True, False
 
     def __init__(self, count: int) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (_PICTURES, SIDE, SIDE, 3), dtype=np.uint8)
@@ -36,6 +36,6 @@ class Stills(Dataset):
         """There are none."""
         return ""
 
-    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing."""
         return {}

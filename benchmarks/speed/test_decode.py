@@ -7,11 +7,11 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.speed import models, rivals
+from benchmarks.speed import baselines, models
 from benchmarks.speed.pairs import alternate, clocked, tell
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.yardsticks import gemm, share
-from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.no_eos import NoEosDecoder
 from benchmarks.throughput.operations import operations
 from zoo.captioner import Captioner
 from zoo.generate import generate
@@ -20,7 +20,7 @@ from zoo.types import Features
 
 def test_greedy(benchmark: BenchmarkFixture, size: Size) -> None:
     """One beam."""
-    _beside_products(benchmark, size, size.features, "greedy.fp32", beams=1)
+    _beside_products(benchmark, size, size.features, "greedy.fp32", num_beams=1)
 
 
 def test_beam(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -51,9 +51,9 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
     """Five beams of the Transformer, against transformers' `generate` in as many steps."""
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
     features = models.seen(size, (size.features[0], size.dim))
-    rival = rivals.vision_encoder_decoder(size)
-    assert rivals.steps(rival, features.tokens, size) == [(size.images * size.beams, 1)] * size.steps
-    others = {"hf": clocked(lambda: rivals.search(rival, features.tokens, size))}
+    rival = baselines.vision_encoder_decoder(size)
+    assert baselines.steps(rival, features.tokens, size) == [(size.images * size.beams, 1)] * size.steps
+    others = {"hf": clocked(lambda: baselines.search(rival, features.tokens, size))}
     work = _search(models.transformer(size, size.dim), features, size)
     rounds = alternate(benchmark, work, others, rounds=size.few_rounds + 2)
     figures = {
@@ -78,6 +78,6 @@ def _beside_products(benchmark: BenchmarkFixture, size: Size, seen: tuple[int, i
 
 def _search(captioner: Captioner, features: Features, size: Size, **changes: Any) -> Callable[[], object]:
     """Captions of full length for a batch; the last step is that of END."""
-    decoder = Endless(captioner.decoder)
-    settings = {"beams": size.beams, "max_length": size.steps - 1, **changes}
+    decoder = NoEosDecoder(captioner.decoder)
+    settings = {"num_beams": size.beams, "max_length": size.steps - 1, **changes}
     return lambda: generate(decoder, features, **settings)

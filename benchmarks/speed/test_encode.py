@@ -9,7 +9,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.features.cache import FeatureCache
-from benchmarks.speed import rivals
+from benchmarks.speed import baselines
 from benchmarks.speed.pairs import alternate, clocked, tell
 from benchmarks.speed.photographs import Photographs
 from benchmarks.speed.sizes import Size
@@ -29,13 +29,13 @@ def test_encode(
     dataset, threads = photographs.dataset, torch.get_num_threads()
     backbone = BACKBONES.build(ours).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     examples = [*dataset.test, *dataset.validation, *dataset.train]
-    prepared = torch.stack([backbone.preparation.resize(dataset.load(example)) for example in examples])
-    bare = clocked(rivals.bare_forward(theirs, backbone.preparation.normalise(prepared)))
+    prepared = torch.stack([backbone.preprocess.resize(dataset.load(example)) for example in examples])
+    bare = clocked(baselines.bare_forward(theirs, backbone.preprocess.normalise(prepared)))
     caches = itertools.count()
 
     def encode() -> None:
         cache = tmp_path / str(next(caches))
-        FeatureCache(cache, torch.device("cpu")).store(dataset, backbone, named=ours, mirror=False)
+        FeatureCache(cache, torch.device("cpu")).store(dataset, backbone, named=ours, hflip=False)
 
     rounds = alternate(benchmark, encode, {"timm": bare}, rounds=size.few_rounds)
     figures = {f"{key}.over_timm": rounds.ratio("timm"), f"{key}.images_per_sec": rounds.rate(len(examples))}

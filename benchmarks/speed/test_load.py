@@ -9,17 +9,17 @@ from benchmarks.data.photos import Photo
 from benchmarks.speed.pairs import alternate, clocked, tell
 from benchmarks.speed.photographs import Photographs
 from benchmarks.speed.sizes import Size
-from zoo.backbones import Preparation
+from zoo.backbones import Preprocess
 
 
 def test_load(benchmark: BenchmarkFixture, size: Size, photographs: Photographs) -> None:
     """JPEG files to pixels per second on one core, against Pillow alone."""
-    dataset, preparation = photographs.dataset, Preparation()
-    height, width = preparation.size
+    dataset, preprocess = photographs.dataset, Preprocess()
+    height, width = preprocess.size
 
     def ours() -> None:
         for example in dataset.train:
-            preparation.resize(dataset.load(example))
+            preprocess.resize(dataset.load(example))
 
     def pillow() -> None:
         for example in dataset.train:

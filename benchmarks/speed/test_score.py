@@ -5,8 +5,8 @@ from pathlib import Path
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed import scoring
+from benchmarks.speed.baselines import apart
 from benchmarks.speed.pairs import Rounds, Spread, tell
-from benchmarks.speed.rivals import apart
 from benchmarks.speed.sizes import Size
 
 _EQUAL = 1e-9

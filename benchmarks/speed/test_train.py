@@ -8,14 +8,14 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Training
-from benchmarks.speed import models, rivals
+from benchmarks.speed import baselines, models
 from benchmarks.speed.pairs import Spread, alternate, clocked, tell
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.yardsticks import gemm, product_operations, share
 from benchmarks.throughput.operations import operations
 from zoo.compiling import compile_steps
 
-_PLAIN = Training(captions_per_image=5, clip_norm=1.0, label_smoothing=0.1)
+_PLAIN = Training(captions_per_image=5, max_grad_norm=1.0, label_smoothing=0.1)
 _BUCKETED = 8  # batches
 
 
@@ -54,7 +54,7 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed: pip install 'caption-zoo[speed]'")
     work = models.learner(models.transformer(size, size.dim), size, _PLAIN)
     features = models.seen(size, (size.features[0], size.dim)).tokens
-    rival = rivals.learner(rivals.vision_encoder_decoder(size), features, models.captions(size))
+    rival = baselines.learner(baselines.vision_encoder_decoder(size), features, models.captions(size))
     rounds = alternate(benchmark, work, {"hf": clocked(rival)}, rounds=size.few_rounds)
     items = size.images * size.captions
     tell(

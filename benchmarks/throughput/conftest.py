@@ -9,10 +9,11 @@ import torch
 from benchmarks.config import Decoding, Training
 from benchmarks.records.record import REQUEST
 from benchmarks.runtime.device import device
-from benchmarks.throughput.endless import Endless
 from benchmarks.throughput.measure import CAPTIONER
+from benchmarks.throughput.no_eos import NoEosDecoder
 from zoo import checkpoint
 from zoo.captioner import Captioner
+from zoo.settings import settings_of
 from zoo.types import Features
 
 BATCH = 32
@@ -44,19 +45,19 @@ def captioner(request: pytest.FixtureRequest) -> Captioner:
 def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
     """How the run was trained and decoded."""
     asked = json.loads((request.config.getoption("--run") / REQUEST).read_text(encoding="utf-8"))
-    return Training(**asked["training"]), Decoding(**asked["decoding"])
+    return settings_of(Training, asked["training"]), settings_of(Decoding, asked["decoding"])
 
 
 @pytest.fixture(scope="session")
-def endless(captioner: Captioner) -> Endless:
+def no_eos(captioner: Captioner) -> NoEosDecoder:
     """The run's decoder, made to take every step."""
-    return Endless(captioner.decoder)
+    return NoEosDecoder(captioner.decoder)
 
 
 @pytest.fixture(scope="session")
 def pixels(captioner: Captioner) -> torch.Tensor:
     """A batch of noise, (32, 3, H, W) bytes: what an image shows does not change its cost."""
-    shape = (BATCH, 3, *captioner.backbone.preparation.size)
+    shape = (BATCH, 3, *captioner.backbone.preprocess.size)
     generator = torch.Generator().manual_seed(0)
     return torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device())
 
@@ -65,6 +66,6 @@ def pixels(captioner: Captioner) -> torch.Tensor:
 def features(captioner: Captioner, pixels: torch.Tensor) -> Features:
     """Features for that batch: those of its first image, repeated."""
     with torch.inference_mode():
-        seen = captioner.encode(captioner.backbone.preparation.normalise(pixels[:1]))
+        seen = captioner.encode(captioner.backbone.preprocess.normalise(pixels[:1]))
     rows = torch.zeros(len(pixels), dtype=torch.long, device=seen.tokens.device)
     return Features(seen.tokens[rows].clone(), seen.grid, None if seen.mask is None else seen.mask[rows])

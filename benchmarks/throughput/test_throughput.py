@@ -13,7 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Decoding, Training
 from benchmarks.features.cache import stored
-from benchmarks.throughput.endless import Endless
+from benchmarks.throughput.no_eos import NoEosDecoder
 from benchmarks.throughput.operations import operations
 from benchmarks.training.optim import make_optimizer
 from benchmarks.training.trainer import step
@@ -45,7 +45,7 @@ def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch
 
     @torch.inference_mode()
     def encode(images: torch.Tensor) -> None:
-        captioner.encode(captioner.backbone.preparation.normalise(images))
+        captioner.encode(captioner.backbone.preprocess.normalise(images))
 
     flops = operations(lambda: encode(pixels[:1]))
     _time(benchmark, "encode_images_per_sec", len(pixels), lambda: encode(pixels), flops, _ENCODING_ROUNDS)
@@ -54,7 +54,7 @@ def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch
 @pytest.mark.parametrize("rate", ["greedy_images_per_sec", "beam_images_per_sec"])
 def test_decode(
     benchmark: BenchmarkFixture,
-    endless: Endless,
+    no_eos: NoEosDecoder,
     features: Features,
     settings: tuple[Training, Decoding],
     rate: str,
@@ -62,10 +62,10 @@ def test_decode(
     """Features to captions of the full length, greedily or with the run's beams."""
     decoding = settings[1]
     if rate.startswith("greedy"):
-        decoding = Decoding(beams=1, max_length=decoding.max_length, precision=decoding.precision)
+        decoding = Decoding(num_beams=1, max_length=decoding.max_length, precision=decoding.precision)
 
     def decode() -> None:
-        generate(endless, features, **vars(decoding))
+        generate(no_eos, features, **vars(decoding))
 
     items = len(features.tokens)
     _time(benchmark, rate, items, decode, operations(decode) / items)

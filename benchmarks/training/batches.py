@@ -11,10 +11,10 @@ from benchmarks.config import Training
 from benchmarks.data import Example
 from zoo.vocabulary import PAD, Vocabulary
 
-Told = tuple[int, list[list[int]]]  # an image, and its captions in numbers
+TokenizedExample = tuple[int, list[list[int]]]  # an image, and its captions in numbers
 
 
-def encoded(vocabulary: Vocabulary, examples: Sequence[Example], settings: Training) -> list[Told]:
+def tokenize(vocabulary: Vocabulary, examples: Sequence[Example], settings: Training) -> list[TokenizedExample]:
     """Every example's captions in the vocabulary's numbers."""
     return [
         (example.image_id, [vocabulary.encode(caption, max_length=settings.max_words) for caption in example.captions])
@@ -22,8 +22,8 @@ def encoded(vocabulary: Vocabulary, examples: Sequence[Example], settings: Train
     ]
 
 
-def batched(
-    told: Sequence[Told], settings: Training, order: np.random.Generator, *, views: int
+def iter_batches(
+    told: Sequence[TokenizedExample], settings: Training, order: np.random.Generator, *, views: int
 ) -> Iterator[tuple[list[int], list[int], Tensor]]:
     """Images, their views and (B, K, T + 1) captions: every image once, each with K of its captions."""
     count = settings.captions_per_image

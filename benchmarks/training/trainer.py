@@ -12,7 +12,7 @@ from benchmarks.config import Training
 from benchmarks.data import Example
 from benchmarks.features.store import ImageStore
 from benchmarks.runtime.progress import bar
-from benchmarks.training.batches import batched, encoded
+from benchmarks.training.batches import iter_batches, tokenize
 from benchmarks.training.ema import EMA
 from benchmarks.training.objectives.base import Objective
 from benchmarks.training.objectives.cross_entropy import CrossEntropy
@@ -24,7 +24,7 @@ Judge = Callable[[Captioner], float]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainResult:
     """What training gave: one entry per epoch, and the epoch whose weights the model now has."""
 
     curve: tuple[Mapping[str, float], ...]
@@ -39,20 +39,20 @@ def train(
     *,
     seed: int,
     judge: Judge,
-) -> Outcome:
+) -> TrainResult:
     """Train `captioner` in place; it ends with the weights of the epoch that `judge` rates best.
 
     `judge` sees the moving average of the weights, on images that are neither learnt from
     nor scored. The same seed on the same machine gives the same weights.
     """
-    told = encoded(captioner.vocabulary, examples, settings)
+    told = tokenize(captioner.vocabulary, examples, settings)
     steps = math.ceil(len(told) / settings.batch_size)
     optimizer = make_optimizer(captioner, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, steps, settings))
     if settings.compile:
         compile_steps(captioner.decoder)
     learning = captioner if captioner.backbone.trainable else captioner.decoder
-    ema = EMA(learning, settings.average)
+    ema = EMA(learning, settings.ema_decay)
     curve: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
     with bar(settings.epochs * steps, "training", "step") as shown:
@@ -61,14 +61,14 @@ def train(
             captioner.train()
             losses = []
             order = np.random.default_rng((seed, epoch))
-            for images, views, captions in batched(told, settings, order, views=store.views):
+            for images, views, captions in iter_batches(told, settings, order, views=store.views):
                 losses.append(step(captioner, store.batch(images, views), captions, store.grid, settings, optimizer))
                 schedule.step()
                 ema.update()
                 shown.update()
             loss = torch.stack(losses).mean().item()
             if not math.isfinite(loss):
-                raise FloatingPointError(f"the loss is {loss} in epoch {epoch}: lower learning_rate, or set clip_norm")
+                raise FloatingPointError(f"the loss is {loss} in epoch {epoch}: lower learning_rate or max_grad_norm")
             with ema.in_place():
                 captioner.eval()
                 curve.append({"epoch": epoch, "loss": loss, "validation": judge(captioner)})
@@ -78,7 +78,7 @@ def train(
     learning.load_state_dict(best)
     captioner.eval()
     best_epoch = max(curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"]
-    return Outcome(tuple(curve), int(best_epoch))
+    return TrainResult(tuple(curve), int(best_epoch))
 
 
 def step(
@@ -99,8 +99,8 @@ def step(
     loss = objective(settings).loss(captioner, rows, captions, grid)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()
-    if settings.clip_norm:
-        nn.utils.clip_grad_norm_(captioner.parameters(), settings.clip_norm)
+    if settings.max_grad_norm:
+        nn.utils.clip_grad_norm_(captioner.parameters(), settings.max_grad_norm)
     optimizer.step()
     return loss.reported
 

@@ -11,8 +11,8 @@ from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
 from benchmarks.records.record import PARTS, RunRecord
 from registry import Spec
-from zoo.registries import placeless
-from zoo.settings import may_be_unsaid
+from zoo.registries import without_paths
+from zoo.settings import omittable
 
 T = TypeVar("T", Training, Decoding)
 
@@ -86,12 +86,12 @@ def _placed(recorded: str, given: str | None) -> Spec:
 
 def _weighted(backbone: Spec, file: str | None) -> Spec:
     """The backbone with its file of weights, from where it lies here."""
-    if placeless(backbone) != backbone:
+    if without_paths(backbone) != backbone:
         raise ValueError(f"the record's backbone {backbone} names a folder, which no record does")
     if file is None:
         return backbone
     placed = Spec(backbone.name, backbone.variant, {**backbone.options, "weights": file})
-    if placeless(placed) != backbone:
+    if without_paths(placed) != backbone:
         raise ValueError(f"--weights {file} is not the file of the record, whose backbone is {backbone}")
     return placed
 
@@ -112,7 +112,7 @@ def _refuse_strangers(record: RunRecord, parts: Mapping[str, Spec], metrics: tup
 def _settings(kind: str, found: Mapping[str, Any], default: T) -> T:
     """Every setting, each of its kind; a float may be written as a whole number."""
     known = vars(default)
-    if strange := sorted((found.keys() ^ known.keys()) - (may_be_unsaid(default) - found.keys())):
+    if strange := sorted((found.keys() ^ known.keys()) - (omittable(default) - found.keys())):
         raise ValueError(
             f"the record and this version do not both know {kind}.{strange[0]}: take the version that made it"
         )

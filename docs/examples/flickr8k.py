@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.data import DATASETS, Dataset, Described, Example, UnreadableImage
+from benchmarks.data import DATASETS, Dataset, Example, Prediction, UnreadableImage
 from zoo.pictures import open_picture
 
 
@@ -19,7 +19,7 @@ class Flickr8k(Dataset):
         root: folder of ``Flickr8k.token.txt``, the three lists ``Flickr_8k.*Images.txt`` and ``Flicker8k_Dataset``.
     """
 
-    name, split, synthetic, mirrorable, location = "flickr8k", "test", False, True, ("root",)
+    name, split, synthetic, allows_hflip, location = "flickr8k", "test", False, True, ("root",)
 
     def __init__(self, *, root: str = "data/flickr8k") -> None:
         folder = Path(root).expanduser()
@@ -48,7 +48,7 @@ class Flickr8k(Dataset):
         sizes = sorted((file.name, file.stat().st_size) for file in self.images.glob("*.jpg"))
         return hashlib.sha256(repr(sizes).encode()).hexdigest()[:16]
 
-    def assess(self, described: Mapping[int, Described]) -> dict[str, float]:
+    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
         return {}
 

@@ -26,12 +26,12 @@ class MinGRU(Recurrent):
         self.gate_and_candidate = nn.Linear(dim, 2 * dim)
         self.join = nn.Linear(dim + self.attention.context_dim, dim)
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and h from the mean feature."""
-        features, mean = self.see(features)
-        return (self.attention.remember(features),), (self.start(mean).tanh(),)
+        features, mean = self.project_and_pool(features)
+        return (self.attention.precompute(features),), (self.start(mean).tanh(),)
 
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """z, before its sigmoid, and c: of all steps at once."""
         return self.gate_and_candidate(words)
 

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Features, Preparation, Weights
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Features, Preprocess, WeightsSource
 
 
 @BACKBONES.register("stem")
@@ -21,12 +21,12 @@ class Stem(Backbone):
         if halvings < 1 or dim % 2 ** (halvings - 1):
             raise ValueError(f"stem(dim={dim}, halvings={halvings}): dim should be a multiple of 2^(halvings - 1)")
         self.feature_dim, self.trainable = dim, True
-        self.preparation = Preparation((image_size, image_size))
+        self.preprocess = Preprocess((image_size, image_size))
         widths = [3, *(dim // 2**left for left in reversed(range(halvings)))]
         self.halve = nn.Sequential(*map(_halving, widths, widths[1:]))
         self.mix = nn.Conv2d(dim, dim, kernel_size=1)
 
-    def load_pretrained(self) -> Weights:
+    def load_pretrained(self) -> WeightsSource:
         """There are none."""
         return RANDOM
 

@@ -26,13 +26,13 @@ __all__ = [
 
 
 class Attention(nn.Module, ABC):
-    """Reads features with queries: `remember` once per image, `forward` for every word.
+    """Reads features with queries: `precompute` once per image, `forward` for every word.
 
     A component is built as ``(query_dim, feature_dim, *, options)`` and says in
     `context_dim` how wide its answer is. A class also says whether its weights sum to 1
     (`sums_to_one`; else to 1 at most), whether it minds where on the grid a feature lies
     (`reads_grid`), whether it draws what it reads in training (`samples`), and what it
-    reads beside the image, where there is such a thing (`elsewhere`): what the weights lack
+    reads beside the image, where there is such a thing (`non_visual_source`): what the weights lack
     to 1 is then its share.
     """
 
@@ -40,10 +40,10 @@ class Attention(nn.Module, ABC):
     sums_to_one = True
     reads_grid = False
     samples = False
-    elsewhere = ""
+    non_visual_source = ""
 
     @abstractmethod
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """Whatever of the attention depends on the image alone."""
 
     @abstractmethod
@@ -83,7 +83,7 @@ class ScoreAttention(Attention):
     def score(self, query: Float[Tensor, "B M Q"], keys: Float[Tensor, "B N A"]) -> Float[Tensor, "B M N"]:
         """How well each key matches each query; any real number."""
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The keys of the features, and the features themselves."""
         return Memory(self.keys(features.tokens), features.tokens, features.mask)
 

@@ -24,12 +24,12 @@ class AttentionOnAttention(Attention):
         self.attention = ATTENTIONS.build(attention, query_dim, feature_dim)
         self.sums_to_one, self.reads_grid = self.attention.sums_to_one, self.attention.reads_grid
         self.samples, self.context_dim = self.attention.samples, query_dim
-        self.elsewhere = self.attention.elsewhere
+        self.non_visual_source = self.attention.non_visual_source
         self.information_and_gate = nn.Linear(self.attention.context_dim + query_dim, 2 * query_dim)
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The inner attention's memory."""
-        return self.attention.remember(features)
+        return self.attention.precompute(features)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """The information, as far as the gate lets it through."""

@@ -32,7 +32,7 @@ class Area(Attention):
             raise ValueError(f"area(largest={largest}) has no rectangles: largest is at least 1")
         self.scorer, self.largest, self.context_dim = scorer(score, query_dim, feature_dim), largest, feature_dim
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """Of each of R rectangles its key, (B, R, A), and as its value its mean and its cells' shares, (B, R, D + N).
 
         Raises:

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.attention import ATTENTIONS, Attention, masked_softmax, scorer
-from zoo.losses import ExtraLoss, Taught
+from zoo.losses import AuxiliaryLoss, TrainingOutput
 from zoo.types import AttentionOutput, Features, Memory
 
 
 @ATTENTIONS.register("hard")
-class Hard(Attention, ExtraLoss):
+class Hard(Attention, AuxiliaryLoss):
     """Reads one place, drawn by the scores' softmax, and learns by REINFORCE which to draw.
 
     To the words' loss it adds -reinforce x (log p(words) - baseline) log p(places) -
@@ -54,34 +54,34 @@ class Hard(Attention, ExtraLoss):
         self.baseline: Tensor
         self.register_buffer("baseline", torch.zeros(()))
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The scorer's memory."""
-        return self.scorer.remember(features)
+        return self.scorer.precompute(features)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """One feature per query, or a mean of them; in training the weights are those that places are drawn by."""
         share = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
-        read, log_choice = share, None
+        read, log_prob = share, None
         if self.training:
             place = self.draw(share)
             soft = torch.rand(place.shape, device=place.device) < self.soft
             read = torch.where(soft[..., None], share, F.one_hot(place, share.shape[-1]).to(share.dtype))
-            log_choice = share.gather(-1, place[..., None]).squeeze(-1).log().masked_fill(soft, 0.0)
+            log_prob = share.gather(-1, place[..., None]).squeeze(-1).log().masked_fill(soft, 0.0)
         elif self.evaluate == "argmax":
             share = read = F.one_hot(share.argmax(dim=-1), share.shape[-1]).to(share.dtype)
         context = read.to(memory.values.dtype) @ memory.values
-        return AttentionOutput(context, share if weights else None, log_choice)
+        return AttentionOutput(context, share if weights else None, log_prob)
 
     def draw(self, share: Float[Tensor, "B M N"]) -> Int[Tensor, "B M"]:
         """One position per query, by its share."""
         return torch.multinomial(share.flatten(0, 1), 1).view(share.shape[:2])
 
-    def extra_loss(self, taught: Taught) -> Float[Tensor, ""]:
+    def auxiliary_loss(self, taught: TrainingOutput) -> Float[Tensor, ""]:
         """The two terms of all captions; moves the baseline."""
         output, said, log_likelihood = taught
-        assert output.log_choice is not None
+        assert output.log_prob is not None
         assert output.weights is not None
-        chosen = (output.log_choice * said).sum(dim=-1)
+        chosen = (output.log_prob * said).sum(dim=-1)
         reward = log_likelihood - self.baseline
         self.baseline.lerp_(log_likelihood.mean(), 0.1)
         doubt = -(output.weights * output.weights.clamp_min(torch.finfo(output.weights.dtype).tiny).log()).sum(dim=-1)

@@ -33,7 +33,7 @@ class Local(Attention):
         self.W = nn.Linear(query_dim, query_dim, bias=False)
         self.V = nn.Linear(query_dim, 2, bias=False)
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The scorer's memory, and the grid.
 
         Raises:
@@ -41,7 +41,7 @@ class Local(Attention):
         """
         if features.grid is None:
             raise ValueError("local looks around a place, and these features lie on no grid")
-        return self.scorer.remember(features)._replace(grid=features.grid)
+        return self.scorer.precompute(features)._replace(grid=features.grid)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """The mean over the window, each weight damped by its distance from p."""

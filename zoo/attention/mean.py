@@ -16,7 +16,7 @@ class Mean(Attention):
         super().__init__()
         self.context_dim = feature_dim
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The mean as the value, (B, 1, D), and each position's share of it as the key, (B, 1, N)."""
         share = features.tokens.new_ones(features.tokens.shape[:2])
         if features.mask is not None:

@@ -22,7 +22,7 @@ class MemoryMultiHead(Attention):
     """
 
     sums_to_one = False
-    elsewhere = "memory slots"
+    non_visual_source = "memory slots"
 
     def __init__(self, query_dim: int, feature_dim: int, *, num_heads: int = 8, num_slots: int = 40) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class MemoryMultiHead(Attention):
         self.key_slots = nn.Parameter(torch.randn(num_slots, query_dim) * (num_heads / query_dim) ** 0.5)
         self.value_slots = nn.Parameter(torch.randn(num_slots, query_dim) * num_slots**-0.5)
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """Keys and values of every head, (B, heads, N + slots, Q / heads): the image's, then the slots'."""
         keys, values = (
             split_heads(

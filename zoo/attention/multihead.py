@@ -29,7 +29,7 @@ class MultiHead(Attention):
         self.value = nn.Linear(feature_dim, query_dim)
         self.out = nn.Linear(query_dim, query_dim)
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """Keys and values of every head, (B, heads, N, Q / heads)."""
         keys, values = (split_heads(part(features.tokens), self.num_heads) for part in (self.key, self.value))
         return Memory(keys, values, features.mask)

@@ -38,9 +38,9 @@ class Sparse(Attention):
         self.scorer, self.context_dim = scorer(score, query_dim, feature_dim), feature_dim
         self.normaliser = entmax15 if normaliser == "entmax15" else sparsemax
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The scorer's memory."""
-        return self.scorer.remember(features)
+        return self.scorer.precompute(features)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
         """The mean by the sparse weights."""

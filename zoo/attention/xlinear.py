@@ -30,7 +30,7 @@ class XLinear(Attention):
         self.where = nn.Linear(squeeze_dim, 1, bias=False)
         self.excite = nn.Linear(squeeze_dim, hidden_dim)
 
-    def remember(self, features: Features) -> Memory:
+    def precompute(self, features: Features) -> Memory:
         """The features' sides of both products, (B, N, hidden_dim)."""
         return Memory(F.elu(self.key(features.tokens)), F.elu(self.value(features.tokens)), features.mask)
 

@@ -16,17 +16,17 @@ from zoo.types import Features
 __all__ = ["BACKBONES", "RANDOM", "Backbone", "Features", "Preparation", "Weights", "upright"]
 
 
-class Weights(NamedTuple):
+class WeightsSource(NamedTuple):
     """Where a backbone's weights came from, and whether they can be had from there again by anyone."""
 
     source: str
     published: bool
 
 
-RANDOM = Weights("random", published=False)
+RANDOM = WeightsSource("random", published=False)
 
 
-class Preparation(NamedTuple):
+class Preprocess(NamedTuple):
     """How an image becomes what a backbone expects.
 
     The whole picture is squashed to `size` (height, width) in pixels: captions speak of
@@ -63,11 +63,11 @@ class Backbone(nn.Module, ABC):
     """
 
     feature_dim: int
-    preparation: Preparation
+    preprocess: Preprocess
     trainable: bool
 
     @abstractmethod
-    def load_pretrained(self) -> Weights:
+    def load_pretrained(self) -> WeightsSource:
         """Load the weights that the options ask for and say where they came from; RANDOM where they ask for none.
 
         Raises:

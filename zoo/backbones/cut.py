@@ -38,7 +38,7 @@ class Cut:
 
 
 @contextmanager
-def head(backbone: Backbone, cut: Cut) -> Iterator[Callable[[Tensor], Tensor]]:
+def frozen_stem(backbone: Backbone, cut: Cut) -> Iterator[Callable[[Tensor], Tensor]]:
     """A function from images to what is kept of them, (B, ...), that several threads may call at once.
 
     Until the end of the context `backbone` can do nothing else.
@@ -61,14 +61,14 @@ def head(backbone: Backbone, cut: Cut) -> Iterator[Callable[[Tensor], Tensor]]:
         handle.remove()
 
 
-def tail(backbone: Backbone, cut: Cut, kept: Float[Tensor, "B ..."]) -> Features:
-    """The features of images by what `head` gave of them; with gradients for all that learns."""
+def trainable_tail(backbone: Backbone, cut: Cut, kept: Float[Tensor, "B ..."]) -> Features:
+    """The features of images by what `frozen_stem` gave of them; with gradients for all that learns."""
     answers: dict[str, list[Any]] = defaultdict(list)
     for name, output in zip(cut.modules, cut.outputs, strict=False):
         answers[name].append(_zeros(output, len(kept), kept.device))
     values = kept.float()
     answers[cut.modules[-1]].append(values.permute(0, 3, 1, 2) if cut.channels_last else values)
-    nothing = torch.zeros((), device=kept.device).expand(len(kept), 3, *backbone.preparation.size)
+    nothing = torch.zeros((), device=kept.device).expand(len(kept), 3, *backbone.preprocess.size)
     with _answering({backbone.get_submodule(name): given for name, given in answers.items()}):
         features: Features = backbone(nothing)
     return features

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from zoo.backbones import Backbone
-from zoo.backbones.cut import WATCHED, Cut, head, tail
+from zoo.backbones.cut import WATCHED, Cut, frozen_stem, trainable_tail
 from zoo.backbones.probe import reason
 
 _TRIED = 3  # images; another number, so that what depends on the batch is found
@@ -95,16 +95,16 @@ def _cut(backbone: Backbone, calls: list[tuple[str, Any]]) -> Cut | str:
 
 def _noise(backbone: Backbone, images: int) -> Tensor:
     generator = torch.Generator().manual_seed(images)
-    shape = (images, 3, *backbone.preparation.size)
+    shape = (images, 3, *backbone.preprocess.size)
     pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    return backbone.preparation.normalise(pixels.to(next(backbone.parameters()).device))
+    return backbone.preprocess.normalise(pixels.to(next(backbone.parameters()).device))
 
 
 def _agrees(backbone: Backbone, cut: Cut, images: Tensor) -> bool:
     """Whether head and tail give what the whole gives, and teach the same."""
-    with head(backbone, cut) as run, torch.no_grad():
+    with frozen_stem(backbone, cut) as run, torch.no_grad():
         kept = run(images)
-    seen = [backbone(images), tail(backbone, cut, kept)]
+    seen = [backbone(images), trainable_tail(backbone, cut, kept)]
     learning = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
     taught = [torch.autograd.grad(each.tokens.square().mean(), learning, allow_unused=True) for each in seen]
     whole, parts = ([each.tokens, *gradients] for each, gradients in zip(seen, taught, strict=True))

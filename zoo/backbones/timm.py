@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
 from zoo.backbones.layouts import from_map, from_tokens, side_by_side
 from zoo.backbones.probe import feature_width, image_shape, probing, reason, shadow
 from zoo.backbones.weights import load_local
@@ -58,11 +58,11 @@ class Timm(Backbone):
         if channels != 3:
             raise ValueError(f"{self.name} reads {channels} channels, not the 3 of a picture")
         height, width = self.image_size or size
-        self.preparation = Preparation((height, width), settings["mean"], settings["std"], settings["interpolation"])
+        self.preprocess = Preprocess((height, width), settings["mean"], settings["std"], settings["interpolation"])
         if not isinstance(trainable, bool):
             _train_last(self.model, trainable, self.name)
         twin = shadow(self.model, self._create).eval()
-        with probing(self.name, self.preparation.size) as images:
+        with probing(self.name, self.preprocess.size) as images:
             features = self._read(twin, images)
         self.model.train()
         self.feature_dim = feature_width(self.name, features)
@@ -72,7 +72,7 @@ class Timm(Backbone):
         """Every model name that this timm has, alone and with each of its weights."""
         return _names()
 
-    def load_pretrained(self) -> Weights:
+    def load_pretrained(self) -> WeightsSource:
         """The local file's weights, or timm's of that name, or its default ones where none are named."""
         from timm import __version__
 
@@ -89,7 +89,7 @@ class Timm(Backbone):
             ) from error
         self.model.load_state_dict(loaded.state_dict())
         settings: Any = self.model.pretrained_cfg
-        return Weights(f"timm {__version__}, {settings.get('tag') or 'default'}", published=True)
+        return WeightsSource(f"timm {__version__}, {settings.get('tag') or 'default'}", published=True)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """What the model's head would read, or the stages that were asked for, place by place."""

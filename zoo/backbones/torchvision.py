@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from registry import UnknownName
-from zoo.backbones import BACKBONES, RANDOM, Backbone, Preparation, Weights
+from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
 from zoo.backbones.layouts import Size, fits, from_map, from_tokens
 from zoo.backbones.probe import feature_width, image_shape, probing, reason, shadow
 from zoo.backbones.weights import fill, load_local
@@ -50,7 +50,7 @@ class Torchvision(Backbone):
         self.pretrained, self.weights, self.trainable = pretrained, weights, trainable
         settings: Any = get_model_weights(model_name).DEFAULT.transforms()
         size = image_shape(settings.crop_size[0] if image_size is None else image_size)
-        self.preparation = Preparation(size, tuple(settings.mean), tuple(settings.std), settings.interpolation.value)
+        self.preprocess = Preprocess(size, tuple(settings.mean), tuple(settings.std), settings.interpolation.value)
         model = self._create()
         with probing(self.name, size) as images:
             outputs = _outputs(shadow(model, self._create), images)
@@ -63,7 +63,7 @@ class Torchvision(Backbone):
         """Every classifier that this torchvision has."""
         return _names()
 
-    def load_pretrained(self) -> Weights:
+    def load_pretrained(self) -> WeightsSource:
         """The local file's weights, or torchvision's default ones."""
         from torchvision import __version__
         from torchvision.models import get_model, get_model_weights
@@ -81,7 +81,7 @@ class Torchvision(Backbone):
                 "connect to download.pytorch.org once, or say pretrained=False"
             ) from error
         fill(self.model, loaded, f"{self.name}.{default.name}")
-        return Weights(f"torchvision {__version__}, {default.name}", published=True)
+        return WeightsSource(f"torchvision {__version__}, {default.name}", published=True)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """What the model's head would pool, place by place."""
@@ -92,7 +92,7 @@ class Torchvision(Backbone):
         """The whole model; one that depends on the image size is told it."""
         from torchvision.models import get_model
 
-        height, width = self.preparation.size
+        height, width = self.preprocess.size
         options: dict[str, dict[str, Any]] = {
             "vit": {"image_size": height},
             "maxvit": {"input_size": (height, width)},

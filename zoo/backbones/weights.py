@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from zoo.backbones import Weights
+from zoo.backbones import WeightsSource
 from zoo.backbones.probe import reason
 
 _PICKLED = (".pth", ".pt", ".bin")
 
 
-def load_local(model: nn.Module, file: str) -> Weights:
+def load_local(model: nn.Module, file: str) -> WeightsSource:
     """Fill `model` with the tensors of `file`.
 
     Raises:
@@ -23,7 +23,7 @@ def load_local(model: nn.Module, file: str) -> Weights:
     """
     source = f"{Path(file).name}, sha256 {digest(file)}"
     fill(model, _read(file), repr(file))
-    return Weights(source, published=False)
+    return WeightsSource(source, published=False)
 
 
 def fill(model: nn.Module, found: Mapping[str, Tensor], source: str) -> None:

@@ -13,9 +13,9 @@ from zoo.contracts.common import (
     QUERIES,
     WIDTH,
     average,
-    loud,
-    must,
+    check,
     same,
+    scale_weights,
     shares,
     some_features,
 )
@@ -24,11 +24,11 @@ from zoo.types import AttentionOutput, Features
 
 
 def _attention(spec: Spec) -> Attention:
-    return loud(ATTENTIONS.build(spec, WIDTH, WIDTH))
+    return scale_weights(ATTENTIONS.build(spec, WIDTH, WIDTH))
 
 
 def _ask(attention: Attention, query: Tensor, features: Features) -> AttentionOutput:
-    output: AttentionOutput = attention(query, attention.remember(features), weights=True)
+    output: AttentionOutput = attention(query, attention.precompute(features), weights=True)
     return output
 
 
@@ -41,7 +41,7 @@ def weighs_with_shares(spec: Spec) -> None:
     attention = _attention(spec)
     for masked in (False, True):
         context, weights, *_ = _ask(attention, _query(), some_features(masked=masked))
-        must(context.shape == (IMAGES, QUERIES, attention.context_dim), f"context is {tuple(context.shape)}")
+        check(context.shape == (IMAGES, QUERIES, attention.context_dim), f"context is {tuple(context.shape)}")
         shares(weights, (IMAGES, QUERIES, POSITIONS), sum_to_one=attention.sums_to_one)
 
 
@@ -51,15 +51,15 @@ def heads_average_to_the_weights(spec: Spec) -> None:
     None come unasked.
     """
     attention, query, features = _attention(spec), _query(), some_features(masked=True)
-    must(attention(query, attention.remember(features)).heads is None, "weights of heads came unasked")
+    check(attention(query, attention.precompute(features)).heads is None, "weights of heads came unasked")
     average(_ask(attention, query, features), (IMAGES, QUERIES), axes=1)
 
 
 def answers_alike_with_and_without_weights(spec: Spec) -> None:
     """Asking for the weights changes nothing but that they come."""
     attention, query, features = _attention(spec), _query(), some_features(masked=True)
-    plain = attention(query, attention.remember(features))
-    must(plain.weights is None, "weights came unasked")
+    plain = attention(query, attention.precompute(features))
+    check(plain.weights is None, "weights came unasked")
     same(plain.context, _ask(attention, query, features).context, "the context differs")
 
 
@@ -72,10 +72,12 @@ def leaves_masked_positions_alone(spec: Spec) -> None:
     after = _ask(attention, query, features._replace(tokens=features.tokens + noise))
     same(before.context, after.context, "a masked position is read")
     assert before.weights is not None
-    must((before.weights[~features.mask[:, None].expand_as(before.weights)] == 0).all(), "a masked position is weighed")
+    check(
+        (before.weights[~features.mask[:, None].expand_as(before.weights)] == 0).all(), "a masked position is weighed"
+    )
     tokens = features.tokens.requires_grad_()
     _ask(attention, query, features._replace(tokens=tokens)).context.square().sum().backward()
-    must(tokens.grad is not None and (tokens.grad[~features.mask] == 0).all(), "a gradient reaches a masked position")
+    check(tokens.grad is not None and (tokens.grad[~features.mask] == 0).all(), "a gradient reaches a masked position")
 
 
 def keeps_images_and_queries_apart(spec: Spec) -> None:
@@ -94,7 +96,7 @@ def minds_the_order_only_if_it_says_so(spec: Spec) -> None:
     attention, query, features = _attention(spec), _query(), some_features()
     if attention.reads_grid:
         try:
-            attention.remember(features._replace(grid=None))
+            attention.precompute(features._replace(grid=None))
         except ValueError:
             return
         raise AssertionError("it reads the grid, and takes features that lie on none")
@@ -111,7 +113,7 @@ def reads_equal_features_as_one(spec: Spec) -> None:
     attention, query = _attention(spec), _query()
     one = torch.randn(IMAGES, 1, WIDTH)
     single = _ask(attention, query, Features(one, (1, 1)))
-    must(single.context.isfinite().all(), "a single feature cannot be read")
+    check(single.context.isfinite().all(), "a single feature cannot be read")
     if attention.sums_to_one:
         many = _ask(attention, query, Features(one.expand(-1, POSITIONS, -1), GRID))
         same(many.context, single.context, "how often a feature is there changes what is read")
@@ -138,11 +140,11 @@ def has_the_gradients_of_its_answers(spec: Spec) -> None:
 def tells_what_it_draws(spec: Spec) -> None:
     """One that samples gives each choice's log-probability in training; no other gives any, and none outside of it."""
     attention, query, features = _attention(spec), _query(), some_features()
-    must(_ask(attention, query, features).log_choice is None, "it draws outside of training")
-    drawn = _ask(attention.train(), query, features).log_choice
-    must((drawn is not None) == attention.samples, f"samples is {attention.samples}, log_choice {drawn}")
+    check(_ask(attention, query, features).log_prob is None, "it draws outside of training")
+    drawn = _ask(attention.train(), query, features).log_prob
+    check((drawn is not None) == attention.samples, f"samples is {attention.samples}, log_choice {drawn}")
     if drawn is not None:
-        must(drawn.shape == (IMAGES, QUERIES) and bool((drawn <= 0).all()), "log_choice should be (B, M), and <= 0")
+        check(drawn.shape == (IMAGES, QUERIES) and bool((drawn <= 0).all()), "log_choice should be (B, M), and <= 0")
 
 
 def stays_finite_in_bfloat16(spec: Spec) -> None:
@@ -150,7 +152,7 @@ def stays_finite_in_bfloat16(spec: Spec) -> None:
     attention, features = _attention(spec), some_features()
     with torch.autocast("cpu", torch.bfloat16):
         answer = _ask(attention, 50 * _query(), features._replace(tokens=50 * features.tokens))
-    must(answer.context.isfinite().all(), "the context is not finite")
+    check(answer.context.isfinite().all(), "the context is not finite")
 
 
 def can_be_stored(spec: Spec) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from registry import Spec
 from zoo.backbones import Backbone
 from zoo.contracts import common
-from zoo.contracts.common import must, same
+from zoo.contracts.common import check, same
 from zoo.registries import BACKBONES
 from zoo.types import Features
 
@@ -15,11 +15,11 @@ from zoo.types import Features
 def returns_the_features_it_declares(spec: Spec) -> None:
     """(B, N, feature_dim), on a grid of N places where there is one."""
     backbone, features = _seen(spec)
-    must(features.tokens.shape[::2] == (2, backbone.feature_dim), f"features are {tuple(features.tokens.shape)}")
+    check(features.tokens.shape[::2] == (2, backbone.feature_dim), f"features are {tuple(features.tokens.shape)}")
     places = features.tokens.shape[1]
-    must(features.grid is None or features.grid[0] * features.grid[1] == places, f"{places} tokens on {features.grid}")
-    must(features.mask is None or features.mask.shape == (2, places), "the mask is not (B, N)")
-    must(features.tokens.isfinite().all(), "a feature is not finite")
+    check(features.grid is None or features.grid[0] * features.grid[1] == places, f"{places} tokens on {features.grid}")
+    check(features.mask is None or features.mask.shape == (2, places), "the mask is not (B, N)")
+    check(features.tokens.isfinite().all(), "a feature is not finite")
 
 
 def sees_each_image_alone(spec: Spec) -> None:
@@ -27,15 +27,15 @@ def sees_each_image_alone(spec: Spec) -> None:
     backbone, features = _seen(spec)
     with torch.no_grad():
         same(backbone(_images(backbone)[:1]).tokens, features.tokens[:1], "the batch changes the features")
-    must(not torch.allclose(features.tokens[0], features.tokens[1]), "two images have the same features")
+    check(not torch.allclose(features.tokens[0], features.tokens[1]), "two images have the same features")
 
 
 def prepares_any_picture(spec: Spec) -> None:
     """Pictures of any shape and mode become bytes (3, height, width) of the size it declares."""
-    preparation = BACKBONES.build(spec).preparation
+    preprocess = BACKBONES.build(spec).preprocess
     for mode, size in (("RGB", (90, 40)), ("L", (17, 300)), ("RGBA", (1, 1)), ("P", (64, 64))):
-        pixels = preparation.resize(Image.new(mode, size))
-        must(pixels.shape == (3, *preparation.size), f"a picture of {size} becomes {tuple(pixels.shape)}")
+        pixels = preprocess.resize(Image.new(mode, size))
+        check(pixels.shape == (3, *preprocess.size), f"a picture of {size} becomes {tuple(pixels.shape)}")
 
 
 def learns_where_it_says_so(spec: Spec) -> None:
@@ -43,18 +43,18 @@ def learns_where_it_says_so(spec: Spec) -> None:
     backbone = BACKBONES.build(spec).eval()
     if not backbone.trainable:
         return
-    must(any(parameter.requires_grad for parameter in backbone.parameters()), "it is trainable, and nothing in it is")
+    check(any(parameter.requires_grad for parameter in backbone.parameters()), "it is trainable, and nothing in it is")
     backbone(_images(backbone)).tokens.square().mean().backward()
     gradients = [parameter.grad for parameter in backbone.parameters() if parameter.grad is not None]
-    must(len(gradients) > 0, "no gradient reaches any weight")
-    must(all(gradient.isfinite().all() for gradient in gradients), "a gradient is not finite")
+    check(len(gradients) > 0, "no gradient reaches any weight")
+    check(all(gradient.isfinite().all() for gradient in gradients), "a gradient is not finite")
 
 
 def stays_finite_in_bfloat16(spec: Spec) -> None:
     """Features are numbers, also in half the precision."""
     backbone = BACKBONES.build(spec).eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        must(backbone(_images(backbone)).tokens.isfinite().all(), "a feature is not finite")
+        check(backbone(_images(backbone)).tokens.isfinite().all(), "a feature is not finite")
 
 
 def can_be_stored(spec: Spec) -> None:
@@ -74,8 +74,8 @@ def is_what_it_is_called(spec: Spec) -> None:
 
 def _images(backbone: Backbone) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (2, 3, *backbone.preparation.size), dtype=torch.uint8, generator=generator)
-    return backbone.preparation.normalise(pixels)
+    pixels = torch.randint(256, (2, 3, *backbone.preprocess.size), dtype=torch.uint8, generator=generator)
+    return backbone.preprocess.normalise(pixels)
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ IMAGES, POSITIONS, QUERIES, WIDTH, WORDS = 3, 6, 4, 32, 11
 GRID = (2, 3)
 
 
-def loud(module: Any) -> Any:
+def scale_weights(module: Any) -> Any:
     """The module in evaluation, its weights scaled up: a fresh network is so flat that a wrong one passes."""
     for parameter in module.parameters():
         parameter.data *= 3
@@ -31,12 +31,12 @@ def some_features(*, masked: bool = False) -> Features:
 
 def shares(weights: Tensor | None, shape: tuple[int, ...], *, sum_to_one: bool) -> None:
     """Weights of `shape` that are >= 0 and sum to 1, or to no more than that."""
-    must(weights is not None and weights.shape == shape, f"weights should be {shape}")
+    check(weights is not None and weights.shape == shape, f"weights should be {shape}")
     assert weights is not None
-    must((weights >= 0).all(), "a weight is negative")
+    check((weights >= 0).all(), "a weight is negative")
     if sum_to_one:
         same(weights.sum(-1), torch.ones(shape[:-1]), "weights do not sum to 1")
-    must((weights.sum(-1) < 1 + 1e-4).all(), "weights sum to more than 1")
+    check((weights.sum(-1) < 1 + 1e-4).all(), "weights sum to more than 1")
 
 
 def average(output: AttentionOutput | DecoderOutput, asked: tuple[int, ...], *, axes: int) -> None:
@@ -44,7 +44,7 @@ def average(output: AttentionOutput | DecoderOutput, asked: tuple[int, ...], *, 
     if output.heads is None:
         return
     own = output.heads.shape[len(asked) : -1]
-    must(len(own) == axes, f"weights of heads should have {axes} axes between {asked} and the positions")
+    check(len(own) == axes, f"weights of heads should have {axes} axes between {asked} and the positions")
     shares(output.heads, (*asked, *own, POSITIONS), sum_to_one=False)
     assert output.weights is not None
     same(output.heads.flatten(len(asked), -2).mean(-2), output.weights, "the heads' mean is not the weights")
@@ -56,7 +56,7 @@ def learns(module: nn.Module, said: Tensor) -> None:
     if learnt:
         said.float().square().sum().backward()
     for name, parameter in learnt.items():
-        must(parameter.grad is not None and parameter.grad.isfinite().all(), f"{name} gets no finite gradient")
+        check(parameter.grad is not None and parameter.grad.isfinite().all(), f"{name} gets no finite gradient")
 
 
 def can_be_stored(build: Callable[[], Any], say: Callable[[Any], Tensor]) -> None:
@@ -71,8 +71,8 @@ def can_be_stored(build: Callable[[], Any], say: Callable[[Any], Tensor]) -> Non
 
 def is_spelled(registry: "Registry[Any]", spec: Spec) -> None:
     """The spelling names the same component with the same options."""
-    must(Spec.parse(str(spec)) == spec, f"{str(spec)!r} is read as another Spec")
-    must(registry.check(str(spec)).options == spec.options, "the options are read as others")
+    check(Spec.parse(str(spec)) == spec, f"{str(spec)!r} is read as another Spec")
+    check(registry.check(str(spec)).options == spec.options, "the options are read as others")
 
 
 def same(one: Tensor, other: Tensor, what: str) -> None:
@@ -80,7 +80,7 @@ def same(one: Tensor, other: Tensor, what: str) -> None:
     torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4, msg=lambda text: f"{what}. {text}")
 
 
-def must(true: bool | Tensor, what: str) -> None:
+def check(true: bool | Tensor, what: str) -> None:
     """Raise AssertionError(`what`) unless `true`."""
     if not true:
         raise AssertionError(what)

@@ -14,9 +14,9 @@ from zoo.contracts.common import (
     WIDTH,
     WORDS,
     average,
-    loud,
-    must,
+    check,
     same,
+    scale_weights,
     shares,
     some_features,
 )
@@ -28,7 +28,7 @@ from zoo.types import Features, State, reorder
 def build(spec: Spec, *, attention: str = "bahdanau", words: int = WORDS) -> Decoder:
     """A small one of `spec`, in evaluation."""
     options = {"dim": WIDTH, **spec.options} if "dim" in DECODERS.options(spec.name) else spec.options
-    return loud(DECODERS.build(Spec(spec.name, spec.variant, options), words, WIDTH, attention))
+    return scale_weights(DECODERS.build(Spec(spec.name, spec.variant, options), words, WIDTH, attention))
 
 
 def _tokens(captions: int = 2, length: int = 5) -> Tensor:
@@ -36,7 +36,7 @@ def _tokens(captions: int = 2, length: int = 5) -> Tensor:
 
 
 def _say(decoder: Decoder, features: Features, tokens: Tensor) -> Any:
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     return decoder(tokens, memory, _spread(state, tokens.shape[1]), weights=True)
 
 
@@ -45,7 +45,7 @@ def _spread(state: State, captions: int) -> State:
 
 
 def _stepwise(decoder: Decoder, features: Features, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     state = _spread(state, tokens.shape[1])
     hidden, weights = [], []
     for t in range(tokens.shape[2]):
@@ -63,15 +63,15 @@ def says_the_same_step_by_step(spec: Spec) -> None:
     hidden, weights = _stepwise(decoder, features, tokens)
     same(hidden, whole.hidden, "one by one differs from all at once")
     same(weights, whole.weights, "the weights of one by one differ from those of all at once")
-    must(decoder.logits(hidden).shape == (*tokens.shape, WORDS), "logits are not (B, K, T, V)")
+    check(decoder.logits(hidden).shape == (*tokens.shape, WORDS), "logits are not (B, K, T, V)")
 
 
 def weighs_with_shares(spec: Spec) -> None:
     """Weights are (B, K, T, N), >= 0 and sum to 1 at most; none come unasked."""
     decoder, features, tokens = build(spec), some_features(), _tokens()
     shares(_say(decoder, features, tokens).weights, (*tokens.shape, POSITIONS), sum_to_one=False)
-    memory, state = decoder.begin(features)
-    must(decoder(tokens, memory, _spread(state, 2)).weights is None, "weights came unasked")
+    memory, state = decoder.init_state(features)
+    check(decoder(tokens, memory, _spread(state, 2)).weights is None, "weights came unasked")
 
 
 def heads_average_to_the_weights(spec: Spec) -> None:
@@ -86,16 +86,16 @@ def heads_average_to_the_weights(spec: Spec) -> None:
         except ValueError:  # it takes others
             continue
         output = _say(decoder, features, tokens)
-        must(output.heads is not None or not has_heads, f"the heads of {attention} are not passed on")
+        check(output.heads is not None or not has_heads, f"the heads of {attention} are not passed on")
         average(output, tuple(tokens.shape), axes=2)
-        memory, state = decoder.begin(features)
-        must(decoder(tokens, memory, _spread(state, 2)).heads is None, "weights of heads came unasked")
+        memory, state = decoder.init_state(features)
+        check(decoder(tokens, memory, _spread(state, 2)).heads is None, "weights of heads came unasked")
 
 
 def begins_with_one_hypothesis(spec: Spec) -> None:
     """The first state is (B, 1, ...): captions and beams all begin with it."""
-    _, state = build(spec).begin(some_features())
-    must(all(part.shape[:2] == (IMAGES, 1) for part in state), "the first state is not (B, 1, ...)")
+    _, state = build(spec).init_state(some_features())
+    check(all(part.shape[:2] == (IMAGES, 1) for part in state), "the first state is not (B, 1, ...)")
 
 
 def keeps_captions_apart(spec: Spec) -> None:
@@ -110,7 +110,7 @@ def state_can_be_reordered(spec: Spec) -> None:
     """Swapping hypotheses swaps what they say next: beam search relies on it."""
     decoder, features, tokens = build(spec), some_features(), _tokens(length=3)
     said = _say(decoder, features, tokens[:, :, :2])
-    memory, state = said.memory or decoder.begin(features)[0], said.state
+    memory, state = said.memory or decoder.init_state(features)[0], said.state
     straight = decoder(tokens[:, :, 2:], memory, state).hidden
     swapped = decoder(tokens[:, [1, 0], 2:], memory, reorder(state, torch.tensor([[1, 0]] * IMAGES))).hidden
     same(swapped[:, [1, 0]], straight, "a hypothesis does not keep its state")
@@ -120,7 +120,7 @@ def looks_at_the_image(spec: Spec) -> None:
     """Another image, another answer."""
     decoder, tokens = build(spec), _tokens()
     one, other = (_say(decoder, some_features(), tokens).hidden for _ in range(2))
-    must(not torch.allclose(one, other), "the image does not matter")
+    check(not torch.allclose(one, other), "the image does not matter")
 
 
 def leaves_masked_positions_alone(spec: Spec) -> None:
@@ -143,7 +143,7 @@ def stays_finite_in_bfloat16(spec: Spec) -> None:
     decoder, features = build(spec), some_features()
     with torch.autocast("cpu", torch.bfloat16):
         said = decoder.logits(_say(decoder, features._replace(tokens=50 * features.tokens), _tokens()).hidden)
-    must(said.isfinite().all(), "a score is not finite")
+    check(said.isfinite().all(), "a score is not finite")
 
 
 def can_be_stored(spec: Spec) -> None:
@@ -170,6 +170,6 @@ def takes_every_attention_or_refuses_it(spec: Spec) -> None:
         hidden, _ = _stepwise(decoder, features, tokens)
         same(hidden, _say(decoder, features, tokens).hidden, f"with {name}, one by one differs from all at once")
         if getattr(ATTENTIONS[name], "samples", False):
-            drawn = _say(decoder.train(), features, tokens).log_choice
-            must(drawn is not None and drawn.shape == tokens.shape, f"what {name} draws is not passed on")
-    must(taken > 0, "it takes no attention at all")
+            drawn = _say(decoder.train(), features, tokens).log_prob
+            check(drawn is not None and drawn.shape == tokens.shape, f"what {name} draws is not passed on")
+    check(taken > 0, "it takes no attention at all")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from registry import Spec
-from zoo.contracts.common import IMAGES, must, some_features
+from zoo.contracts.common import IMAGES, check, some_features
 from zoo.contracts.decoder import build
 from zoo.decoders import Decoder
 from zoo.generate import generate
@@ -20,7 +20,7 @@ _POWERS = (0.7, 3.0)  # the second one makes long captions win, which try the de
 def _likelihood(decoder: Decoder, features: Features, captions: list[tuple[int, ...]]) -> Tensor:
     """Log-likelihood of captions of one length for one image."""
     tokens = torch.tensor([[(START, *words) for words in captions]])
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     state = tuple(part.expand(-1, len(captions), *part.shape[2:]) for part in state)
     scores = decoder.logits(decoder(tokens[..., :-1], memory, state).hidden).log_softmax(dim=-1)
     return scores.gather(-1, tokens[..., 1:, None]).sum(dim=(2, 3))[0]
@@ -32,7 +32,7 @@ def a_wide_beam_finds_the_best_of_all_captions(spec: Spec) -> None:
     first = len(SPECIAL)
     decoder, features = build(spec, words=first + 2), some_features()
     for power in _POWERS:
-        found = generate(decoder, features, beams=2 ** (_LONGEST + 2), max_length=_LONGEST, length_power=power)
+        found = generate(decoder, features, num_beams=2 ** (_LONGEST + 2), max_length=_LONGEST, length_penalty=power)
         for image, caption in enumerate(found.tolist()):
             one = Features(features.tokens[image : image + 1], features.grid)
             scores: dict[tuple[int, ...], float] = {}
@@ -41,7 +41,7 @@ def a_wide_beam_finds_the_best_of_all_captions(spec: Spec) -> None:
                 each = _likelihood(decoder, one, captions) / (count + 1) ** power
                 scores |= dict(zip(captions, each.tolist(), strict=True))
             said = tuple(word for word in caption if word != PAD)
-            must(scores.get(said, -torch.inf) > max(scores.values()) - 1e-4, f"{said} is not the best caption")
+            check(scores.get(said, -torch.inf) > max(scores.values()) - 1e-4, f"{said} is not the best caption")
 
 
 @torch.no_grad()
@@ -49,7 +49,7 @@ def one_beam_is_greedy(spec: Spec) -> None:
     """With one beam each word is the likeliest next one."""
     words, longest = 40, 8
     decoder, features = build(spec, words=words), some_features()
-    memory, state = decoder.begin(features)
+    memory, state = decoder.init_state(features)
     token, said, ended = torch.full((IMAGES, 1, 1), START), [], torch.zeros(IMAGES, dtype=torch.bool)
     for step in range(longest + 1):
         output = decoder(token, memory, state)
@@ -58,16 +58,16 @@ def one_beam_is_greedy(spec: Spec) -> None:
         said.append(word.masked_fill(ended, PAD))
         ended |= word == END
         token, memory, state = word[:, None, None], output.memory or memory, output.state
-    found = generate(decoder, features, beams=1, max_length=longest)
-    must(bool((found == torch.stack(said, dim=1)).all()), "one beam differs from taking the likeliest word each time")
+    found = generate(decoder, features, num_beams=1, max_length=longest)
+    check(bool((found == torch.stack(said, dim=1)).all()), "one beam differs from taking the likeliest word each time")
 
 
 @torch.no_grad()
 def an_image_alone_gets_the_caption_it_gets_in_a_batch(spec: Spec) -> None:
     """Neither other images nor their ending early changes a caption."""
     decoder, features = build(spec, words=40), some_features()
-    together = generate(decoder, features, beams=3, max_length=8)
+    together = generate(decoder, features, num_beams=3, max_length=8)
     for image in range(IMAGES):
         one = Features(features.tokens[image : image + 1], features.grid)
-        alone = generate(decoder, one, beams=3, max_length=8)[0]
-        must(bool((alone == together[image]).all()), "other images change a caption")
+        alone = generate(decoder, one, num_beams=3, max_length=8)[0]
+        check(bool((alone == together[image]).all()), "other images change a caption")

@@ -16,14 +16,14 @@ class Decoder(nn.Module, ABC):
 
     A component is built as ``(vocab_size, feature_dim, attention, *, options)``, where
     `attention` is a Spec. Feeding a caption at once or a token at a time must give the
-    same: training does the first, generation the second. `elsewhere` names what it reads
+    same: training does the first, generation the second. `non_visual_source` names what it reads
     beside the image, where it or its attention does: what the weights lack to 1 is its share.
     """
 
-    elsewhere = ""
+    non_visual_source = ""
 
     @abstractmethod
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """What depends on the image alone, and the state before any word.
 
         A memory is that of an attention, or whatever else the decoder keeps of an image, and

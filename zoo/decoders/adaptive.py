@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from registry import Spec
 from zoo.attention import ScoreAttention, masked_softmax, with_scores
 from zoo.decoders import DECODERS
-from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
+from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias, lstm_cell
 from zoo.projection import Positions
 from zoo.types import AttentionOutput, Features, Memory, State
 
@@ -44,21 +44,21 @@ class Adaptive(Recurrent):
     ) -> None:
         super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
         self.attention = with_scores(self.attention, attention)
-        self.elsewhere = "sentinel"
+        self.non_visual_source = "sentinel"
         self.overview = nn.Linear(dim, dim)
-        self.word_gates = remember_at_first(nn.Linear(dim, 5 * dim), dim)  # an LSTM's four, the sentinel's
+        self.word_gates = init_forget_bias(nn.Linear(dim, 5 * dim), dim)  # an LSTM's four, the sentinel's
         self.view_gates = nn.Linear(dim, 5 * dim, bias=False)
         self.state_gates = nn.Linear(dim, 5 * dim, bias=False)
         self.sentinel = nn.Linear(dim, dim, bias=False)
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and what relu(W mean) gives to the cell; (h, c) = 0."""
-        features, mean = self.see(features)
+        features, mean = self.project_and_pool(features)
         view = self.view_gates(self.overview(mean).relu())
         zero = torch.zeros_like(mean)
-        return (self.attention.remember(features), Memory(view, view)), (zero, zero)  # nobody compares with its keys
+        return (self.attention.precompute(features), Memory(view, view)), (zero, zero)  # nobody compares with its keys
 
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of the gates."""
         return self.word_gates(words)
 

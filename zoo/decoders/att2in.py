@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from registry import Spec
 from zoo.decoders import DECODERS
-from zoo.decoders.recurrent import Recurrent, Step, remember_at_first
+from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias
 from zoo.projection import Positions
 from zoo.types import Features, Memory, State
 
@@ -36,17 +36,17 @@ class Att2in(Recurrent):
     ) -> None:
         super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
         self.dim = dim
-        self.word_gates = remember_at_first(nn.Linear(dim, 5 * dim), dim)  # input, forget, output, two candidates
+        self.word_gates = init_forget_bias(nn.Linear(dim, 5 * dim), dim)  # input, forget, output, two candidates
         self.state_gates = nn.Linear(dim, 5 * dim, bias=False)
         self.candidates = nn.Linear(self.attention.context_dim, 2 * dim, bias=False)
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and (h, c) = 0."""
         features = self.project(features)
         zero = features.tokens.new_zeros(features.tokens.shape[0], 1, self.dim)
-        return (self.attention.remember(features),), (zero, zero)
+        return (self.attention.precompute(features),), (zero, zero)
 
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of gates and candidates."""
         return self.word_gates(words)
 

@@ -46,12 +46,12 @@ class GRU(Recurrent):
         self.candidate = nn.Linear(dim, dim, bias=False)
         self.join = nn.Linear(2 * dim + self.attention.context_dim, 2 * dim)
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and s from the mean feature."""
-        features, mean = self.see(features)
-        return (self.attention.remember(features),), (self.start(mean).tanh(),)
+        features, mean = self.project_and_pool(features)
+        return (self.attention.precompute(features),), (self.start(mean).tanh(),)
 
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of gates and candidate."""
         return self.word_gates(words)
 

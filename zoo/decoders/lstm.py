@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from registry import Spec
 from zoo.decoders import DECODERS
-from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
+from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias, lstm_cell
 from zoo.losses import DoublyStochastic
 from zoo.projection import Positions
 from zoo.types import AttentionOutput, Features, Memory, State
@@ -58,7 +58,7 @@ class LSTM(Recurrent):
             raise ValueError("lstm(attend='after') always joins context and state in its output: leave deep_output out")
         self.looks_first, self.deep_output = attend == "before", deep_output
         self.start = nn.Linear(dim, 2 * dim)
-        self.word_gates = remember_at_first(nn.Linear(dim, 4 * dim), dim)
+        self.word_gates = init_forget_bias(nn.Linear(dim, 4 * dim), dim)
         fed_dim = context_dim if self.looks_first else dim
         self.state_gates = nn.Linear(dim + fed_dim, 4 * dim, bias=False)
         beta = beta or ("scalar" if self.looks_first else "none")
@@ -67,14 +67,14 @@ class LSTM(Recurrent):
         self.join = nn.Linear(joined, dim) if deep_output else nn.Identity()
         self.penalty = DoublyStochastic(doubly_stochastic) if doubly_stochastic else None
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and (h, c) from the mean feature; h~ = 0 too where it is fed."""
-        features, mean = self.see(features)
+        features, mean = self.project_and_pool(features)
         h, c = self.start(mean).tanh().chunk(2, dim=-1)
         state = (h, c) if self.looks_first else (h, c, torch.zeros_like(h))
-        return (self.attention.remember(features),), state
+        return (self.attention.precompute(features),), state
 
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of the four gates."""
         return self.word_gates(words)
 

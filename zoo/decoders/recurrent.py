@@ -27,7 +27,7 @@ class Step(NamedTuple):
 class Recurrent(Decoder):
     """A decoder that takes one step per word.
 
-    To define one: `begin` (with `see`), what the words alone give to the cell (`drive`, for
+    To define one: `init_state` (with `project_and_pool`), what the words alone give to the cell (`project_inputs`, for
     all steps at once), the `step`, and what becomes of it (`output`, for all at once).
 
     Args:
@@ -54,14 +54,14 @@ class Recurrent(Decoder):
         super().__init__()
         self.project = Projection(feature_dim, dim, dropout=dropout, positions=positions)
         self.attention: Attention = ATTENTIONS.build(attention, dim, dim)
-        self.elsewhere = self.attention.elsewhere
+        self.non_visual_source = self.attention.non_visual_source
         self.embed = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.embed.weight, std=dim**-0.5)  # it is the output layer too
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         self.dropout = nn.Dropout(dropout)
 
     @abstractmethod
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """What the words alone give to the cell."""
 
     @abstractmethod
@@ -72,7 +72,7 @@ class Recurrent(Decoder):
     def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
         """What stands for the next words."""
 
-    def see(self, features: Features) -> tuple[Features, Float[Tensor, "B 1 E"]]:
+    def project_and_pool(self, features: Features) -> tuple[Features, Float[Tensor, "B 1 E"]]:
         """The projected features, and their mean."""
         features = self.project(features)
         if features.mask is None:
@@ -86,13 +86,13 @@ class Recurrent(Decoder):
         """One step per token; all that does not wait for the state is done before and after."""
         words = self.dropout(self.embed(tokens))
         told, seen = [], []
-        for driven in self.drive(words).unbind(dim=2):  # one gradient for all steps, not a padded one for each
+        for driven in self.project_inputs(words).unbind(dim=2):  # one gradient for all steps, not a padded one for each
             step = self.step(driven, memory, state, weights=weights)
             told.append(step.told)
             seen.append(step.seen)
             state = step.state
         hidden = self.dropout(self.output(torch.stack(told, dim=2), words))
-        looked, drawn = _over_time([look.weights for look in seen]), _over_time([look.log_choice for look in seen])
+        looked, drawn = _over_time([look.weights for look in seen]), _over_time([look.log_prob for look in seen])
         heads = _over_time([look.heads for look in seen])
         heads = None if heads is None else heads[:, :, :, None]  # of one layer
         return DecoderOutput(hidden, looked, state, drawn, heads)
@@ -109,7 +109,7 @@ def lstm_cell(gates: Float[Tensor, "B K G"], cell: Float[Tensor, "B K E"]) -> tu
     return o.sigmoid() * cell.tanh(), cell
 
 
-def remember_at_first(gates: nn.Linear, dim: int) -> nn.Linear:
+def init_forget_bias(gates: nn.Linear, dim: int) -> nn.Linear:
     """The layer, its second `dim` outputs biased so that an LSTM keeps its cell at first (Jozefowicz et al., 2015)."""
     nn.init.ones_(gates.bias[dim : 2 * dim])
     return gates

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from registry import Spec
 from zoo.decoders import DECODERS
-from zoo.decoders.recurrent import Recurrent, Step, lstm_cell, remember_at_first
+from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias, lstm_cell
 from zoo.projection import Positions
 from zoo.types import Features, Memory, State
 
@@ -36,29 +36,29 @@ class TopDown(Recurrent):
         positions: Positions = "sinusoidal",
     ) -> None:
         super().__init__(vocab_size, feature_dim, attention, dim=dim, dropout=dropout, positions=positions)
-        self.word_gates = remember_at_first(nn.Linear(dim, 4 * dim), dim)
+        self.word_gates = init_forget_bias(nn.Linear(dim, 4 * dim), dim)
         self.mean_gates = nn.Linear(dim, 4 * dim, bias=False)
-        self.asking_gates = nn.Linear(2 * dim, 4 * dim, bias=False)
-        self.speaking_gates = remember_at_first(nn.Linear(self.attention.context_dim + 2 * dim, 4 * dim), dim)
+        self.attention_lstm = nn.Linear(2 * dim, 4 * dim, bias=False)
+        self.language_lstm = init_forget_bias(nn.Linear(self.attention.context_dim + 2 * dim, 4 * dim), dim)
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """The attention's memory, and what the mean gives to the first LSTM; h1, c1, h2 and c2 are 0."""
-        features, mean = self.see(features)
+        features, mean = self.project_and_pool(features)
         overview = self.mean_gates(mean)
         zero = torch.zeros_like(mean)
-        return (self.attention.remember(features), Memory(overview, overview)), (zero, zero, zero, zero)
+        return (self.attention.precompute(features), Memory(overview, overview)), (zero, zero, zero, zero)
 
-    def drive(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
+    def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
         """The words' share of the first LSTM's gates."""
         return self.word_gates(words)
 
     def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
         """Ask, look, speak."""
         h1, c1, h2, c2 = state
-        asking = self.asking_gates(torch.cat([h2, h1], dim=-1))
+        asking = self.attention_lstm(torch.cat([h2, h1], dim=-1))
         h1, c1 = lstm_cell(driven + memory[1].values + asking, c1)
         seen = self.attention(h1, memory[0], weights=weights)
-        h2, c2 = lstm_cell(self.speaking_gates(torch.cat([seen.context, h1, h2], dim=-1)), c2)
+        h2, c2 = lstm_cell(self.language_lstm(torch.cat([seen.context, h1, h2], dim=-1)), c2)
         return Step(h2, seen, (h1, c1, h2, c2))
 
     def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:

@@ -63,17 +63,17 @@ class Transformer(Decoder):
         self.layers = nn.ModuleList(
             Layer(dim, num_heads, hidden_dim or 4 * dim, attention, dropout) for _ in range(num_layers)
         )
-        self.elsewhere = cast(Layer, self.layers[0]).attention.elsewhere
+        self.non_visual_source = cast(Layer, self.layers[0]).attention.non_visual_source
         self.norm = nn.LayerNorm(dim)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         self.dropout = nn.Dropout(dropout)
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """Each layer's memory of the image, then each one's of words, (B, 0, E) yet; whose these are, (B, 1, 0)."""
         features = self.project(features)
         none = features.tokens[:, :0]
         layers = cast(Iterable[Layer], self.layers)
-        images = tuple(layer.attention.remember(features) for layer in layers)
+        images = tuple(layer.attention.precompute(features) for layer in layers)
         own = none.new_empty(none.shape[0], 1, 0, dtype=torch.bool)
         return (*images, *(Memory(none, none) for _ in images)), (own,)
 
@@ -85,7 +85,8 @@ class Transformer(Decoder):
         length = tokens.shape[2]
         past = own[0, 0].sum()  # all captions are of one length
         x = self.dropout(
-            self.embed(tokens) * math.sqrt(self.embed.embedding_dim) + _waves(past, length, self.embed.weight)
+            self.embed(tokens) * math.sqrt(self.embed.embedding_dim)
+            + _sinusoidal_encoding(past, length, self.embed.weight)
         )
         visible = _visible(own, length)
         images, words = memory[: len(self.layers)], memory[len(self.layers) :]
@@ -138,7 +139,7 @@ class Layer(nn.Module):
         weights: bool,
     ) -> tuple[Tensor, AttentionOutput, Memory]:
         """x, what the K x T queries saw, and keys and values of all S words so far."""
-        read, words = self._read_words(self.before_words(x), words, visible)
+        read, words = self._self_attention(self.before_words(x), words, visible)
         x = x + self.dropout(read)
         query = rearrange(self.before_image(x), "b k t e -> b (k t) e")
         seen: AttentionOutput = self.attention(query, image, weights=weights)
@@ -146,7 +147,7 @@ class Layer(nn.Module):
         x = x + self.dropout(self.network(self.before_network(x)))
         return x, seen, words
 
-    def _read_words(
+    def _self_attention(
         self, x: Float[Tensor, "B K T E"], words: Memory, visible: Bool[Tensor, "B M S"]
     ) -> tuple[Float[Tensor, "B K T E"], Memory]:
         query, key, value = self.query_key_value(x.flatten(1, 2)).chunk(3, dim=-1)
@@ -180,7 +181,7 @@ def _mean_and_each(
     return share, rearrange(torch.stack(each), "l b (k t) h n -> b k t l h n", k=captions, t=length)
 
 
-def _waves(past: Int[Tensor, ""], now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:
+def _sinusoidal_encoding(past: Int[Tensor, ""], now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:
     """Sines and cosines of each token's place in its caption (3.5), all sines first; as exact as `like`."""
     dim = like.shape[1]
     place = (past + torch.arange(now, device=like.device))[:, None]

@@ -1,6 +1,6 @@
 """Say what images show, with a captioner that `caption-zoo export --format onnx` wrote.
 
-Needs numpy, pillow and onnxruntime: `python caption.py photo.jpg other.png --beams 1`.
+Needs numpy, pillow and onnxruntime: `python caption.py photo.jpg other.png --num_beams 1`.
 """
 
 import argparse
@@ -31,10 +31,10 @@ class Captioner:
             for name in ("encoder.onnx", "decoder.onnx")
         )
 
-    def caption(self, image: Image.Image, *, beams: int) -> str:
+    def caption(self, image: Image.Image, *, num_beams: int) -> str:
         """What `image` shows; one beam is greedy search."""
         memory, state = self.encode(self.pixels(image)[None])
-        return " ".join(self.words[number] for number in self.search(memory, state, beams))
+        return " ".join(self.words[number] for number in self.search(memory, state, num_beams))
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """(3, H, W) bytes: the whole picture, upright, squashed to the encoder's size; of 16 bits the upper 8."""
@@ -66,8 +66,8 @@ class Captioner:
         return scores, memory | found, state
 
     def search(self, memory: Memory, state: State, beams: int) -> list[int]:
-        """The words of the best caption: log-likelihood over length to the `length_power`."""
-        max_length, power = (self.config["decoding"][name] for name in ("max_length", "length_power"))
+        """The words of the best caption: log-likelihood over length to the `length_penalty`."""
+        max_length, power = (self.config["decoding"][name] for name in ("max_length", "length_penalty"))
         state = [np.repeat(value, beams, axis=1) for value in state]
         captions, totals = np.full((beams, 1), START), np.full(beams, -np.inf)
         totals[0] = 0  # all beams start alike: let one of them live
@@ -101,17 +101,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """One line per image, its path and its caption; returns 1 where one cannot be read, which stderr names."""
     parser = argparse.ArgumentParser(description="Say what images show.")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--beams", type=int, help="width of the beam search; 1 is greedy (default: as in config.json)")
+    parser.add_argument(
+        "--num_beams", type=int, help="width of the beam search; 1 is greedy (default: as in config.json)"
+    )
     options = parser.parse_args(arguments)
     captioner = Captioner(Path(__file__).parent)
-    beams = captioner.config["decoding"]["beams"] if options.beams is None else options.beams
+    beams = captioner.config["decoding"]["num_beams"] if options.num_beams is None else options.num_beams
     if beams < 1:
-        parser.error("--beams should be at least 1")
+        parser.error("--num_beams should be at least 1")
     unread = 0
     for file in options.images:
         try:
             with Image.open(file, formats=FORMATS) as image:
-                print(f"{plain(file)}\t{plain(captioner.caption(image, beams=beams))}")
+                print(f"{plain(file)}\t{plain(captioner.caption(image, num_beams=beams))}")
         except Exception as error:  # a damaged file may break its reader in any way
             print(f"cannot read {plain(file)}: {plain(error)}", file=sys.stderr)
             unread = 1

@@ -21,8 +21,8 @@ class Encoder(nn.Module):
 
     def forward(self, pixels: UInt8[Tensor, "B 3 H W"]) -> tuple[tuple[Tensor, ...], State]:
         """The tensors of the memories, and the state, (B, 1, ...)."""
-        features = self.backbone(self.backbone.preparation.normalise(pixels))
-        memory, state = self.decoder.begin(features)
+        features = self.backbone(self.backbone.preprocess.normalise(pixels))
+        memory, state = self.decoder.init_state(features)
         return flat(memory), state
 
 
@@ -55,7 +55,7 @@ class Step(nn.Module):
         scores = self.decoder.logits(output.hidden[:, :, 0]).float().log_softmax(dim=-1)
         return scores, output.state, tuple(after[place] for place in self.grows)
 
-    def remember(self, memory: Sequence[Tensor], grown: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def precompute(self, memory: Sequence[Tensor], grown: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The memory with those of its tensors that have grown."""
         later = dict(zip(self.grows, grown, strict=True))
         return tuple(later.get(place, tensor) for place, tensor in enumerate(memory))

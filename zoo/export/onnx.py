@@ -32,7 +32,7 @@ _IMAGES, _HYPOTHESES, _WORDS = 2, 3, 5  # no two alike, so that the tracer takes
 def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -> float:
     """Write the graphs, `config.json`, `vocabulary.json` and `caption.py` into `folder`.
 
-    `decoding` holds `beams`, `max_length` and `length_power`, which `caption.py` takes.
+    `decoding` holds `num_beams`, `max_length` and `length_penalty`, which `caption.py` takes.
 
     Returns:
         The largest difference between a log-probability of the graphs and the captioner's.
@@ -41,8 +41,8 @@ def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -
         ValueError: the extra is missing, the parts cannot be exported, or the graphs say something else.
     """
     _needs_extra()
-    preparation = captioner.backbone.preparation._asdict()
-    config = {"parts": captioner.parts.as_dict(), **preparation, "decoding": dict(decoding)}
+    preprocess = captioner.backbone.preprocess._asdict()
+    config = {"parts": captioner.parts.as_dict(), **preprocess, "decoding": dict(decoding)}
     _write_json(config, folder / "config.json")  # the check reads both of these
     _write_json(captioner.vocabulary.words, folder / "vocabulary.json")
     shutil.copy(_RUNTIME, folder)
@@ -96,14 +96,14 @@ def _alike(captioner: Captioner) -> Iterator[None]:
 
 def _write_graphs(captioner: Captioner, folder: Path) -> None:
     pixels = _pixels(captioner, _IMAGES)
-    features = captioner.encode(captioner.backbone.preparation.normalise(pixels))
-    begun, state = captioner.decoder.begin(features)
+    features = captioner.encode(captioner.backbone.preprocess.normalise(pixels))
+    begun, state = captioner.decoder.init_state(features)
     step, memory = Step(captioner.decoder, begun, state), flat(begun)
     state, words = _widened(state, _HYPOTHESES), torch.full((_IMAGES, _HYPOTHESES), len(SPECIAL))
     for _ in range(_WORDS):
         earlier = (memory, state)
         _, state, grown = step(words, memory, state)
-        memory = step.remember(memory, grown)
+        memory = step.precompute(memory, grown)
     images, hypotheses, past = Dim("images"), Dim("hypotheses"), Dim("past")
     memory_axes = _axes({0: images}, past, earlier[0], memory)
     state_axes = _axes({0: images, 1: hypotheses}, past, earlier[1], state)
@@ -159,7 +159,7 @@ def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> 
     from zoo.export.caption import Captioner as Runtime
 
     runtime, pixels = Runtime(folder), _pixels(captioner, images)
-    begun, state = captioner.decoder.begin(captioner.encode(captioner.backbone.preparation.normalise(pixels)))
+    begun, state = captioner.decoder.init_state(captioner.encode(captioner.backbone.preprocess.normalise(pixels)))
     step, memory = Step(captioner.decoder, begun, state), flat(begun)
     state = _widened(state, beams)
     read, kept = runtime.encode(pixels.numpy())
@@ -168,7 +168,7 @@ def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> 
     for _ in range(_WORDS):
         words = torch.randint(len(captioner.vocabulary), (images, beams))
         ours, state, grown = step(words, memory, state)
-        memory = step.remember(memory, grown)
+        memory = step.precompute(memory, grown)
         theirs, read, kept = runtime.step(words.numpy(), read, kept)
         largest = float(np.maximum(largest, np.abs(ours.numpy() - theirs).max()))
     return largest
@@ -187,7 +187,7 @@ def _widened(state: State, beams: int) -> State:
 
 
 def _pixels(captioner: Captioner, images: int) -> Tensor:
-    return torch.randint(256, (images, 3, *captioner.backbone.preparation.size), dtype=torch.uint8)
+    return torch.randint(256, (images, 3, *captioner.backbone.preprocess.size), dtype=torch.uint8)
 
 
 def _names(kind: str, tensors: Sequence[Tensor]) -> list[str]:

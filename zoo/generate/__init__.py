@@ -15,8 +15,9 @@ from torch import Tensor
 from zoo.decoders import Decoder
 from zoo.decoding import Decoding
 from zoo.generate.beams import Beams, Best
-from zoo.generate.choice import Choice, Draw, Search
+from zoo.generate.choice import BeamSearch, DecodingStrategy, Sampling
 from zoo.generate.rules import rules_of
+from zoo.settings import settings_of
 from zoo.types import Features, reorder
 
 __all__ = ["Decoding", "generate", "n_best"]
@@ -26,7 +27,7 @@ def generate(decoder: Decoder, features: Features, **settings: Any) -> Int[Tenso
     """The best caption of each image: its words and END, then PAD; L = max_length + 1.
 
     `settings` are those of `zoo.decoding.Decoding`. A caption is judged by its log-likelihood,
-    END included, over its length to the `length_power`. It has at most `max_length` words and
+    END included, over its length to the `length_penalty`. It has at most `max_length` words and
     always ends. An ended caption gives up its beam, and the work shrinks to the beams that are
     left; an image whose open captions can no longer win leaves the batch.
 
@@ -46,41 +47,43 @@ def n_best(decoder: Decoder, features: Features, count: int, **settings: Any) ->
     Raises:
         ValueError: there are fewer beams than captions asked for, or a setting makes no sense.
     """
-    decoding = Decoding(**settings)
-    if not 1 <= count <= decoding.beams:
-        raise ValueError(f"count={count} should be at least 1, and at most beams={decoding.beams}")
+    decoding = settings_of(Decoding, settings)
+    if not 1 <= count <= decoding.num_beams:
+        raise ValueError(f"count={count} should be at least 1, and at most num_beams={decoding.num_beams}")
     device = features.tokens.device
     faster = torch.autocast(device.type, torch.bfloat16) if decoding.precision == "bfloat16" else nullcontext()
     with faster:
-        return _n_best(decoder, features, count, decoding, _choice(decoding, device))
+        return _n_best(decoder, features, count, decoding, _strategy(decoding, device))
 
 
-def _choice(decoding: Decoding, device: torch.device) -> Choice:
+def _strategy(decoding: Decoding, device: torch.device) -> DecodingStrategy:
     if decoding.temperature:
-        return Draw.of(decoding, device)
-    return Search(decoding.groups, decoding.beams // decoding.groups, decoding.diversity)
+        return Sampling.of(decoding, device)
+    return BeamSearch(
+        decoding.num_beam_groups, decoding.num_beams // decoding.num_beam_groups, decoding.diversity_penalty
+    )
 
 
 def _n_best(
-    decoder: Decoder, features: Features, count: int, decoding: Decoding, choice: Choice
+    decoder: Decoder, features: Features, count: int, decoding: Decoding, strategy: DecodingStrategy
 ) -> Int[Tensor, "B n L"]:
     images, longest = features.tokens.shape[0], decoding.max_length + 1
     rules = rules_of(decoding, features.tokens.device)
-    beams = Beams.start(images, choice, features.tokens.device)
+    beams = Beams.start(images, strategy, features.tokens.device)
     best = Best.none(images, count, longest, features.tokens.device)
     if not images:
         return best.captions
-    memory, state = decoder.begin(features)
-    state = tuple(tensor.expand(-1, choice.groups * choice.alive, *tensor.shape[2:]) for tensor in state)
+    memory, state = decoder.init_state(features)
+    state = tuple(tensor.expand(-1, strategy.groups * strategy.alive, *tensor.shape[2:]) for tensor in state)
     for length in range(1, longest + 1):
         output = decoder(beams.last, memory, state)
         scores = decoder.logits(output.hidden[:, :, 0]).float()
         torch.log_softmax(scores, dim=-1, out=scores)  # in place: one array of V columns per step is enough
         for rule in rules:
             rule(scores, beams.captions)
-        chosen = choice.choose(beams.grouped(scores), beams.totals, beams.room)
-        chosen = best.take_ended(beams, chosen, length**-decoding.length_power)
-        open_ = chosen.open(best.scores[beams.images, -1], longest**-decoding.length_power)
+        chosen = strategy.choose(beams.grouped(scores), beams.totals, beams.free_beams)
+        chosen = best.take_ended(beams, chosen, length**-decoding.length_penalty)
+        open_ = chosen.open(best.scores[beams.images, -1], longest**-decoding.length_penalty)
         if not open_.images:
             break
         rows, parents, beams = beams.next(chosen, open_)

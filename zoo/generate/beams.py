@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.generate.choice import Choice, Chosen, Open
+from zoo.generate.choice import Chosen, DecodingStrategy, Open
 from zoo.vocabulary import END, PAD, START
 
 
@@ -17,16 +17,16 @@ class Beams:
 
     captions: Int[Tensor, "B K T"]
     totals: Float[Tensor, "B G W"]  # log-likelihood; -inf where there is no open caption
-    room: Int[Tensor, "B G"]  # beams that no caption has given up
+    free_beams: Int[Tensor, "B G"]  # beams that no caption has given up
     images: Int[Tensor, "B"]
 
     @classmethod
-    def start(cls, images: int, choice: Choice, device: torch.device) -> "Beams":
+    def start(cls, images: int, strategy: DecodingStrategy, device: torch.device) -> "Beams":
         """START, as often as captions are told apart from the start."""
-        captions = torch.full((images, choice.groups * choice.alive, 1), START, device=device)
-        totals = torch.zeros(images, choice.groups, choice.alive, device=device)
-        room = torch.full((images, choice.groups), choice.width, device=device)
-        return cls(captions, totals, room, torch.arange(images, device=device))
+        captions = torch.full((images, strategy.groups * strategy.alive, 1), START, device=device)
+        totals = torch.zeros(images, strategy.groups, strategy.alive, device=device)
+        free_beams = torch.full((images, strategy.groups), strategy.width, device=device)
+        return cls(captions, totals, free_beams, torch.arange(images, device=device))
 
     @property
     def last(self) -> Int[Tensor, "B K 1"]:
@@ -42,12 +42,14 @@ class Beams:
 
         The beams shrink to the most that one group of one image has open.
         """
-        totals, parents, words, room = chosen
+        totals, parents, words, free_beams = chosen
         images = self.images
         rows = None
         if len(open_.images) < len(images):
             rows = torch.tensor(open_.images).to(images.device, non_blocking=True)
-            totals, parents, words, room, images = (part[rows] for part in (totals, parents, words, room, images))
+            totals, parents, words, free_beams, images = (
+                part[rows] for part in (totals, parents, words, free_beams, images)
+            )
         if open_.width < totals.shape[2]:
             totals, columns = totals.topk(open_.width)
             parents, words = parents.gather(2, columns), words.gather(2, columns)
@@ -55,7 +57,7 @@ class Beams:
         before = self.captions if rows is None else self.captions[rows]
         before = before.gather(1, parents[..., None].expand(-1, -1, before.shape[2]))
         captions = torch.cat([before, words.flatten(1)[..., None]], dim=2)
-        return rows, parents, Beams(captions, totals, room, images)
+        return rows, parents, Beams(captions, totals, free_beams, images)
 
 
 @dataclass
@@ -83,4 +85,4 @@ class Best:
         self.scores[beams.images] = scores[:, :count]
         self.captions[beams.images] = captions.gather(1, order[:, :count, None].expand(-1, -1, longest))
         totals = chosen.totals.masked_fill(ended, -torch.inf)
-        return chosen._replace(totals=totals, room=chosen.room - ended.sum(dim=2))
+        return chosen._replace(totals=totals, free_beams=chosen.free_beams - ended.sum(dim=2))

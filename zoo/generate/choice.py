@@ -29,7 +29,7 @@ class Chosen(NamedTuple):
     totals: Float[Tensor, "B G C"]
     parents: Int[Tensor, "B G C"]  # out of the K hypotheses
     words: Int[Tensor, "B G C"]
-    room: Int[Tensor, "B G"]  # beams that no caption has given up
+    free_beams: Int[Tensor, "B G"]  # beams that no caption has given up
 
     def open(self, to_beat: Float[Tensor, "B"], per_length: float) -> Open:
         """What can still beat an image's best caption, were it to end without losing more.
@@ -42,7 +42,7 @@ class Chosen(NamedTuple):
         return Open([row for row, captions in enumerate(counts) if captions], max(counts))
 
 
-class Choice(ABC):
+class DecodingStrategy(ABC):
     """How the next captions are chosen: in `groups` of `width`, of which `alive` are told apart from the start."""
 
     groups: int
@@ -51,13 +51,13 @@ class Choice(ABC):
 
     @abstractmethod
     def choose(
-        self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], room: Int[Tensor, "B G"]
+        self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], free_beams: Int[Tensor, "B G"]
     ) -> Chosen:
-        """The candidates, `room` at most in each group; scores are those of the next words."""
+        """The candidates, `free_beams` at most in each group; scores are those of the next words."""
 
 
 @dataclass(frozen=True)
-class Search(Choice):
+class BeamSearch(DecodingStrategy):
     """The likeliest captions, group after group (Vijayakumar et al., 2018, https://arxiv.org/abs/1610.02424, 3.2).
 
     A word loses `diversity` for each candidate of an earlier group that takes it in the same
@@ -71,28 +71,28 @@ class Search(Choice):
     alive: int = 1  # all beams begin alike, so one stands for them
 
     def choose(
-        self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], room: Int[Tensor, "B G"]
+        self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], free_beams: Int[Tensor, "B G"]
     ) -> Chosen:
         """The first of each group by log-likelihood, less what others' words cost."""
-        judged, each = scores if self.groups == 1 else scores.clone(), []
+        penalised, each = scores if self.groups == 1 else scores.clone(), []
         for group in range(self.groups):
-            next_, known = judged[:, group].topk(min(self.width, judged.shape[3]))  # no more can go on from one
+            next_, known = penalised[:, group].topk(min(self.width, penalised.shape[3]))  # no more can go on from one
             ranked = (totals[:, group, :, None] + next_).flatten(1)
             found, places = ranked.topk(min(self.width, ranked.shape[1]))
             parents, words = places // next_.shape[2], known.flatten(1).gather(1, places)
             ranks = torch.arange(found.shape[1], device=found.device)
-            open_ = found.isfinite() & (ranks < room[:, group, None])
+            open_ = found.isfinite() & (ranks < free_beams[:, group, None])
             own = totals[:, group].gather(1, parents) + scores[:, group].flatten(1).gather(
                 1, parents * scores.shape[3] + words
             )
             each.append((own.where(open_, -torch.inf), parents + group * scores.shape[2], words))
-            _penalise(judged[:, group + 1 :], words, self.diversity * open_)
+            _penalise(penalised[:, group + 1 :], words, self.diversity * open_)
         found, parents, words = (torch.stack(parts, dim=1) for parts in zip(*each, strict=True))
-        return Chosen(found, parents, words, room)
+        return Chosen(found, parents, words, free_beams)
 
 
 @dataclass(frozen=True)
-class Draw(Choice):
+class Sampling(DecodingStrategy):
     """Words drawn by their probability to the power 1 / `temperature`, among those that the filters leave."""
 
     temperature: float
@@ -103,15 +103,15 @@ class Draw(Choice):
     groups: int = 1
 
     @classmethod
-    def of(cls, decoding: Decoding, device: torch.device) -> "Draw":
+    def of(cls, decoding: Decoding, device: torch.device) -> "Sampling":
         """As `decoding` asks: first the `top_k` likeliest (Fan et al., 2018), then of these the nucleus `top_p`."""
         filters = [partial(top_k, count=decoding.top_k)] if decoding.top_k else []
         filters += [partial(top_p, share=decoding.top_p)] if decoding.top_p < 1 else []
         generator = torch.Generator(device).manual_seed(decoding.seed % 2**64)
-        return cls(decoding.temperature, tuple(filters), generator, width=decoding.beams, alive=decoding.beams)
+        return cls(decoding.temperature, tuple(filters), generator, width=decoding.num_beams, alive=decoding.num_beams)
 
     def choose(
-        self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], room: Int[Tensor, "B G"]
+        self, scores: Float[Tensor, "B G W V"], totals: Float[Tensor, "B G W"], free_beams: Int[Tensor, "B G"]
     ) -> Chosen:
         """One word for each hypothesis, which therefore need no room but their own.
 
@@ -124,7 +124,7 @@ class Draw(Choice):
         noise = torch.empty_like(shares).exponential_(generator=self.generator)  # above 0
         words = (shares / noise).argmax(dim=-1)
         parents = torch.arange(totals.shape[2], device=totals.device).expand(totals.shape)
-        return Chosen(totals + scores.gather(3, words[..., None])[..., 0], parents, words, room)
+        return Chosen(totals + scores.gather(3, words[..., None])[..., 0], parents, words, free_beams)
 
 
 def top_k(shares: Float[Tensor, "*rows V"], count: int) -> Float[Tensor, "*rows V"]:
@@ -142,8 +142,10 @@ def top_p(shares: Float[Tensor, "*rows V"], share: float) -> Float[Tensor, "*row
     )
 
 
-def _penalise(judged: Float[Tensor, "B later W V"], words: Int[Tensor, "B C"], penalty: Float[Tensor, "B C"]) -> None:
+def _penalise(
+    penalised: Float[Tensor, "B later W V"], words: Int[Tensor, "B C"], penalty: Float[Tensor, "B C"]
+) -> None:
     """Take `penalty` from each of the words in every later group, in place."""
-    shape = (*judged.shape[:3], -1)
+    shape = (*penalised.shape[:3], -1)
     where, what = (rearrange(each, "b c -> b 1 1 c").expand(shape) for each in (words, -penalty))
-    judged.scatter_add_(3, where, what.to(judged.dtype))
+    penalised.scatter_add_(3, where, what.to(penalised.dtype))

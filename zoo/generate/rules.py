@@ -16,7 +16,9 @@ Rule = Callable[[Float[Tensor, "B K V"], Int[Tensor, "B K T"]], None]  # scores,
 def rules_of(decoding: Decoding, device: torch.device) -> list[Rule]:
     """What holds for every caption, and what `decoding` asks for; the one that makes captions end comes last."""
     marks = torch.tensor([PAD, START, UNKNOWN], device=device)
-    asked: list[Rule] = [partial(no_repeat, length=decoding.no_repeat)] if decoding.no_repeat else []
+    asked: list[Rule] = (
+        [partial(no_repeated_ngram, length=decoding.no_repeat_ngram_size)] if decoding.no_repeat_ngram_size else []
+    )
     return [partial(no_marks, marks=marks), *asked, partial(ending, max_length=decoding.max_length)]
 
 
@@ -25,7 +27,7 @@ def no_marks(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K T"], *, 
     scores.index_fill_(2, marks, -torch.inf)
 
 
-def no_repeat(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K T"], *, length: int) -> None:
+def no_repeated_ngram(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K T"], *, length: int) -> None:
     """No run of so many words comes twice in a caption (Paulus et al., 2018, https://arxiv.org/abs/1705.04304, 2.5).
 
     END may: of a caption that has ended a row can be left, which must have something to choose.

@@ -34,14 +34,14 @@ from statistics import fmean
 
 import numpy as np
 
-from benchmarks.data import Described
+from benchmarks.data import Prediction
 from benchmarks.data.synthetic.grammar import Content, content, parse
 from benchmarks.data.synthetic.scene import Scene, Thing
 
 _NOTHING = Content((), "", "")
 
 
-def accuracy(pairs: Iterable[tuple[Scene, Described]]) -> dict[str, float]:
+def accuracy(pairs: Iterable[tuple[Scene, Prediction]]) -> dict[str, float]:
     """The scores above, of scenes and what was said of them."""
     marks: dict[str, list[float]] = defaultdict(list)
     for scene, described in pairs:
@@ -50,7 +50,7 @@ def accuracy(pairs: Iterable[tuple[Scene, Described]]) -> dict[str, float]:
     return {score: fmean(values) for score, values in marks.items()}
 
 
-def _marks(scene: Scene, described: Described) -> Iterator[tuple[str, float]]:
+def _marks(scene: Scene, described: Prediction) -> Iterator[tuple[str, float]]:
     truth, parsed = content(scene), parse(" ".join(described.words))
     said = parsed or _NOTHING
     yield "parsed", parsed is not None

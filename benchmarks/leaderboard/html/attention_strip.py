@@ -13,7 +13,7 @@ NOT_WHY = (
     "Above each word: where the model looked when it chose it; the veil is the thicker the less weight a place had. "
     "Weights are not an explanation: a model may look at a place and say something for another reason."
 )
-ELSEWHERE = "The bar under a word is the weight that fell on no place of the image."
+NON_VISUAL = "The bar under a word is the weight that fell on no place of the image."
 
 
 def samples(found: Sequence[Shown]) -> str:
@@ -21,7 +21,7 @@ def samples(found: Sequence[Shown]) -> str:
     if not found:
         return ""
     notes = [NOT_WHY] if any(one.maps for one in found) else []
-    notes += [ELSEWHERE] if any(one.elsewhere for one in found) else []
+    notes += [NON_VISUAL] if any(one.non_visual for one in found) else []
     if not all(one.picture for one in found):
         notes.append("Pictures and references of this data set are not passed on with the record.")
     numbered = list(enumerate(found, start=1))
@@ -84,13 +84,13 @@ def _tiles(one: Shown, name: str) -> Iterable[str]:
         )
         yield (
             f'<li><button disabled><svg viewBox="0 0 {width} {height}" aria-hidden="true">{ground}{over}'
-            f"</svg><bdi>{html(word)}</bdi>{_elsewhere(one, place)}</button></li>"
+            f"</svg><bdi>{html(word)}</bdi>{_non_visual(one, place)}</button></li>"
         )
 
 
-def _elsewhere(one: Shown, place: int) -> str:
-    if not one.elsewhere:
+def _non_visual(one: Shown, place: int) -> str:
+    if not one.non_visual:
         return ""
-    share = one.elsewhere[place]
+    share = one.non_visual[place]
     drawn = f'<svg viewBox="0 0 100 6" aria-hidden="true"><path d="M0 3H{100 * share:.0f}"/></svg>'
     return f'<span class="share">{drawn}{100 * share:.0f} %</span>'

@@ -7,7 +7,7 @@ from benchmarks.leaderboard.html.section import board
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import RATES, SCORES, SIZES, columns
 from benchmarks.leaderboard.tables.formatting import breakable, counted, html
-from benchmarks.leaderboard.tables.rows import Place
+from benchmarks.leaderboard.tables.rows import Hardware
 from benchmarks.leaderboard.tables.summary import Summary
 from benchmarks.records.record import PARTS, RunRecord
 
@@ -106,7 +106,7 @@ def _failed(failed: Sequence[RunRecord]) -> str:
 
 def _failure(record: RunRecord) -> str:
     parts = " + ".join(f"<bdi>{breakable(record.parts.get(part, ''))}</bdi>" for part in PARTS)
-    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(Place.of(record)))}"
+    where = f"<bdi>{breakable(record.dataset)}</bdi>, {html(wording.environment(Hardware.of(record)))}"
     return (
         f"<li><b>{parts}</b>, seed {html(record.seed)} <span>on {where}</span>"
         f"<code>{html(wording.reason(record))}</code></li>"

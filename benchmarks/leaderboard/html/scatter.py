@@ -8,7 +8,7 @@ from benchmarks.leaderboard.html.label_placement import place as labelled
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column, rate
 from benchmarks.leaderboard.tables.formatting import html
-from benchmarks.leaderboard.tables.rows import Place, Row, Table
+from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
 from benchmarks.records.record import PARTS
 
 WIDTH, HEIGHT = 560, 336
@@ -32,7 +32,7 @@ def plots(table: Table) -> str:
     return f'<div class="plots">{choice if len(figures) > 1 else ""}{"".join(figures.values())}</div>'
 
 
-def plot(table: Table, place: Place) -> str:
+def plot(table: Table, place: Hardware) -> str:
     """The figure, or nothing where fewer than two entries have both; its dots link to their rows."""
     column = rate(table, place)
     points = {row: (x, y) for row in table.rows if (x := column.read(row)) and (y := CIDER.read(row)) is not None}

@@ -85,7 +85,7 @@ def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[floa
         return Ranking(tuple(standings), len(images), seed_sd, None, math.nan, errors, wins, draws, strays)
     scores = np.array([[per_image[index][image] for image in images] for index in judged])
     noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in judged]
-    samples, doubtful = _resample(scores, np.array(noise), freedom(seeds))
+    samples, doubtful = _resample(scores, np.array(noise), degrees_of_freedom(seeds))
     draws[:, judged], strays[:, judged] = samples, doubtful
     errors[np.ix_(judged, judged)] = found = _errors(samples)
     wins[np.ix_(judged, judged)] = [((own > scores) + 0.5 * (own == scores)).mean(axis=1) for own in scores]
@@ -107,10 +107,10 @@ def _commonest(per_image: Sequence[Mapping[str, float]]) -> list[str]:
 def pooled_sd(seeds: Sequence[Sequence[float]]) -> float | None:
     """The standard deviation between seeds, pooled over entries that have two or more."""
     squares = sum((len(scores) - 1) * variance(scores) for scores in seeds if len(scores) > 1)
-    return math.sqrt(squares / freedom(seeds)) if freedom(seeds) else None
+    return math.sqrt(squares / degrees_of_freedom(seeds)) if degrees_of_freedom(seeds) else None
 
 
-def freedom(seeds: Sequence[Sequence[float]]) -> int:
+def degrees_of_freedom(seeds: Sequence[Sequence[float]]) -> int:
     """The degrees of freedom of that deviation: how many seeds there are beside the first of each entry."""
     return sum(max(0, len(scores) - 1) for scores in seeds)
 

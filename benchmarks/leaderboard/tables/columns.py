@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, millions, number, operations, speed
-from benchmarks.leaderboard.tables.rows import Place, Row, Table
+from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
 
 _TELLING = ("exact", "relation", "binding")  # of the checks on drawn scenes, those that part good from bad
 
@@ -81,17 +81,17 @@ class Timing:
     key: str
     title: str
     unit: str
-    read: Callable[[Row, Place], float | None]
+    read: Callable[[Row, Hardware], float | None]
     meaning: str
     main: bool = False
     kind: str = "speed"
 
 
-def _throughput(stage: str, items: str) -> Callable[[Row, Place], float | None]:
+def _throughput(stage: str, items: str) -> Callable[[Row, Hardware], float | None]:
     return lambda row, place: positive(row.median("throughput", f"{stage}_{items}_per_sec", place))
 
 
-def _whole(row: Row, place: Place) -> float | None:
+def _whole(row: Row, place: Hardware) -> float | None:
     """Images per second through the backbone and then the beam search."""
     stages = [_throughput(stage, "images")(row, place) for stage in ("encode", "beam")]
     return None if None in stages else positive(1 / sum(1 / stage for stage in stages if stage))
@@ -122,7 +122,7 @@ RATES = (
 )  # fmt: skip
 
 
-def rate(table: Table, place: Place, timing: Timing = SPEED) -> Column:
+def rate(table: Table, place: Hardware, timing: Timing = SPEED) -> Column:
     """What `timing` says at one place; of several places each is named by its letter."""
     letter = wording.letter(table, place)
     return Column(

@@ -17,7 +17,7 @@ RANDOM = "random"  # what a record says of weights that are neither loaded nor t
 HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 
-class Place(NamedTuple):
+class Hardware(NamedTuple):
     """What a speed depends on beside the model. Library versions do not part places: the page lists all of them."""
 
     device: str
@@ -26,7 +26,7 @@ class Place(NamedTuple):
     batch: str
 
     @classmethod
-    def of(cls, run: RunRecord) -> "Place":
+    def of(cls, run: RunRecord) -> "Hardware":
         """Where `run` was timed."""
         device, processor, threads = (str(run.environment.get(name, "")) for name in cls._fields[:3])
         timing = run.timing.get("beam_images_per_sec", {})
@@ -41,7 +41,7 @@ class Row:
     weights: str
     origins: tuple[str, ...]
     runs: tuple[RunRecord, ...]
-    timed: Mapping[Place, tuple[RunRecord, ...]]
+    timed: Mapping[Hardware, tuple[RunRecord, ...]]
 
     @cached_property
     def key(self) -> str:
@@ -63,7 +63,7 @@ class Row:
         values = _each(self.runs, field, name)
         return fmean(values) if values and min(values) >= 0 else None
 
-    def median(self, field: str, name: str, place: Place) -> float | None:
+    def median(self, field: str, name: str, place: Hardware) -> float | None:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
         values = _each(self.timed.get(place, ()), field, name)
         return median(values) if values else None
@@ -122,7 +122,7 @@ class Table:
         return rank([row.per_image for row in self.rows], [row.seed_scores() or [0.0] for row in self.rows])
 
     @cached_property
-    def places(self) -> list[Place]:
+    def places(self) -> list[Hardware]:
         """Where speeds were measured, the place of most rows first."""
         counts = Counter(place for row in self.rows for place in row.timed)
         return sorted(counts, key=lambda place: (-counts[place], place))
@@ -171,7 +171,7 @@ class Table:
         for row in self.rows:
             for run in row.runs:
                 for name, value in leaves(run.environment):
-                    if name not in Place._fields:
+                    if name not in Hardware._fields:
                         found[name].add(value)
         return {name: sorted(found[name]) for name in sorted(found)}
 

@@ -34,7 +34,7 @@ class Shown:
     """One image of the judged split, as a card shows it.
 
     pick: "best", "median" or "worst"; score: its CIDEr, raw; link, place: where the image can
-    be seen, as a web address or in words; maps: one for each word, or none; elsewhere: for
+    be seen, as a web address or in words; maps: one for each word, or none; non_visual: for
     each word the share of the look that fell on no place of the image, or none.
     """
 
@@ -47,7 +47,7 @@ class Shown:
     picture: Picture | None
     references: tuple[str, ...]
     maps: tuple[np.ndarray, ...]
-    elsewhere: tuple[float, ...]
+    non_visual: tuple[float, ...]
 
 
 def shown(record: RunRecord, gallery: Mapping[str, Any]) -> list[Shown]:
@@ -65,8 +65,8 @@ def _shown(sample: Mapping[str, Any], gallery: Mapping[str, Any]) -> Shown:
     words = _texts(sample.get("words"))
     source = str(sample.get("source", ""))
     seen = tuple(_maps(sample))
-    shares = [number(share) for share in _list(sample.get("elsewhere"))]
-    elsewhere = tuple(min(max(share, 0.0), 1.0) for share in shares if share is not None)
+    shares = [number(share) for share in _list(sample.get("non_visual"))]
+    non_visual = tuple(min(max(share, 0.0), 1.0) for share in shares if share is not None)
     return Shown(
         image=image,
         pick=str(sample.get("pick")),
@@ -77,7 +77,7 @@ def _shown(sample: Mapping[str, Any], gallery: Mapping[str, Any]) -> Shown:
         picture=_picture(known.get("picture")),
         references=_texts(known.get("references")),
         maps=seen if len(seen) == len(words) else (),
-        elsewhere=elsewhere if len(elsewhere) == len(words) == len(seen) else (),
+        non_visual=non_visual if len(non_visual) == len(words) == len(seen) else (),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Place, Row, Table
+from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Hardware, Row, Table
 from benchmarks.records.record import PARTS, RunRecord
 
 _WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
@@ -62,9 +62,9 @@ def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
         parts = tuple(run.parts.get(part, "") for part in PARTS)
         groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)].append(run)
     for (parts, weights, origins), found in groups.items():
-        timed: dict[Place, list[RunRecord]] = defaultdict(list)
+        timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
         for run in found:
-            timed[Place.of(run)].append(run)
+            timed[Hardware.of(run)].append(run)
         latest = {place: _latest(each) for place, each in timed.items()}
         yield Row(parts, weights, origins, _latest(found), latest)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hundred, number
-from benchmarks.leaderboard.tables.rows import Place, Row, Table
+from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
 from benchmarks.records.record import RunRecord
 
 DRAWN = "Drawn scenes, not photographs: these scores say nothing of COCO."
@@ -36,7 +36,7 @@ def headline(table: Table) -> str:
     return ", ".join(clean(word) for word in words if word)
 
 
-def environment(place: Place) -> str:
+def environment(place: Hardware) -> str:
     """The machine and the batch, as far as speed depends on them."""
     words = [
         clean(place.device),
@@ -48,7 +48,7 @@ def environment(place: Place) -> str:
     return ", ".join(word for word in words if word) if any(place) else "environment not recorded"
 
 
-def letter(table: Table, place: Place) -> str:
+def letter(table: Table, place: Hardware) -> str:
     """A letter for each place where speeds were measured; none where there is one place."""
     index = table.places.index(place)
     return "" if len(table.places) == 1 else chr(ord("A") + index) if index < 26 else f"#{index + 1}"

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.features.cache import see
+from benchmarks.features.cache import compute_features
 from benchmarks.training.objectives.base import Loss, Objective
 from zoo.captioner import Captioner
 from zoo.decoding import Precision
-from zoo.losses import Taught, cross_entropy, extra_losses
+from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
 from zoo.vocabulary import PAD
 
 
@@ -23,16 +23,16 @@ class CrossEntropy(Objective):
 
     def loss(self, captioner: Captioner, rows: Tensor, captions: Tensor, grid: tuple[int, int] | None) -> Loss:
         """The loss per word of `captions`; padding is not even scored."""
-        terms = extra_losses(captioner.decoder)
+        terms = auxiliary_losses(captioner.decoder)
         with torch.autocast(rows.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            features = see(captioner.backbone, rows, grid)
-            output = captioner.read(features, captions[..., :-1], weights=bool(terms))
+            features = compute_features(captioner.backbone, rows, grid)
+            output = captioner.teacher_force(features, captions[..., :-1], weights=bool(terms))
             targets = captions[..., 1:]
             mask = targets != PAD
             logits = captioner.decoder.logits(output.hidden[mask]).float()
         total = words = cross_entropy(logits, targets[mask], self.label_smoothing)
         if terms:
             each = -F.cross_entropy(logits.detach(), targets[mask], reduction="none")
-            taught = Taught.of(output, mask, each)
-            total = total + torch.stack([term.extra_loss(taught) for term in terms]).sum() / mask.sum()
+            taught = TrainingOutput.of(output, mask, each)
+            total = total + torch.stack([term.auxiliary_loss(taught) for term in terms]).sum() / mask.sum()
         return Loss(total, words.detach())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.speed import models, rivals
+from benchmarks.speed import baselines, models
 from benchmarks.speed.sizes import FULL, QUICK
 
 pytest.importorskip("transformers", reason="transformers is not installed: make test-speed")
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # theirs are not ours to men
 
 @pytest.fixture(scope="module")
 def rival():
-    return rivals.vision_encoder_decoder(QUICK)
+    return baselines.vision_encoder_decoder(QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def features():
 
 def test_every_caption_takes_twenty_steps_with_the_cache(rival, features):
     assert FULL.steps == QUICK.steps == 20
-    assert rivals.steps(rival, features, QUICK) == [(QUICK.images * QUICK.beams, 1)] * 20
-    assert rivals.search(rival, features, QUICK).shape == (QUICK.images, 21)
+    assert baselines.steps(rival, features, QUICK) == [(QUICK.images * QUICK.beams, 1)] * 20
+    assert baselines.search(rival, features, QUICK).shape == (QUICK.images, 21)
 
 
 def test_the_search_reads_the_features(rival, features):
@@ -31,7 +31,7 @@ def test_the_search_reads_the_features(rival, features):
     hook = rival.decoder.register_forward_pre_hook(
         lambda _, arguments, options: seen.append(options["encoder_hidden_states"]), with_kwargs=True
     )
-    rivals.search(rival, features, QUICK)
+    baselines.search(rival, features, QUICK)
     hook.remove()
     assert len(seen) == QUICK.steps
     assert all(torch.equal(states, features.repeat_interleave(QUICK.beams, dim=0)) for states in seen)
@@ -39,7 +39,7 @@ def test_the_search_reads_the_features(rival, features):
 
 def test_a_step_learns_every_caption(rival, features):
     captions = models.captions(QUICK)
-    learn = rivals.learner(rival, features, captions)
+    learn = baselines.learner(rival, features, captions)
     seen = []
     hook = rival.decoder.register_forward_pre_hook(
         lambda _, arguments, options: seen.append((options["input_ids"], options["encoder_hidden_states"])),
@@ -55,7 +55,7 @@ def test_a_step_learns_every_caption(rival, features):
 
 
 def test_it_is_as_large_as_ours():
-    ours, theirs = models.transformer(FULL, FULL.dim).decoder, rivals.vision_encoder_decoder(FULL).decoder
+    ours, theirs = models.transformer(FULL, FULL.dim).decoder, baselines.vision_encoder_decoder(FULL).decoder
     sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in (ours, theirs)]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
     assert theirs.config.num_hidden_layers == 3

@@ -7,16 +7,16 @@ from zoo.types import DecoderOutput, Features, Memory, State
 from zoo.vocabulary import END
 
 
-class Endless(Decoder):
+class NoEosDecoder(Decoder):
     """A decoder that never ends a caption, so that a search takes every step whatever the model would say."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
-    def begin(self, features: Features) -> tuple[tuple[Memory, ...], State]:
+    def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """As the decoder."""
-        return self.decoder.begin(features)
+        return self.decoder.init_state(features)
 
     def forward(
         self, tokens: torch.Tensor, memory: tuple[Memory, ...], state: State, *, weights: bool = False
