@@ -35,7 +35,7 @@ check: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/caption-zoo leaderboard docs/leaderboard --out docs/site/leaderboard --check
+	$(BIN)/caption-zoo leaderboard docs/leaderboard --check
 
 # On an otherwise idle machine. What is started and timed is the command of .venv, which has no rivals in it.
 speed: .venv-speed/.installed

@@ -4,6 +4,11 @@ import re
 from importlib.metadata import version as installed
 from pathlib import Path
 
+from benchmarks.leaderboard import write
+from benchmarks.records.record import records
+
+HERE = Path(__file__).parent
+
 project = "caption-zoo"
 author = "The caption-zoo authors"
 copyright = author
@@ -39,7 +44,13 @@ def as_rst(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"(?<![`|])\|(?![`|])", r"\\|", line) for line in told]
 
 
+def make_leaderboard(app, config):
+    """The leaderboard's page and cards, made from the records and copied into the site as they are."""
+    write(records(HERE / "leaderboard"), HERE / config.html_extra_path[0] / "leaderboard")
+
+
 def setup(app):
+    app.connect("config-inited", make_leaderboard, priority=100)  # before the path is looked at
     app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
 
 
@@ -48,5 +59,4 @@ html_title = "caption-zoo"
 html_copy_source = False
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
-# Files that docs/generate.py makes when there are records, and that go into the site as they are.
-html_extra_path = [name for name in ["site"] if (Path(__file__).parent / name).is_dir()]
+html_extra_path = ["_build/extra"]

@@ -4,15 +4,13 @@ python docs/generate.py            writes them
 python docs/generate.py --check    writes nothing; fails where a page is not what it should be
 
 Components are read from the registries, the leaderboard from the run records below
-docs/leaderboard/. Where there are some, docs/site/leaderboard/ holds it as an HTML page too. What
-make speed measured lies in docs/speed.json and docs/speed-environment.json.
+docs/leaderboard/. What make speed measured lies in docs/speed.json and docs/speed-environment.json.
 """
 
 import argparse
 import inspect
 import re
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent, wrap
@@ -20,7 +18,8 @@ from typing import Any
 
 from benchmarks.cli import kinds
 from benchmarks.cli.show import facts, spelling
-from benchmarks.leaderboard import write
+from benchmarks.leaderboard.markdown import markdown
+from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import records
 from benchmarks.speed import report
 from registry import Registry, Spec
@@ -33,8 +32,8 @@ All that comes with caption-zoo, by kind: how it is spelt, with the types and de
 what it does, how large it is with these defaults, and where it is defined. `caption-zoo show KIND NAME`
 prints the same, for plug-ins and for every model of timm too."""
 _LINK = (
-    '<p><a href="leaderboard/index.html">The same as a page to sort and filter</a>; '
-    "in a clone: <code>docs/site/leaderboard/index.html</code></p>"
+    '<p><a href="leaderboard/index.html">The same as a page to sort and filter</a>; in a clone, '
+    "<code>caption-zoo leaderboard docs/leaderboard --out leaderboard</code> makes it</p>"
 )
 _NO_RECORDS = """# Leaderboard
 
@@ -67,12 +66,8 @@ def _page(*blocks: str) -> str:
 
 
 def _leaderboard(found: list[Any]) -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as folder:
-        files = {str(file.relative_to(folder)): file.read_bytes().decode() for file in write(found, Path(folder))}
-    title, _, table = files["leaderboard.md"].partition("\n\n")
-    return {"leaderboard.md": _page(title, _LINK, table.strip())} | {
-        f"site/leaderboard/{name}": text for name, text in files.items()
-    }
+    title, _, table = markdown(summarise(found)).partition("\n\n")
+    return {"leaderboard.md": _page(title, _LINK, table.strip())}
 
 
 def _kind(registry: "Registry[Any]") -> Iterable[str]:
@@ -116,17 +111,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is stale")
     check = parser.parse_args().check
     made = pages()
-    kept = {file for file in (DOCS / "site").rglob("*") if file.is_file()}
-    stale = sorted(kept - made.keys()) + [
-        file for file, text in made.items() if not file.is_file() or file.read_bytes().decode() != text
-    ]
+    stale = [file for file, text in made.items() if not file.is_file() or file.read_bytes().decode() != text]
     if check and stale:
         sys.stderr.write(f"stale: {', '.join(map(str, stale))}: run python docs/generate.py\n")
         return 1
     for file in [] if check else stale:
-        if file not in made:
-            file.unlink()
-            continue
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(made[file], encoding="utf-8", newline="\n")
         sys.stdout.write(f"{file}\n")

@@ -123,7 +123,7 @@ def tokenize(captions):
 def provide_first_runs(root: Path) -> list[Path]:
     """Train three tiny models: one that looks, known as runs/ID too; one that does not, runs/OTHER; one on FOLDER.
 
-    The records of the first two are those of docs/leaderboard, and docs/site has their page.
+    The records of the first two are those of docs/leaderboard.
     """
     _caption_zoo("run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2")
     coco = ("--dataset", "coco(root='FOLDER')", "--attention", "mean", "--out", str(root.parent / "coco"))
@@ -133,7 +133,6 @@ def provide_first_runs(root: Path) -> list[Path]:
     provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
     for folder in trained:
         shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
-    _caption_zoo("leaderboard", "docs/leaderboard", "--out", "docs/site/leaderboard")
     return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]
 
 
