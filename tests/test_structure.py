@@ -25,6 +25,13 @@ def test_functions_and_modules_are_short(file):
     assert [node.name for node in functions if node.end_lineno - node.lineno >= FUNCTION_LINES] == []
 
 
+def test_every_stage_has_a_room():
+    """Nothing lies loose in `benchmarks` but what is asked for, and every room says what it is for."""
+    assert {file.name for file in (ROOT / "benchmarks").glob("*.py")} == {"__init__.py", "config.py"}
+    rooms = {file.parent for package in PACKAGES for file in (ROOT / package).rglob("*.py")}
+    assert [room for room in rooms if not (room / "__init__.py").is_file()] == []
+
+
 def test_attentions_do_not_know_each_other():
     for file in (ROOT / "zoo" / "attention").glob("*.py"):
         imported = [node.module for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
