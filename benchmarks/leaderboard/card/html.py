@@ -4,24 +4,20 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+from markupsafe import Markup
+
 from benchmarks.leaderboard.card import facts, rerun
 from benchmarks.leaderboard.card.curves import curves, epochs
 from benchmarks.leaderboard.card.neighbours import neighbours
 from benchmarks.leaderboard.card.scores import scores
 from benchmarks.leaderboard.html.attention_strip import samples
-from benchmarks.leaderboard.html.document import LOGO, document, text_of
+from benchmarks.leaderboard.html.document import document, text_of
 from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.formatting import breakable, clean, html, hundred, signed
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.leaderboard.tables.samples import shown
 from benchmarks.records.record import PARTS, RunRecord
-
-_HEAD = (
-    f'<a class="skip" href="#main">Skip to the card</a>\n<header class="head">{LOGO}<div><p class="brand">'
-    '<a href="../index.html">caption-zoo</a></p><p>Image captioning, part by part: the card of one run</p></div>'
-    '<button type="button" class="js" id="theme">Theme: auto</button></header>'
-)
 
 
 def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) -> str:
@@ -45,10 +41,10 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
             ],
         )
     )
-    title = f"{html(' + '.join(row.parts))}, seed {html(record.seed)} - caption-zoo"
+    title = f"{' + '.join(row.parts)}, seed {record.seed}"
     style = text_of("page.css", "sample.css", "card.css")
     script = text_of("look.js", "card.js")
-    return document(title, f'{_HEAD}\n<main id="main">\n{main}\n</main>', style=style, script=script)
+    return document("card.html", style=style, script=script, title=title, main=Markup(main))
 
 
 def _headline(record: RunRecord, table: Table, row: Row) -> str:

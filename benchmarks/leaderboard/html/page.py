@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.leaderboard.html.document import LOGO, document, text_of
+from markupsafe import Markup
+
+from benchmarks.leaderboard.html.document import document, text_of
 from benchmarks.leaderboard.html.section import board
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import RATES, SCORES, SIZES, columns
@@ -48,8 +50,7 @@ def page(summary: Summary) -> str:
     script = text_of(*(f"{name}.js" for name in _SCRIPTS))
     boards = _boards(summary) if summary.tables else _EMPTY
     main = "\n".join([_source(summary), boards, _failed(summary.failed), _reading()])
-    body = f'{_HEADER}\n<main id="main">\n{main}\n</main>'
-    return document("caption-zoo leaderboard", body, style=style, script=script)
+    return document("page.html", style=style, script=script, main=Markup(main))
 
 
 def _columns(summary: Summary) -> str:
@@ -60,13 +61,6 @@ def _columns(summary: Summary) -> str:
         f".versus tbody tr:nth-child({place})) {{ display: none; }}\n"
         for place in range(1, most + 1)
     )
-
-
-_HEADER = (
-    f'<a class="skip" href="#main">Skip to the results</a>\n<header class="head">{LOGO}<div><h1>caption-zoo</h1>'
-    "<p>Image captioning, part by part: backbone + attention + decoder in one template</p></div>"
-    '<button type="button" class="js" id="theme">Theme: auto</button></header>'
-)
 
 
 def _source(summary: Summary) -> str:

@@ -12,7 +12,14 @@ _MOST = 1e15  # beyond this a number in a record is no figure of a run
 
 def clean(value: object) -> str:
     """`value` on one line; characters that are not seen but act become U+FFFD."""
-    line = " ".join(str(value).split())
+    return visible(" ".join(str(value).split()))
+
+
+def visible(text: str) -> str:
+    """`text` with a space for each white space; characters that are not seen but act become U+FFFD."""
+    if text.isprintable():
+        return text
+    line = re.sub(r"\s", " ", text)
     return "".join("\ufffd" if unicodedata.category(letter) in _INVISIBLE else letter for letter in line)
 
 
