@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.cli import kinds
 from benchmarks.cli.show import facts, spelling
 from benchmarks.leaderboard.markdown import markdown
+from benchmarks.leaderboard.tables.markdown import fence
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import records
 from benchmarks.speed import report
@@ -84,7 +85,7 @@ def _component(registry: "Registry[Any]", name: str) -> Iterable[str]:
     spelt = re.sub(r"Optional\[(.+?\])\]", r"\1 | None", spelling(registry, Spec(name)))
     whole = re.sub(r" (?!\w+: )", "\xa0", spelt)  # lines end between options, not inside
     lines = wrap(whole, 84, subsequent_indent="    ", break_on_hyphens=False)
-    yield "\n".join(["```text", *lines, "```"]).replace("\xa0", " ")
+    yield fence("text", "\n".join(lines)).replace("\xa0", " ")
     prose, *sections = re.split(r"\n+(?=\w+:\n)", inspect.getdoc(registry[name]) or "")
     yield prose
     yield from (_options(text) for text in sections if text.startswith("Options:"))

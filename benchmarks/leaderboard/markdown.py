@@ -1,11 +1,12 @@
 """The leaderboard as Markdown, for a README or a pull request."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column, columns
-from benchmarks.leaderboard.tables.formatting import clean, counted, span
+from benchmarks.leaderboard.tables.formatting import counted, span
+from benchmarks.leaderboard.tables.markdown import code, prose
+from benchmarks.leaderboard.tables.markdown import table as table_of
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.leaderboard.tables.summary import Summary
 from benchmarks.records.record import PARTS, RunRecord
@@ -25,44 +26,28 @@ def markdown(summary: Summary) -> str:
 
 def _table(table: Table) -> Iterable[str]:
     shown = [column for column in columns(table) if column.main]
-    yield from (f"## {_code(wording.headline(table))}", "")
+    yield from (f"## {code(wording.headline(table))}", "")
     for notice in wording.notices(table):
         yield from (f"**{notice}**", "")
-    yield f"- {wording.extent(table)}; fingerprint of the data set {_code(table.fingerprint)}"
-    yield from (f"- Protocol, {_plain(name)}: {_code(value)}" for name, value in wording.protocol(table))
-    yield f"- Scorer {_code(table.signature)}; scores × 100, with 95 % intervals"
-    yield f"- Speeds on {_code(wording.places(table))}"
+    yield f"- {wording.extent(table)}; fingerprint of the data set {code(table.fingerprint)}"
+    yield from (f"- Protocol, {prose(name)}: {code(value)}" for name, value in wording.protocol(table))
+    yield f"- Scorer {code(table.signature)}; scores × 100, with 95 % intervals"
+    yield f"- Speeds on {code(wording.places(table))}"
     yield from (f"- {wording.noise(table)}", "")
-    yield _line(["Rank", *map(str.capitalize, PARTS), *(_plain(column.label) for column in shown), "Seeds"])
-    yield _line(["--:", *[":--"] * len(PARTS), *["--:"] * (len(shown) + 1)])
-    yield from (_line(_cells(table, row, shown)) for row in table.rows)
+    heads = ["Rank", *map(str.capitalize, PARTS), *(prose(column.label) for column in shown), "Seeds"]
+    align = ["--:", *[":--"] * len(PARTS), *["--:"] * (len(shown) + 1)]
+    yield table_of(heads, (_cells(table, row, shown) for row in table.rows), align)
 
 
 def _cells(table: Table, row: Row, shown: Sequence[Column]) -> list[str]:
     standing = table.standing(row)
     interval = f" ({span(standing.low, standing.high)})" if standing else ""
     values = [column.text(row) + (interval if column is CIDER else "") for column in shown]
-    first, *others = (_code(part) for part in row.parts)
-    marks = "".join(f" **{_code(mark)}**" for mark in wording.marks(table, row))
+    first, *others = (code(part) for part in row.parts)
+    marks = "".join(f" **{code(mark)}**" for mark in wording.marks(table, row))
     return [wording.rank(table, row), first + marks, *others, *values, str(len(row.runs))]
 
 
 def _failure(record: RunRecord) -> str:
-    parts = " + ".join(_code(record.parts.get(part, "")) for part in PARTS)
-    return f"- {parts}, seed {_code(record.seed)}, on {_code(record.dataset)}: {_code(wording.reason(record))}"
-
-
-def _line(cells: Iterable[str]) -> str:
-    escaped = (cell.replace("|", "\\|") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
-
-
-def _plain(name: str) -> str:
-    return name if re.fullmatch(r"[\w %,/.-]+", name) else _code(name)
-
-
-def _code(value: object) -> str:
-    """`value` as a code span: in there nothing is a link, a mention, HTML or emphasis."""
-    text = clean(value) or "-"
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+    parts = " + ".join(code(record.parts.get(part, "")) for part in PARTS)
+    return f"- {parts}, seed {code(record.seed)}, on {code(record.dataset)}: {code(wording.reason(record))}"

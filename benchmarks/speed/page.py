@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.leaderboard.tables.formatting import clean
+from benchmarks.leaderboard.tables.markdown import fence, table
 from benchmarks.speed.figures import BARS, BEAMS, CELLS, NO_BREAK, OTHERS, TIMES, Figure, shown, shown_bar
 from benchmarks.speed.lines import Panel, chart
 from benchmarks.speed.method import HEAD, METHOD, NOTHING_YET
@@ -38,11 +39,11 @@ def nothing_yet() -> dict[str, str]:
 
 
 def _table(figures: Sequence[Figure], numbers: Numbers) -> str:
-    rows = ["| what, and its key | measured | least to most | bar | |", "|--|--|--|--|--|"]
-    return "\n".join([*rows, *(_row(figure, numbers) for figure in figures)])
+    heads = ["what, and its key", "measured", "least to most", "bar", ""]
+    return table(heads, (_row(figure, numbers) for figure in figures))
 
 
-def _row(figure: Figure, numbers: Numbers) -> str:
+def _row(figure: Figure, numbers: Numbers) -> list[str]:
     value = numbers.get(figure.key)
     if value is None:
         cells = ["–", "–", shown_bar(figure), "not measured"]
@@ -54,7 +55,7 @@ def _row(figure: Figure, numbers: Numbers) -> str:
             else f"{shown(low, figure.unit).removesuffix(f'{NO_BREAK}{figure.unit}')} to {shown(high, figure.unit)}"
         )
         cells = [shown(value, figure.unit), ends, shown_bar(figure), verdict(figure, value)]
-    return f"| {figure.what}<br>`{figure.key}` | {' | '.join(cells)} |"
+    return [f"{figure.what}<br>`{figure.key}`", *cells]
 
 
 def verdict(figure: Figure, value: float) -> str:
@@ -103,7 +104,7 @@ def _growth(numbers: Numbers, drawings: Mapping[str, str]) -> Iterable[str]:
             yield f"{title} Not measured."
             continue
         yield title
-        yield f"```{{raw}} html\n:file: speed-{name}.svg\n```"
+        yield fence("{raw} html", f":file: speed-{name}.svg")
         yield f"The drawing as a file: [speed-{name}.svg](speed-{name}.svg)."
         yield _points(numbers, name)
 
@@ -111,17 +112,14 @@ def _growth(numbers: Numbers, drawings: Mapping[str, str]) -> Iterable[str]:
 def _points(numbers: Numbers, name: str) -> str:
     places = {"images": TIMES, "beams": BEAMS, "cells": CELLS}[name]
     fields = [*(_STAGES.values() if name == "images" else ["seconds"]), "peak_gb"]
-    told = {field: f"{stage}, s" for stage, field in _STAGES.items()} | {"seconds": "s", "peak_gb": "GB"}
-    rows = [f"| {name} | {' | '.join(told[field] for field in fields)} |", "|--" * (len(fields) + 1) + "|"]
-    for place in places:
-        values = [shown(numbers[f"growth.{name}.{place}.{field}"], " ").strip() for field in fields]
-        rows.append(f"| {place} | {' | '.join(values)} |")
-    return "\n".join(rows)
+    units = {field: f"{stage}, s" for stage, field in _STAGES.items()} | {"seconds": "s", "peak_gb": "GB"}
+    rows = [
+        [str(place), *(shown(numbers[f"growth.{name}.{place}.{field}"], " ").strip() for field in fields)]
+        for place in places
+    ]
+    return table([name, *(units[field] for field in fields)], rows)
 
 
 def _environment(facts: Mapping[str, Any]) -> str:
-    told = {"date": facts["date"], **facts["environment"], "minutes": facts["minutes"]}
-    rows = [
-        f"| {clean(name)} | {clean(value).replace('|', '/')} |" for name, value in told.items() if value is not None
-    ]
-    return "\n".join(["| | |", "|--|--|", *rows])
+    listed = {"date": facts["date"], **facts["environment"], "minutes": facts["minutes"]}
+    return table(["", ""], ([clean(name), clean(value)] for name, value in listed.items() if value is not None))

@@ -1,21 +1,20 @@
 """The card of a run as Markdown, with the front matter that model hubs read."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.leaderboard.card import facts, rerun
 from benchmarks.leaderboard.card.curves import epochs
-from benchmarks.leaderboard.card.rerun import yaml
+from benchmarks.leaderboard.card.front_matter import front_matter, model_name
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import SCORES
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, number, span
+from benchmarks.leaderboard.tables.markdown import bullets, code, fence, prose
+from benchmarks.leaderboard.tables.markdown import table as table_of
 from benchmarks.leaderboard.tables.rows import Table
 from benchmarks.leaderboard.tables.samples import Shown, shown
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import PARTS, RunRecord
-
-_HOST = re.compile(r"https?://(?:[\w-]+\.)*cocodataset\.org/", re.ASCII)
 
 
 def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
@@ -30,15 +29,15 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
         raise ValueError(f"run {clean(record.id)} failed, so there is no model to make a card of")
     (table,) = summarise([record]).tables
     blocks = [
-        _front(record, table),
-        f"# {_code(_name(record))}",
-        f"An image captioning model made with caption-zoo: run {_code(record.id)}, seed {_code(record.seed)}, "
-        f"on {_code(wording.headline(table))}.",
+        front_matter(record, table),
+        f"# {code(model_name(record))}",
+        f"An image captioning model made with caption-zoo: run {code(record.id)}, seed {code(record.seed)}, "
+        f"on {code(wording.headline(table))}.",
         *(
-            f"**{_plain(text)}**"
+            f"**{prose(text)}**"
             for text in [*wording.notices(table), *(f"Needs {name}." for name in rerun.plugins(record))]
         ),
-        _table(["Part", "What"], [[part.capitalize(), _code(record.parts.get(part, ""))] for part in PARTS]),
+        table_of(["Part", "What"], [[part.capitalize(), code(record.parts.get(part, ""))] for part in PARTS]),
         "## What it can and cannot do",
         " ".join(facts.taught(record)),
         *_use(record),
@@ -54,75 +53,27 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _front(record: RunRecord, table: Table) -> str:
-    """YAML; its scores are times 100, and each says so in its name."""
-    tags = ["image-captioning", "image-to-text", "caption-zoo", *(_tag(record.parts.get(part, "")) for part in PARTS)]
-    metrics = [
-        {
-            "type": _tag(column.key).partition("_")[0],
-            "name": f"{column.title}, times 100",
-            "value": round(100 * value, 4),
-        }
-        for column in SCORES
-        if (value := number(record.scores.get(column.key))) is not None
-    ]
-    return "\n".join(
-        [
-            "---",
-            "library_name: caption-zoo",
-            "pipeline_tag: image-to-text",
-            f"tags: {yaml([*dict.fromkeys(tags)])}",
-            *(["datasets: [coco]"] if _is_coco(record) else []),
-            f"metrics: {yaml([*dict.fromkeys(metric['type'] for metric in metrics)])}",
-            *(_index(record, table, metrics) if metrics else []),
-            "---",
-        ]
-    )
-
-
-def _index(record: RunRecord, table: Table, metrics: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """The block that model hubs make their tables of."""
-    dataset = {"type": _tag(record.dataset), "name": record.dataset, "split": table.split}
-    yield from ("model-index:", f"- name: {yaml(_name(record))}", "  results:")
-    yield from ("  - task: {type: image-to-text, name: Image captioning}", f"    dataset: {yaml(dataset)}")
-    yield from ("    metrics:", *(f"    - {yaml(metric)}" for metric in metrics))
-
-
-def _is_coco(record: RunRecord) -> bool:
-    """Whether its images are COCO's, not somebody's own in the same form."""
-    return any(isinstance(sample, Mapping) and _HOST.match(str(sample.get("source"))) for sample in record.samples)
-
-
-def _tag(spec: str) -> str:
-    """A Spec's name without its options, in letters that any tag may have."""
-    return re.sub(r"[^a-z0-9_.-]+", "-", clean(spec).partition("(")[0].lower()).strip("-") or "unknown"
-
-
-def _name(record: RunRecord) -> str:
-    return " + ".join(clean(record.parts.get(part, "")) for part in PARTS)
-
-
 def _use(record: RunRecord) -> Iterable[str]:
     loaded = [f"registry.load_plugin({name!r})" for name in rerun.plugins(record) if name.endswith(".py")]
     lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
     lines += ['model = zoo.from_pretrained("FOLDER")', 'print(model.caption(["photo.jpg"])[0])']
     yield "## Use it"
-    yield f"From Python, with the folder that holds this card and weights:\n\n{_fence('python', chr(10).join(lines))}"
-    yield f"Or as a command:\n\n{_fence('console', rerun.caption(record, 'FOLDER'))}"
+    yield f"From Python, with the folder that holds this card and weights:\n\n{fence('python', chr(10).join(lines))}"
+    yield f"Or as a command:\n\n{fence('console', rerun.caption(record, 'FOLDER'))}"
 
 
 def _scores(record: RunRecord, table: Table) -> Iterable[str]:
     standing = table.standing(table.rows[0])
     yield "## How good it is"
-    yield f"Scores × 100 on {_code(wording.headline(table))}, scorer {_code(record.signature)}." + (
+    yield f"Scores × 100 on {code(wording.headline(table))}, scorer {code(record.signature)}." + (
         f" On other images of the kind CIDEr would lie at {span(standing.low, standing.high)} (95 %)."
         if standing
         else ""
     )
     checks = sorted(record.diagnostics)
     lines = [[column.title, _score(record.scores.get(column.key))] for column in SCORES]
-    lines += [[f"{_plain(clean(name).replace('_', ' '))}, %", _score(record.diagnostics[name])] for name in checks]
-    yield _table(["Score", "This run"], lines)
+    lines += [[f"{prose(clean(name).replace('_', ' '))}, %", _score(record.diagnostics[name])] for name in checks]
+    yield table_of(["Score", "This run"], lines)
 
 
 def _score(value: Any) -> str:
@@ -139,58 +90,36 @@ def _samples(found: Sequence[Shown]) -> Iterable[str]:
 
 
 def _sample(one: Shown) -> Iterable[str]:
-    where = f"[image {_code(one.image)}](<{one.link}>)" if one.link else f"image {_code(one.image)}"
-    place = f", {_code(one.place)}" if one.place else ""
-    yield f"- {_code(' '.join(one.words))}: {one.pick}, CIDEr {_score(one.score)}, {where}{place}"
-    yield from (f"  - reference: {_code(text)}" for text in one.references)
+    where = f"[image {code(one.image)}](<{one.link}>)" if one.link else f"image {code(one.image)}"
+    place = f", {code(one.place)}" if one.place else ""
+    yield f"- {code(' '.join(one.words))}: {one.pick}, CIDEr {_score(one.score)}, {where}{place}"
+    yield from (f"  - reference: {code(text)}" for text in one.references)
 
 
 def _learning(record: RunRecord) -> Iterable[str]:
     if found := epochs(record):
         yield "## How it learnt"
         lines = [[*epoch.texts, "kept" if epoch.chosen else ""] for epoch in found]
-        yield _table(["Epoch", "Loss", "Validation CIDEr × 100", ""], lines)
+        yield table_of(["Epoch", "Loss", "Validation CIDEr × 100", ""], lines)
 
 
 def _speed(record: RunRecord) -> Iterable[str]:
     yield "## Speed and size"
     if rates := facts.rates(record):
         lines = [[f"{rate.stage}: {rate.meaning}", rate.rate, rate.spread, rate.batch] for rate in rates]
-        yield _table(["Stage", "Median", "Slowest to quickest", "Batch"], lines)
+        yield table_of(["Stage", "Median", "Slowest to quickest", "Batch"], lines)
     yield from _listed("", facts.costs(record))
 
 
 def _again(record: RunRecord) -> Iterable[str]:
     yield "## Run it again"
-    yield f"With its record, and compared with it:\n\n{_fence('console', rerun.reproduce(record))}"
-    if needed := " ".join(map(_plain, rerun.needed(record))):
+    yield f"With its record, and compared with it:\n\n{fence('console', rerun.reproduce(record))}"
+    if needed := " ".join(map(prose, rerun.needed(record))):
         yield needed
-    yield f"As a config, every setting written out:\n\n{_fence('yaml', rerun.config(record).rstrip())}"
+    yield f"As a config, every setting written out:\n\n{fence('yaml', rerun.config(record).rstrip())}"
 
 
 def _listed(title: str, found: Sequence[tuple[str, str]]) -> Iterable[str]:
     if found:
         yield from [f"## {title}"] * bool(title)
-        yield "\n".join(f"- {_plain(name)}: {_code(said)}" for name, said in found)
-
-
-def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [heads, ["--"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
-
-
-def _fence(language: str, text: str) -> str:
-    """A block of code that nothing in `text` can end."""
-    ticks = "`" * (1 + max([2, *(len(run) for run in re.findall("`+", text))]))
-    return f"{ticks}{language}\n{text}\n{ticks}"
-
-
-def _plain(text: str) -> str:
-    return text if re.fullmatch(r"[\w ,.:;'×%()-]*", text) else _code(text)
-
-
-def _code(value: object) -> str:
-    """`value` as a code span: in there nothing is a link, a mention, HTML or emphasis."""
-    text = clean(value) or "-"
-    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
+        yield bullets(found)
