@@ -47,10 +47,11 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the captions; an image that cannot be read is named on stderr and the exit code is 2."""
-    from benchmarks.inference.caption_files import Describer, decoding_of, plain
+    from benchmarks.inference.caption_files import Describer, decoding_of
     from benchmarks.inference.image_files import listed
     from benchmarks.runtime.device import device
     from benchmarks.runtime.progress import write
+    from benchmarks.runtime.text import plain
     from registry import load_plugin
     from zoo import checkpoint
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from string import ascii_letters, digits
 from typing import Any, Literal, get_args, get_origin
 
+from benchmarks.runtime.text import plain
 from registry import Registry
 
 SHELLS = ("bash", "zsh", "fish")
@@ -46,7 +47,7 @@ def lines(offer: Offer, begun: str) -> list[str]:
     A word that a shell could take for more than a word is left out: a name may come from anybody's package.
     """
     return [
-        f"{word}\t{_plain(said)}"
+        f"{word}\t{plain(' '.join(said.split()))}"
         for word, said in offer.items()
         if word.startswith(begun) and _HARMLESS.issuperset(word)
     ]
@@ -94,8 +95,3 @@ def _options(parser: ArgumentParser) -> Offer:
         for option in action.option_strings
         if action.help != SUPPRESS and option.startswith("--")
     }
-
-
-def _plain(said: str) -> str:
-    """In one line, without what a terminal would obey."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())

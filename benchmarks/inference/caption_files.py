@@ -13,6 +13,7 @@ from benchmarks.config import Decoding
 from benchmarks.inference.image_files import Listed, Prepare, batches, folders
 from benchmarks.records.record import REQUEST
 from benchmarks.runtime.progress import bar, write
+from benchmarks.runtime.text import plain
 from zoo.captioner import Captioner
 from zoo.settings import settings_of
 
@@ -85,8 +86,3 @@ def decoding_of(run: Path, **asked: Any) -> Decoding:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
     return replace(known, **{key: value for key, value in asked.items() if value is not None})
-
-
-def plain(text: str) -> str:
-    """`text` in one line that any terminal can show: what cannot be printed is escaped."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -47,9 +47,9 @@ def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE, *, patien
         except subprocess.TimeoutExpired:
             return StageResult({}, [], [f"{stage}: no end after {patience:.0f} s"])
         found = _benchmarks(report)
-    problems = [f"{stage}: {_plain(line)}" for line in _lost(said)]
+    problems = [f"{stage}: {_without_folders(line)}" for line in _lost(said)]
     if code and not problems:
-        problems = [f"{stage}: pytest ended with {code}: {_plain((said + errors)[-300:])}"]
+        problems = [f"{stage}: pytest ended with {code}: {_without_folders((said + errors)[-300:])}"]
     numbers = {key: value for item in found for key, value in item.get("numbers", {}).items()}
     return StageResult(numbers, [note for item in found for note in item.get("notes", [])], problems)
 
@@ -92,6 +92,6 @@ def _environment(stage: str) -> dict[str, str]:
     return {**ours, **fixed, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": _WIDE}
 
 
-def _plain(line: str) -> str:
+def _without_folders(line: str) -> str:
     """One line, without folders of this machine."""
     return re.sub(r"(?<![\w.])(?:\.{0,2}/[\w.-]+)+/", "", " ".join(line.split()))
