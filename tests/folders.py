@@ -23,7 +23,10 @@ def coco_folder(root: Path, *, train=12, val=6) -> Path:
                 f"A {colour} square {how}." for how in ("on black", "in the dark", "on a dark ground", "alone", "again")
             ]
             images.append({"id": number, "file_name": name})
-            annotations += [{"id": len(annotations), "image_id": number, "caption": caption} for caption in captions]
+            annotations += [
+                {"id": len(annotations) + place, "image_id": number, "caption": caption}
+                for place, caption in enumerate(captions)
+            ]
             kind = "val" if split == "val2017" else "restval" if number % 3 == 0 else "train"
             karpathy.append(
                 {

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from pycocotools.coco import COCO
 
-from benchmarks.data.formats.caption_json import read_references, read_results
+from benchmarks.data.formats.coco_json import read_references, read_results, write_results
 from benchmarks.evaluation.scorer import Scorer
 
 
@@ -32,6 +33,24 @@ def test_references_in_karpathys_form_are_read(tmp_path, ids):
     assert read_references(write(tmp_path, {"images": [image], "dataset": "coco"})) == {42: ["A cat.", "Cats."]}
 
 
+def test_captions_that_vizwiz_rejected_are_no_references(tmp_path):
+    marks = [{"is_rejected": False, "is_precanned": False}, {"is_rejected": True}, {"is_precanned": True}]
+    annotations = [{"image_id": 7, "caption": f"{place}", **mark} for place, mark in enumerate(marks)]
+    assert read_references(write(tmp_path, {"annotations": annotations})) == {7: ["0"]}
+
+
+def test_pycocotools_reads_what_is_written(tmp_path, capsys):
+    path, captions = tmp_path / "captions.json", {7: "a café", 3: ""}
+    write_results(captions, path)
+    assert read_results(path) == captions
+    assert capsys.readouterr().out == ""  # pycocotools would say what it loads, into a user's JSON
+    coco = COCO()
+    coco.dataset = {"images": [{"id": image} for image in (3, 7, 9)], "annotations": []}
+    coco.createIndex()
+    results = coco.loadRes(str(path))
+    assert {each["image_id"]: each["caption"] for each in results.loadAnns(results.getAnnIds())} == captions
+
+
 def test_a_byte_order_mark_is_no_error(tmp_path):
     path = write(tmp_path, b'\xef\xbb\xbf[{"image_id": 1, "caption": "a"}]')
     assert read_results(path) == {1: "a"}
@@ -45,27 +64,41 @@ BAD_RESULTS = [
     (b"[" * 100_000, "no JSON"),
     ({"annotations": [GOOD]}, "not a list"),
     ([], "empty"),
-    ([GOOD, "a cat"], "entry 1 of the file: not an object"),
-    ([{"caption": "a"}], "entry 0 of the file: has no 'image_id'"),
-    ([{"image_id": 1}], "entry 0 of the file: has no 'caption'"),
-    ([{"image_id": "1", "caption": "a"}], "image_id is '1', not a whole number"),
-    ([{"image_id": True, "caption": "a"}], "image_id is True, not a whole number"),
+    ([GOOD, "a cat"], "entry 2 of the file: not an object"),
+    ([{"caption": "a"}], "entry 1 of the file: has no 'image_id'"),
+    ([{"image_id": 1}], "entry 1 of the file: has no 'caption'"),
+    ([{"image_id": "1", "caption": "a"}], "image_id is '1', not an integer"),
+    ([{"image_id": True, "caption": "a"}], "image_id is True, not an integer"),
     ([{"image_id": 1, "caption": None}], "caption is None, not a string"),
     ([{"image_id": 1, "caption": ["a"]}], "caption is ['a'], not a string"),
-    ([GOOD, {"image_id": 2, "caption": "b"}, GOOD], "entry 2 of the file: image 1 has a caption already"),
+    ([GOOD, {"image_id": 2, "caption": "b"}, GOOD], "entry 3 of the file: image 1 has a caption already"),
 ]
 BAD_REFERENCES = [
     (b"no", "no JSON"),
     ([GOOD], "not an object"),
     ({"images": [{"id": 1}]}, "has no 'annotations'"),
     ({"annotations": {}}, "annotations is {}, not a list"),
-    ({"annotations": []}, "annotations: empty"),
-    ({"annotations": [GOOD, 3]}, "entry 1 of annotations: not an object"),
-    ({"annotations": [{"image_id": 1, "bbox": []}]}, "entry 0 of annotations: has no 'caption'"),
-    ({"annotations": [{"image_id": 1.5, "caption": "a"}]}, "image_id is 1.5, not a whole number"),
-    ({"images": [{"cocoid": 1, "sentences": []}]}, "sentences of entry 0 of images: empty"),
-    ({"images": [{"sentences": [{"raw": "a"}]}]}, "entry 0 of images: has no 'imgid'"),
-    ({"images": [{"cocoid": 1, "sentences": [{"tokens": ["a"]}]}]}, "sentences of entry 0 of images: has no 'raw'"),
+    ({"annotations": []}, "the file: holds no caption"),
+    ({"annotations": [GOOD, 3]}, "entry 2 of annotations: not an object"),
+    ({"annotations": [{"image_id": 1, "bbox": []}]}, "entry 1 of annotations: has no 'caption'"),
+    ({"annotations": [{"image_id": 1.5, "caption": "a"}]}, "image_id is 1.5, not an integer"),
+    ({"annotations": [{**GOOD, "is_rejected": True}]}, "the file: holds no caption"),
+    (
+        {"annotations": [{**GOOD, "id": 4}, {**GOOD, "id": 4}]},
+        "entry 2 of annotations: id 4 is that of an earlier entry",
+    ),
+    ({"annotations": [GOOD], "images": [{"id": 1.0}]}, "entry 1 of images: id is 1.0, not an integer"),
+    ({"annotations": [GOOD], "images": [{"id": 1}] * 2}, "entry 2 of images: id 1 is that of an earlier image"),
+    ({"images": [{"cocoid": 1, "sentences": []}]}, "the file: holds no caption"),
+    (
+        {"images": [{"cocoid": 1, "sentences": [{"raw": "a"}]}] * 2},
+        "entry 2 of images: cocoid 1 is that of an earlier image",
+    ),
+    ({"images": [{"sentences": [{"raw": "a"}]}]}, "entry 1 of images: has no 'imgid'"),
+    (
+        {"images": [{"cocoid": 1, "sentences": [{"tokens": ["a"]}]}]},
+        "entry 1 of sentences of entry 1 of images: has no 'raw'",
+    ),
 ]
 
 

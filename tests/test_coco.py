@@ -34,7 +34,7 @@ def test_official_layout_holds_out_a_tenth_of_training(folder):
     assert all(len(example.captions) == 5 for example in data.test)
 
 
-def test_karpathy_joins_restval_and_judges_test_where_there_is_one(folder):
+def test_karpathy_joins_restval_and_tests_on_test_where_there_is_one(folder):
     data = Coco(root=str(folder), split="karpathy")
     assert data.split == "karpathy-val"
     assert len(data.train) + len(data.validation) == 12
@@ -59,10 +59,10 @@ def test_karpathy_without_val_holds_out_a_tenth(folder):
 
 
 def test_overlapping_splits_are_refused(folder):
-    def judge_a_training_image(content):
+    def test_on_a_training_image(content):
         content["images"][0]["split"] = "test"
 
-    change(folder / "dataset_coco.json", judge_a_training_image)
+    change(folder / "dataset_coco.json", test_on_a_training_image)
     with pytest.raises(ValueError, match=r"1 images of .* are in both .*train.* for example 1"):
         Coco(root=str(folder), split="karpathy", train="2017")
 
@@ -77,29 +77,36 @@ def test_the_fingerprint_tells_content_and_not_place(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "problem"),
     [
-        ([], "not in COCO's caption format"),
+        ([], "the file: not an object"),
         ({"images": []}, "no 'annotations'"),
-        ({"images": [], "annotations": []}, "holds no image with a caption"),
+        ({"images": [], "annotations": []}, "the file: holds no caption"),
         (
             {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "caption": 3}]},
-            "3 should be text",
+            r"entry 1 of annotations: caption is 3, not a string",
         ),
         (
             {"images": [{"id": 1, "file_name": "../../x.jpg"}], "annotations": [{"image_id": 1, "caption": "a"}]},
-            "leads out",
+            r"entry 1 of images: file name .* leads out",
         ),
         (
             {"images": [{"id": 1, "file_name": "a.jpg"}] * 2, "annotations": [{"image_id": 1, "caption": "a"}]},
-            "lists an image twice",
+            "entry 2 of images: id 1 is that of an earlier image",
         ),
-        ({"images": [3], "annotations": []}, "not in COCO's caption format"),
+        ({"images": [3], "annotations": []}, "entry 1 of images: not an object"),
+        (
+            {"images": [{"id": 1}], "annotations": [{"image_id": 1, "caption": "a"}]},
+            "entry 1 of images: has no 'file_name'",
+        ),
+        ({"images": [], "annotations": [{"image_id": 1.9, "caption": "a"}]}, "image_id is 1.9, not an integer"),
+        ({"images": [], "annotations": [{"image_id": True, "caption": "a"}]}, "image_id is True, not an integer"),
+        ({"images": [], "annotations": [{"image_id": 1, "caption": "a"}]}, "holds no image with a caption"),
     ],
 )
-def test_files_that_are_not_coco_are_named(folder, content, said):
+def test_files_that_are_not_coco_are_named(folder, content, problem):
     write(folder / "annotations" / "captions_val2017.json", content)
-    with pytest.raises(ValueError, match=said) as error:
+    with pytest.raises(ValueError, match=problem) as error:
         Coco(root=str(folder))
     assert "captions_val2017.json" in str(error.value)
 
@@ -110,25 +117,54 @@ def test_missing_files_say_what_there_is(folder):
     with pytest.raises(ValueError, match="no COCO folder"):
         Coco(root=str(folder / "none"))
     (folder / "annotations" / "captions_val2017.json").write_text('{"images": [')
-    with pytest.raises(ValueError, match=r"cannot read .*captions_val2017\.json"):
+    with pytest.raises(ValueError, match=r"captions_val2017\.json: the file: no JSON"):
         Coco(root=str(folder))
 
 
 def test_numbers_and_nesting_that_no_file_needs_are_one_line(folder):
     change(folder / "annotations" / "captions_val2017.json", lambda c: c["annotations"][1].update(image_id=math.inf))
-    with pytest.raises(ValueError, match=r"captions_val2017.json is not in COCO's caption format"):
+    with pytest.raises(ValueError, match=r"captions_val2017.json: entry 2 of annotations: image_id is inf"):
         Coco(root=str(folder))
     change(folder / "dataset_coco.json", lambda c: c["images"][1].update(cocoid=math.inf))
-    with pytest.raises(ValueError, match=r"dataset_coco.json is not in Karpathy's format"):
+    with pytest.raises(ValueError, match=r"dataset_coco.json: entry 2 of images: cocoid is inf"):
         Coco(root=str(folder), split="karpathy")
     (folder / "dataset_coco.json").write_text("[" * 100_000)
-    with pytest.raises(ValueError, match=r"cannot read .*dataset_coco.json"):
+    with pytest.raises(ValueError, match=r"dataset_coco.json: the file: no JSON"):
         Coco(root=str(folder), split="karpathy")
 
 
-def test_empty_captions_are_left_out(folder):
-    change(folder / "annotations" / "captions_val2017.json", lambda c: c["annotations"][0].update(caption=" \n"))
-    assert sorted(len(example.captions) for example in Coco(root=str(folder)).test) == [4, 5, 5, 5, 5, 5]
+@pytest.mark.parametrize("empty", [" \n", "."])
+def test_captions_without_a_word_are_left_out(folder, empty):
+    change(folder / "annotations" / "captions_val2017.json", lambda c: c["annotations"][0].update(caption=empty))
+    data = Coco(root=str(folder))
+    assert sorted(len(example.captions) for example in data.test) == [4, 5, 5, 5, 5, 5]
+    assert data.notes == ("captions_val2017.json: 1 captions without a word left out",)
+
+
+def test_what_is_left_out_is_counted(folder):
+    def spoil(content):
+        content["images"] += [{"id": 9, "file_name": "9.jpg"}, {"id": 8, "file_name": "8.jpg"}]
+        content["annotations"] += [
+            {"image_id": 5, "caption": "a"},
+            {"image_id": 8, "caption": "b", "is_rejected": True},
+        ]
+
+    change(folder / "annotations" / "captions_val2017.json", spoil)
+    data = Coco(root=str(folder))
+    assert len(data.test) == 6
+    assert [note.removeprefix("captions_val2017.json: ") for note in data.notes] == [
+        "1 captions that it marks as rejected or precanned left out",
+        "1 captions of images that it does not list left out",
+        "2 images without captions left out",
+    ]
+    assert Coco(root=str(folder), split="karpathy").notes == ()
+
+
+def test_a_byte_order_mark_is_no_error(folder):
+    file = folder / "annotations" / "captions_val2017.json"
+    before = Coco(root=str(folder)).fingerprint
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert Coco(root=str(folder)).fingerprint == before
 
 
 def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", hflip=True):
@@ -196,9 +232,9 @@ def test_unreadable_training_images_are_left_out_and_named(folder, tmp_path):
     assert str(tmp_path) not in str(stored.skipped)  # records repeat it
 
 
-def test_unreadable_judged_images_are_refused(folder, tmp_path):
+def test_unreadable_test_images_are_refused(folder, tmp_path):
     (folder / "val2017" / f"{1002:012}.jpg").write_bytes(b"no picture")
-    with pytest.raises(UnreadableImage, match=r"judged image .*000000001002.jpg.*scores need every image"):
+    with pytest.raises(UnreadableImage, match=r"test image .*000000001002.jpg.*scores need every image"):
         store(folder, tmp_path)
     assert not [path for path in (tmp_path / "cache" / "images").iterdir() if path.suffix == ""]
 

@@ -13,7 +13,7 @@ from test_scoring import SHARED, SYSTEMS
 
 from benchmarks.config import Decoding
 from benchmarks.data import Example
-from benchmarks.data.formats.caption_json import read_references, read_results
+from benchmarks.data.formats.coco_json import read_references, read_results
 from benchmarks.evaluation import validation
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.cider import Cider

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data.formats.caption_json import read_references, read_results
+from benchmarks.data.formats.coco_json import read_references, read_results
 from benchmarks.evaluation.scorer import DEFAULT_METRICS, Scorer
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.java import process as java

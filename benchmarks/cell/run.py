@@ -16,7 +16,7 @@ from benchmarks.cell.context import Context
 from benchmarks.cell.samples import picked, samples, write_gallery
 from benchmarks.cell.workdir import failed, finished, new_partial, now, publish, request_fields
 from benchmarks.data import Dataset
-from benchmarks.data.formats.caption_json import write_results
+from benchmarks.data.formats.coco_json import write_results
 from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.evaluation.scorer import Scores
 from benchmarks.features.store import ImageStore

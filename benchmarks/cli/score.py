@@ -18,10 +18,11 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the scores, raw and not x 100."""
-    from benchmarks.data.formats.caption_json import read_references, read_results
+    from benchmarks.data.formats.coco_json import read_captions, read_results
     from benchmarks.evaluation.scorer import Scorer
 
-    scorer = Scorer(read_references(options.references), cache=cache_folder())
+    references = read_captions(options.references)
+    scorer = Scorer(references.captions, cache=cache_folder())
     scores = scorer.score(read_results(options.results))
     if options.json:
         print(json.dumps(scores.values))
@@ -29,6 +30,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         for name, value in scores.values.items():
             print(f"{name:8} {value:.6f}")
         print(scores.signature)
+    if references.rejected:
+        print(f"{references.rejected} captions marked as rejected or precanned are no references", file=sys.stderr)
     if scores.missing:
         print(
             f"{scores.missing} images with references have no caption; the scores are over the others, "

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.data import DATASETS, Dataset, Example, Prediction, photos
-from benchmarks.data.formats.coco_json import Layout, read_splits
+from benchmarks.data.formats.coco_layout import Layout, read_splits
 from benchmarks.data.photos import Photo
 
 _HELD_OUT = 10  # one training image in so many chooses the epoch where a layout has no third split
@@ -19,10 +19,10 @@ class Coco(Dataset):
 
     Options:
         root: folder that holds ``annotations/`` or ``dataset_coco.json``, and the images.
-        split: "2017" and "2014" train on train20xx and judge val20xx; "karpathy" trains on
-            his train and restval, and judges his test images, or val where there are none.
+        split: "2017" and "2014" train on train20xx and test on val20xx; "karpathy" trains on
+            his train and restval, and tests on his test images, or val where there are none.
             Where no images are left to choose the epoch by, each tenth of training is.
-        train: take the training images from another layout than what is judged.
+        train: take the training images from another layout than the test images.
         limit: only the first so many images of each split, to try things out.
     """
 
@@ -37,8 +37,10 @@ class Coco(Dataset):
         self.folder = folder = Path(root).expanduser()
         if not folder.is_dir():
             raise ValueError(f"no COCO folder {root!r}: give it with --dataset \"coco(root='...')\"")
-        judged = read_splits(folder, split)
-        splits = judged if train is None else {**judged, "train": read_splits(folder, train)["train"]}
+        splits, self.notes = read_splits(folder, split)
+        if train is not None:
+            others, notes = read_splits(folder, train)
+            splits, self.notes = {**splits, "train": others["train"]}, tuple(dict.fromkeys((*self.notes, *notes)))
         _refuse_overlap(splits, folder)
         self.name = f"coco-{split}"
         self.split = next(name for name in splits if name not in ("train", "validation"))
@@ -52,9 +54,7 @@ class Coco(Dataset):
         if not self.train:
             raise ValueError(f"{folder} has one training image, which chooses the epoch: it takes two at least")
         if missing := [photo.file for photo in self.test if not photo.file.is_file()]:
-            raise ValueError(
-                f"{len(missing)} judged images are missing, for example {missing[0]}: scores need every one"
-            )
+            raise ValueError(f"{len(missing)} test images are missing, for example {missing[0]}: scores need every one")
         self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)
 
     def load(self, example: Example) -> Image.Image:
@@ -76,5 +76,5 @@ def _refuse_overlap(splits: Mapping[str, list[Photo]], folder: Path) -> None:
         if shared:
             raise ValueError(
                 f"{len(shared)} images of {folder} are in both {one} and {other}, for example {min(shared)}: "
-                "a model would be judged on what it learnt from; take both from one layout"
+                "a model would be tested on its training images; take both from one layout"
             )

@@ -55,10 +55,10 @@ class FeatureCache:
         Two processes that ask at once make it once; what is found to be damaged is made again.
         Where the device has memory of its own and the rows take at most a quarter of what is
         free, they are moved there. A training image that cannot be read is left out and named;
-        a judged one is refused, since a score over fewer images is another score.
+        a test image is refused, since a score over fewer images is another score.
 
         Raises:
-            UnreadableImage: an image of the judged split cannot be read.
+            UnreadableImage: an image of the test split cannot be read.
         """
         views = 2 if hflip and dataset.allows_hflip else 1
         cut, why = _cut(backbone)
@@ -161,14 +161,14 @@ def _make(
 ) -> None:
     started = time.perf_counter()
     examples = [*dataset.test, *dataset.validation, *dataset.train]  # a refusal comes first
-    judged = {example.image_id for example in dataset.test}
+    test = {example.image_id for example in dataset.test}
     skipped: list[str] = []
     grid: tuple[int, int] | None = None
     what = "resizing" if backbone.trainable and not cut else "encoding"
     with bar(len(examples), what, "img") as shown, Writer(folder, len(examples)) as writer:
         for batch in encoded(dataset, examples, backbone, cut, views=views, device=device):
-            if refused := [why for example, why in batch.unreadable if example.image_id in judged]:
-                raise UnreadableImage(f"judged image {refused[0]}: mend or fetch it again; scores need every image")
+            if refused := [why for example, why in batch.unreadable if example.image_id in test]:
+                raise UnreadableImage(f"test image {refused[0]}: mend or fetch it again; scores need every image")
             skipped += [why for _, why in batch.unreadable]
             if batch.examples:
                 writer.add([example.image_id for example in batch.examples], batch.rows)

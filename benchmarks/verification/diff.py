@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data.formats.caption_json import read_results
+from benchmarks.data.formats.coco_json import read_results
 from benchmarks.records.record import CAPTIONS, FILE, RunRecord
 
 

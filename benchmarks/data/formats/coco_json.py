@@ -1,127 +1,149 @@
-"""COCO's and Karpathy's caption files, read into photographs by split."""
+"""COCO's and Karpathy's caption files, and COCO's results: one set of rules for data sets and for `score`.
 
+Every entry is checked here, since pycocotools accepts anything; what passes is indexed by pycocotools.
+"""
+
+import io
 import json
-import re
-from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.data.photos import Photo
+from benchmarks.data.formats.json_entry import Entry, load
 
-Layout = Literal["2017", "2014", "karpathy"]
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+_RESULTS = 'COCO results are [{"image_id": 42, "caption": "a cat"}, ...], one caption per image'
+_CAPTIONS = (
+    'COCO captions are {"images": [{"id": 42, "file_name": "a.jpg"}, ...], '
+    '"annotations": [{"image_id": 42, "caption": "a cat"}, ...]}, '
+    'Karpathy\'s {"images": [{"cocoid": 42, "sentences": [{"raw": "a cat"}, ...]}, ...]}'
+)
+_NO_REFERENCE = ("is_rejected", "is_precanned")  # marks of VizWiz: its own evaluation leaves these out too
 
 
-def read_splits(folder: Path, layout: Layout) -> dict[str, list[Photo]]:
-    """The splits of a layout: "train", "validation" where it has one, and what is judged, by its name.
+@dataclass(frozen=True)
+class CaptionFile:
+    """What a caption file holds.
+
+    images: the listed images by id, each with the fields that the file gives it.
+    captions: image id -> captions, in the file's order; also of images that are not listed.
+    rejected: how many captions the file marks as rejected or precanned; they are left out.
+    """
+
+    images: Mapping[int, Entry]
+    captions: Mapping[int, list[str]]
+    rejected: int
+
+
+def read_captions(path: str | Path) -> CaptionFile:
+    """A file in COCO captions form or that of Karpathy's dataset_coco.json, which holds all splits.
 
     Raises:
-        ValueError: a file is missing, or is not what it should be; the message names it.
+        ValueError: it cannot be read, has another form, or an id twice; the message names entry and field.
     """
-    if layout == "karpathy":
-        return _read_karpathy(folder)
-    return {
-        "train": _read_official(folder, f"train{layout}"),
-        f"val{layout}": _read_official(folder, f"val{layout}"),
+    root = load(Path(path), _CAPTIONS)
+    images: dict[int, Entry] = {}
+    annotations, rejected = _karpathy(root, images) if _is_karpathy(root) else _coco(root, images)
+    if not annotations:
+        raise root.error("holds no caption")
+    found = _index(images, annotations).imgToAnns
+    return CaptionFile(images, {image: [each["caption"] for each in found[image]] for image in found}, rejected)
+
+
+def read_references(path: str | Path) -> dict[int, list[str]]:
+    """Image id -> captions, from a file in COCO captions form or that of Karpathy's dataset_coco.json.
+
+    The latter holds all splits, and so does what is returned. Captions that VizWiz marks as
+    rejected or precanned are left out.
+
+    Raises:
+        ValueError: it cannot be read or has another form; the message says where, and what it should be.
+    """
+    return dict(read_captions(path).captions)
+
+
+def read_results(path: str | Path) -> dict[int, str]:
+    """Image id -> caption, from a file in COCO results form: one caption per image.
+
+    Raises:
+        ValueError: it cannot be read or has another form; the message says where, and what it should be.
+    """
+    root = load(Path(path), _RESULTS)
+    images: set[int] = set()
+    for entry in root.entries():
+        image, _ = entry.field("image_id", int), entry.field("caption", str)
+        if image in images:
+            raise entry.error(f"image {image} has a caption already")
+        images.add(image)
+    if not images:
+        raise root.error("empty")
+    with redirect_stdout(io.StringIO()):
+        results = _index(images, []).loadRes(root.value)
+    return {image: annotation["caption"] for image, (annotation,) in results.imgToAnns.items()}
+
+
+def write_results(captions: Mapping[int, str], path: Path) -> None:
+    """Image id -> caption, in COCO's results form, which pycocotools' `loadRes` reads."""
+    entries = [{"image_id": image, "caption": caption} for image, caption in captions.items()]
+    path.write_text(json.dumps(entries, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _coco(root: Entry, images: dict[int, Entry]) -> tuple[list[dict[str, Any]], int]:
+    """The annotations that are references, and how many are not; the images are added to `images`."""
+    listed = root.child_list("annotations")
+    for entry in root.child_list("images").entries() if root.has("images") else ():
+        _add(images, entry, "id")
+    annotations, ids, rejected = [], set(), 0
+    for entry in listed.entries():
+        image, caption = entry.field("image_id", int), entry.field("caption", str)
+        if entry.has("id"):
+            if (number := entry.field("id", int)) in ids:
+                raise entry.error(f"id {number} is that of an earlier entry")
+            ids.add(number)
+        if any(entry.value.get(mark) for mark in _NO_REFERENCE):
+            rejected += 1
+        else:
+            annotations.append({"image_id": image, "caption": caption})
+    return annotations, rejected
+
+
+def _is_karpathy(root: Entry) -> bool:
+    if root.has("annotations") or not root.has("images") or not isinstance(root.value["images"], list):
+        return False
+    return any(entry.has("sentences") for entry in root.child_list("images").entries())
+
+
+def _karpathy(root: Entry, images: dict[int, Entry]) -> tuple[list[dict[str, Any]], int]:
+    """As `_coco`; nothing is marked in this form."""
+    annotations = []
+    for entry in root.child_list("images").entries():
+        # Flickr's images have no COCO id, and are told apart by their number.
+        image = _add(images, entry, "cocoid" if entry.has("cocoid") else "imgid")
+        sentences = entry.child_list("sentences").entries()
+        annotations += [{"image_id": image, "caption": sentence.field("raw", str)} for sentence in sentences]
+    return annotations, 0
+
+
+def _add(images: dict[int, Entry], entry: Entry, key: str) -> int:
+    image = entry.field(key, int)
+    if images.setdefault(image, entry) is not entry:
+        raise entry.error(f"{key} {image} is that of an earlier image")
+    return image
+
+
+def _index(images: Iterable[int], annotations: Iterable[Mapping[str, Any]]) -> "COCO":
+    """pycocotools' index, made in memory: from a path it would read in the machine's encoding. It prints, we do not."""
+    from pycocotools.coco import COCO
+
+    coco = COCO()
+    coco.dataset = {
+        "images": [{"id": image} for image in images],
+        "annotations": [{"id": number, **each} for number, each in enumerate(annotations, start=1)],
     }
-
-
-def _read_official(folder: Path, split: str) -> list[Photo]:
-    file = folder / "annotations" / f"captions_{split}.json"
-    content = _json(file, folder)
-    try:
-        captions: dict[int, list[str]] = defaultdict(list)
-        for annotation in content["annotations"]:
-            captions[int(annotation["image_id"])].append(_text(annotation["caption"]))
-        photos = [
-            Photo(
-                int(image["id"]),
-                tuple(captions[int(image["id"])]),
-                _image(folder, split, image["file_name"]),
-                source=_source(split, image["file_name"]),
-            )
-            for image in content["images"]
-        ]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{file} is not in COCO's caption format ({_why(error)})") from None
-    return _checked(photos, file)
-
-
-def _read_karpathy(folder: Path) -> dict[str, list[Photo]]:
-    file = folder / "dataset_coco.json"
-    splits: dict[str, list[Photo]] = defaultdict(list)
-    try:
-        for image in _json(file, folder)["images"]:
-            captions = tuple(_text(sentence["raw"]) for sentence in image["sentences"])
-            place = _image(folder, image["filepath"], image["filename"])
-            source = _source(image["filepath"], image["filename"])
-            photo = Photo(int(image["cocoid"]), captions, place, source=source)
-            splits[str(image["split"])].append(photo)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{file} is not in Karpathy's format ({_why(error)})") from None
-    splits = {name: _checked(photos, file) for name, photos in splits.items()}
-    found = {
-        "train": [*splits.get("train", []), *splits.get("restval", [])],
-        "validation": splits.get("val", []),
-        "karpathy-test": splits.get("test", []),
-    }
-    if found["train"] and not found["karpathy-test"]:
-        found["karpathy-val"] = found.pop("validation")
-    found = {name: photos for name, photos in found.items() if photos}
-    if "train" not in found or not found.keys() & {"karpathy-val", "karpathy-test"}:
-        raise ValueError(f"{file} has the splits {', '.join(splits) or 'none'}: needs train, and val or test")
-    return found
-
-
-def _json(file: Path, folder: Path) -> Any:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        found = sorted(path.name for path in [*folder.glob("*.json"), *folder.glob("annotations/captions_*.json")])
-        has = (
-            f"it has {', '.join(found)}: choose with split='2017', '2014' or 'karpathy'"
-            if found
-            else "it has no captions"
-        )
-        raise ValueError(f"no {file.relative_to(folder)} in {folder}; {has}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"cannot read {file}: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} is not in COCO's caption format (no object at the top)")
-    return content
-
-
-def _image(folder: Path, split: str, name: Any) -> Path:
-    """Where an image lies: beside the annotations, or in ``images/``; a name that leads elsewhere is refused."""
-    path = Path(split) / _text(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"file name {str(path)!r} leads out of the folder")
-    beside = folder / path
-    return beside if beside.parent.is_dir() else folder / "images" / path
-
-
-def _source(split: str, name: str) -> str:
-    """Where COCO shows this picture; a file that is not named as COCO's are, by its name."""
-    official = re.fullmatch(r"(train|val)20(14|17)", split) and re.fullmatch(r"(COCO_\w+_)?\d{12}\.jpg", name)
-    return f"http://images.cocodataset.org/{split}/{name}" if official else f"{split}/{name}"
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} should be text")
-    return value
-
-
-def _why(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _checked(photos: list[Photo], file: Path) -> list[Photo]:
-    """Without empty captions and images that have none; each image once."""
-    kept = [replace(photo, captions=tuple(text for text in photo.captions if text.strip())) for photo in photos]
-    kept = [photo for photo in kept if photo.captions]
-    if not kept:
-        raise ValueError(f"{file} holds no image with a caption")
-    if len({photo.image_id for photo in kept}) < len(kept):
-        raise ValueError(f"{file} lists an image twice")
-    return kept
+    with redirect_stdout(io.StringIO()):
+        coco.createIndex()
+    return coco
