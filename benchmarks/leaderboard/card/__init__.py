@@ -1,4 +1,4 @@
-"""A card per run: what it said, where it looked, how good and how fast it is, and how to do it again."""
+"""A card per run: its captions, attention maps, scores and speed, and how to reproduce it."""
 
 from benchmarks.leaderboard.card.html import card
 from benchmarks.leaderboard.card.markdown import model_card

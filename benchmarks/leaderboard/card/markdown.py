@@ -20,7 +20,7 @@ from benchmarks.records.record import PARTS, RunRecord
 def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
     """`record` as a README for its model; pictures are never in it.
 
-    gallery: image id -> references, where the record may not hold them. What is given is told.
+    gallery: image id -> references, where the record may not hold them. What is given is listed.
 
     Raises:
         ValueError: the run did not come to its end, so there is no model.
@@ -38,17 +38,17 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
             for text in [*wording.notices(table), *(f"Needs {name}." for name in rerun.plugins(record))]
         ),
         table_of(["Part", "What"], [[part.capitalize(), code(record.parts.get(part, ""))] for part in PARTS]),
-        "## What it can and cannot do",
-        " ".join(facts.taught(record)),
+        "## Intended use and limitations",
+        " ".join(facts.limitations(record)),
         *_use(record),
         *_scores(record, table),
         *_samples(shown(record, gallery)),
         *_learning(record),
         *_speed(record),
-        *_listed("Its captions in numbers", facts.spoken(record)),
+        *_listed("Caption statistics", facts.caption_statistics(record)),
         *_again(record),
         *_listed("Environment", facts.environment(record)),
-        *_listed("Where it came from", facts.provenance(record)),
+        *_listed("Provenance", facts.provenance(record)),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -57,14 +57,14 @@ def _use(record: RunRecord) -> Iterable[str]:
     loaded = [f"registry.load_plugin({name!r})" for name in rerun.plugins(record) if name.endswith(".py")]
     lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
     lines += ['model = zoo.from_pretrained("FOLDER")', 'print(model.caption(["photo.jpg"])[0])']
-    yield "## Use it"
+    yield "## How to use"
     yield f"From Python, with the folder that holds this card and weights:\n\n{fence('python', chr(10).join(lines))}"
     yield f"Or as a command:\n\n{fence('console', rerun.caption(record, 'FOLDER'))}"
 
 
 def _scores(record: RunRecord, table: Table) -> Iterable[str]:
     standing = table.standing(table.rows[0])
-    yield "## How good it is"
+    yield "## Scores"
     yield f"Scores × 100 on {code(wording.headline(table))}, scorer {code(record.signature)}." + (
         f" On other images of the kind CIDEr would lie at {span(standing.low, standing.high)} (95 %)."
         if standing
@@ -84,7 +84,7 @@ def _score(value: Any) -> str:
 def _samples(found: Sequence[Shown]) -> Iterable[str]:
     if not found:
         return
-    yield "## What it says"
+    yield "## Sample captions"
     yield "The two best, two middling and two worst captions by CIDEr."
     yield "\n".join(line for one in found for line in _sample(one))
 
@@ -98,8 +98,8 @@ def _sample(one: Shown) -> Iterable[str]:
 
 def _learning(record: RunRecord) -> Iterable[str]:
     if found := epochs(record):
-        yield "## How it learnt"
-        lines = [[*epoch.texts, "kept" if epoch.chosen else ""] for epoch in found]
+        yield "## Training curves"
+        lines = [[*epoch.texts, "best" if epoch.best else ""] for epoch in found]
         yield table_of(["Epoch", "Loss", "Validation CIDEr × 100", ""], lines)
 
 
@@ -112,10 +112,10 @@ def _speed(record: RunRecord) -> Iterable[str]:
 
 
 def _again(record: RunRecord) -> Iterable[str]:
-    yield "## Run it again"
+    yield "## How to reproduce"
     yield f"With its record, and compared with it:\n\n{fence('console', rerun.reproduce(record))}"
-    if needed := " ".join(map(prose, rerun.needed(record))):
-        yield needed
+    if requirements := " ".join(map(prose, rerun.requirements(record))):
+        yield requirements
     yield f"As a config, every setting written out:\n\n{fence('yaml', rerun.config(record).rstrip())}"
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.tables.columns import CIDER
+from benchmarks.leaderboard.tables.formatting import hundred, signed
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import PARTS
 
@@ -17,6 +19,15 @@ class Neighbour:
     row: Row
     gap: float
     margin: float | None
+
+    @property
+    def difference(self) -> str:
+        """The gap with its margin, as text."""
+        return signed(self.gap) + ("" if self.margin is None else f" ± {hundred(self.margin)}")
+
+    def card(self, seed: int) -> str:
+        """The file of the card of its run with this seed, else of another; empty where it has none."""
+        return name_of(next((run for run in self.row.runs if run.seed == seed), self.row.runs[0]))
 
     @property
     def verdict(self) -> str:
@@ -46,6 +57,6 @@ def _found(table: Table, row: Row) -> Iterator[Neighbour]:
 
 def _same_but(axis: int, one: Row, other: Row) -> bool:
     """Whether all but this part come from the same place: of one name there may be two plug-ins."""
-    kept = [place for place in range(len(PARTS)) if place != axis]
+    others = [place for place in range(len(PARTS)) if place != axis]
     weights = PARTS[axis] == "backbone" or one.weights == other.weights
-    return weights and all(one.origins[place] == other.origins[place] for place in kept)
+    return weights and all(one.origins[place] == other.origins[place] for place in others)

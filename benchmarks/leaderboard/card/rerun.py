@@ -1,4 +1,4 @@
-"""What was asked of a run, as a config that asks the same again, and as commands."""
+"""How to reproduce a run: its request as a config, and commands."""
 
 import json
 import re
@@ -51,8 +51,8 @@ def plugins(record: RunRecord) -> list[str]:
     return sorted({clean(re.split(r"[\\/]", origin)[-1]) for origin in origins if origin != HOME})
 
 
-def needed(record: RunRecord) -> Iterable[str]:
-    """What has to be there before either command works, in sentences."""
+def requirements(record: RunRecord) -> Iterable[str]:
+    """What either command needs, in sentences."""
     if _dataset(record) != record.dataset:
         yield "FOLDER is where the data set lies."
     for name in plugins(record):

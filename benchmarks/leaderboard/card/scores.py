@@ -1,38 +1,64 @@
 """The scores of a run beside those of its entry, and where that stands."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
 from benchmarks.leaderboard.html.interval_glyph import WIDTH, axis, glyph, scale
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, SCORES
-from benchmarks.leaderboard.tables.formatting import BLANK, clean, html, hundred, number, span
+from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, number, span
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import RunRecord
 
+Rows = Sequence[tuple[str, Sequence[str]]]
 
-def scores(record: RunRecord, table: Table, row: Row) -> str:
-    """A section: CIDEr large with its interval and rank, all scores and checks as tables."""
-    said = "".join(f"<p>{html(text)}</p>" for text in _standing(table, row))
-    judged = [(column.title, column.key) for column in SCORES if column.key in record.scores]
+
+@dataclass(frozen=True)
+class Drawing:
+    """The row on the scale of its table, and where the means of the others lie."""
+
+    axis: Markup
+    interval: Markup
+    others: Sequence[float]
+    width: int = WIDTH
+
+
+@dataclass(frozen=True)
+class Scores:
+    """CIDEr with its interval and rank; tables: by title, for each score its values, as text."""
+
+    cider: str
+    seeds: int
+    drawing: Drawing | None
+    standing: Sequence[str]
+    tables: Mapping[str, Rows]
+
+
+def scores(record: RunRecord, table: Table, row: Row) -> Scores:
+    """Those of `record`, which is of `row`."""
+    metrics = [(column.title, column.key) for column in SCORES if column.key in record.scores]
     checks = [(clean(name).replace("_", " "), name) for name in sorted(record.diagnostics)]
-    return (
-        '<section class="scores"><div><h2>How good it is</h2><p class="figure">'
-        f"<b>{_text(number(record.scores.get('CIDEr')))}</b> CIDEr × 100</p>{_drawn(table, row)}{said}</div>"
-        f"{_table('Scores × 100', 'scores', judged, record, row)}"
-        f"{_table('Checks of the data set, %', 'diagnostics', checks, record, row)}</section>"
+    return Scores(
+        cider=_text(number(record.scores.get("CIDEr"))),
+        seeds=len(row.runs),
+        drawing=_drawing(table, row),
+        standing=_standing(table, row),
+        tables={
+            "Scores × 100": _rows("scores", metrics, record, row),
+            "Checks of the data set, %": _rows("diagnostics", checks, record, row),
+        },
     )
 
 
-def _drawn(table: Table, row: Row) -> str:
-    """The row on the scale of its table, the means of the others as rings."""
+def _drawing(table: Table, row: Row) -> Drawing | None:
     across = scale(table)
     if across is None or len(table.rows) < 2:
-        return ""
+        return None
     others = [score for other in table.rows if other is not row and (score := CIDER.read(other)) is not None]
-    rings = "".join(f'<circle cx="{across.place(score):.1f}" cy="9" r="2.4"/>' for score in others)
-    return (
-        f'<div class="drawn">{axis(across)}<svg class="glyph" viewBox="0 0 {WIDTH} 18" aria-hidden="true">{rings}</svg>'
-        f"{glyph(table, row, across)}<small>Line: the mean{', ticks: its seeds' if len(row.runs) > 1 else ''}; "
-        "rings: other entries</small></div>"
-    )
+    places = [round(across.place(score), 1) for score in others]
+    return Drawing(Markup(axis(across)), Markup(glyph(table, row, across)), places)
 
 
 def _standing(table: Table, row: Row) -> list[str]:
@@ -47,20 +73,14 @@ def _standing(table: Table, row: Row) -> list[str]:
     return [mean + interval, *([ranked] if len(table.rows) > 1 else []), wording.noise(table)]
 
 
-def _table(title: str, field: str, names: list[tuple[str, str]], record: RunRecord, row: Row) -> str:
-    if not names:
-        return ""
-    seeds = len(row.runs)
-    mean = f'<th scope="col">Mean of {seeds} seeds</th>' if seeds > 1 else ""
-    lines = ""
-    for label, name in names:
-        own = _text(number(getattr(record, field).get(name)))
-        other = f"<td>{_text(row.mean(field, name))}</td>" if seeds > 1 else ""
-        lines += f'<tr><th scope="row">{html(label)}</th><td>{own}</td>{other}</tr>'
-    return (
-        f'<table class="all"><thead><tr><th scope="col">{title}</th><th scope="col">This run</th>{mean}</tr></thead>'
-        f"<tbody>{lines}</tbody></table>"
-    )
+def _rows(field: str, names: Sequence[tuple[str, str]], record: RunRecord, row: Row) -> Rows:
+    """This run's value and, with several seeds, their mean."""
+    own: Mapping[str, float] = getattr(record, field)
+    several = len(row.runs) > 1
+    return [
+        (label, [_text(number(own.get(name))), *([_text(row.mean(field, name))] if several else [])])
+        for label, name in names
+    ]
 
 
 def _text(value: float | None) -> str:
