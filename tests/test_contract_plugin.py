@@ -18,8 +18,8 @@ class Careless(ScoreAttention):
         super().__init__(feature_dim)
         self.careful = careful
 
-    def remember(self, features):
-        return super().remember(features if self.careful else features._replace(mask=None))
+    def precompute(self, features):
+        return super().precompute(features if self.careful else features._replace(mask=None))
 
     def keys(self, tokens):
         return tokens[..., :1]
@@ -49,9 +49,9 @@ def project(tmp_path):
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_each_contract_of_each_line_is_a_test_that_fails_in_one_line(project, workers):
-    done, said, errors = project("-k", "own or masked or apart", *workers)
-    assert done == 1, said + errors
-    outcomes = {line.partition(" - ")[0] for line in said.splitlines() if line.startswith(("PASSED", "FAILED"))}
+    done, stdout, errors = project("-k", "own or masked or apart", *workers)
+    assert done == 1, stdout + errors
+    outcomes = {line.partition(" - ")[0] for line in stdout.splitlines() if line.startswith(("PASSED", "FAILED"))}
     assert outcomes == {
         "PASSED test_own.py::test_own",
         f"FAILED caption-zoo::attention careless::{MASKED}",
@@ -59,38 +59,38 @@ def test_each_contract_of_each_line_is_a_test_that_fails_in_one_line(project, wo
         f"PASSED caption-zoo::attention careless(careful=True)::{MASKED}",
         f"PASSED caption-zoo::attention careless(careful=True)::{APART}",
     }
-    assert f" attention careless: {MASKED} " in said  # the heading over what follows
-    assert "AssertionError: a masked position is read" in said
-    assert "zoo/contracts" not in said
+    assert f" attention careless: {MASKED} " in stdout  # the heading over what follows
+    assert "AssertionError: a masked position is read" in stdout
+    assert "zoo/contracts" not in stdout
 
 
 def test_the_command_line_adds_to_the_setting(project):
-    asked = ["--caption-zoo-contract", "attention mean", "--caption-zoo-contract", "attention mean"]
-    done, said, errors = project("--collect-only", "-q", *asked, lines='["attention luong"]')
-    assert done == 0, said + errors
-    names = [line for line in said.splitlines() if line.endswith(f"::{MASKED}")]
+    options = ["--caption-zoo-contract", "attention mean", "--caption-zoo-contract", "attention mean"]
+    done, stdout, errors = project("--collect-only", "-q", *options, lines='["attention luong"]')
+    assert done == 0, stdout + errors
+    names = [line for line in stdout.splitlines() if line.endswith(f"::{MASKED}")]
     assert names == [f"caption-zoo::attention {name}::{MASKED}" for name in ("luong", "mean")]
 
 
 @pytest.mark.parametrize(
-    ("workers", "line", "said"),
+    ("workers", "line", "message"),
     [
         ((), "attention careles", "no attention 'careles'. Did you mean 'careless'?"),
         (("-n", "2"), "atention careless", "no kind with contracts 'atention'. Did you mean 'attention'?"),
     ],
     ids=["alone", "xdist"],
 )
-def test_a_wrong_line_is_a_mistake_told_in_one(project, workers, line, said):
+def test_a_wrong_line_is_a_mistake_told_in_one(project, workers, line, message):
     done, _, errors = project(*workers, lines=f'["{line}"]')
     assert done == pytest.ExitCode.USAGE_ERROR
-    assert errors.strip().startswith(f"ERROR: caption-zoo: {said}")
+    assert errors.strip().startswith(f"ERROR: caption-zoo: {message}")
     assert errors.strip().count("\n") == 0
 
 
 def test_who_asks_for_none_or_for_one_test_pays_nothing(project, tmp_path):
     (tmp_path / "conftest.py").unlink()
     (tmp_path / "test_own.py").write_text("import sys\n\ndef test_own():\n    assert 'torch' not in sys.modules\n")
-    done, said, errors = project(lines="[]")
-    assert done == 0, said + errors
-    done, said, errors = project("test_own.py::test_own", lines='["attention mean"]')
-    assert "1 passed" in said, said + errors
+    done, stdout, errors = project(lines="[]")
+    assert done == 0, stdout + errors
+    done, stdout, errors = project("test_own.py::test_own", lines='["attention mean"]')
+    assert "1 passed" in stdout, stdout + errors

@@ -63,9 +63,9 @@ def test_it_is_listed_without_an_import(call):
         "assert main(['list', 'attention']) == 0\n"
         "assert not {'torch', 'caption_zoo_nearest'} & set(sys.modules)"
     )
-    done, said, errors = call("-c", code)
+    done, stdout, errors = call("-c", code)
     assert (done, errors) == (0, "")
-    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in said.splitlines()}
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in stdout.splitlines()}
     assert lines["nearest"] == "plug-in caption_zoo_nearest:Nearest [caption-zoo-nearest 1.2]"
     assert lines["lost"].startswith("plug-in caption_zoo_lost:Lost, broken: there is no module 'caption_zoo_lost' [")
     assert "broken" not in lines["torn"]  # only an import would tell
@@ -73,41 +73,41 @@ def test_it_is_listed_without_an_import(call):
 
 
 def test_a_filter_names_the_broken_ones_in_a_warning_each(call):
-    done, said, errors = call("-m", "benchmarks.cli.main", "list", "attention", "--filter", "[nlt]*")
+    done, stdout, errors = call("-m", "benchmarks.cli.main", "list", "attention", "--filter", "[nlt]*")
     assert done == 0
-    assert {"nearest", "luong", "lost"} & {line.split()[0] for line in said.splitlines()} == {"nearest", "luong"}
+    assert {"nearest", "luong", "lost"} & {line.split()[0] for line in stdout.splitlines()} == {"nearest", "luong"}
     lost, torn = errors.splitlines()
     assert lost.startswith(f"caption-zoo: warning: {LOST}")
     assert torn.startswith(f"caption-zoo: warning: {TORN}")
 
 
 def test_it_is_shown_like_ours(call, site):
-    done, said, errors = call("-m", "benchmarks.cli.main", "show", "attention", "nearest")
+    done, stdout, errors = call("-m", "benchmarks.cli.main", "show", "attention", "nearest")
     assert (done, errors) == (0, "")
-    assert said.startswith("attention nearest(dim: int = 16)\n\nScores a feature by how near")
-    assert f"Size:    {2 * 512 * 16:,} parameters" in said
-    assert f"Source:  {site / 'caption_zoo_nearest.py'}:8" in said
-    assert "Origin:  caption-zoo-nearest 1.2" in said
+    assert stdout.startswith("attention nearest(dim: int = 16)\n\nScores a feature by how near")
+    assert f"Size:    {2 * 512 * 16:,} parameters" in stdout
+    assert f"Source:  {site / 'caption_zoo_nearest.py'}:8" in stdout
+    assert "Origin:  caption-zoo-nearest 1.2" in stdout
 
 
 def test_it_keeps_the_contracts_as_its_own_tests_find(call, site):
-    done, said, errors = call("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", cwd=site.parent / "source")
-    assert done == 0, said + errors
+    done, stdout, errors = call("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", cwd=site.parent / "source")
+    assert done == 0, stdout + errors
     for spec in ("nearest", "nearest(dim=4)"):
-        assert f"PASSED caption-zoo::attention {spec}::keeps images and queries apart" in said
+        assert f"PASSED caption-zoo::attention {spec}::keeps images and queries apart" in stdout
 
 
 def test_the_command_checks_it(call):
-    done, said, errors = call("-m", "benchmarks.cli.main", "check", "attention", "nearest(dim=4)")
+    done, stdout, errors = call("-m", "benchmarks.cli.main", "check", "attention", "nearest(dim=4)")
     assert (done, errors) == (0, "")
-    assert "BROKEN" not in said
+    assert "BROKEN" not in stdout
 
 
 def test_it_runs_in_a_matrix_and_the_leaderboard_says_whose_it_is(call, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG)
-    done, said, errors = call("-m", "benchmarks.cli.main", "run", "config.yaml", "--out", "runs", "--cache", "cache")
-    assert done == 0, said + errors
-    assert "1 of 1 cells done" in said
+    done, stdout, errors = call("-m", "benchmarks.cli.main", "run", "config.yaml", "--out", "runs", "--cache", "cache")
+    assert done == 0, stdout + errors
+    assert "1 of 1 cells done" in stdout
     done, _, errors = call("-m", "benchmarks.cli.main", "leaderboard", "runs", "--out", "page")
     assert (done, errors) == (0, "")
     for page in ("index.html", "leaderboard.md", "leaderboard.csv"):
@@ -115,14 +115,14 @@ def test_it_runs_in_a_matrix_and_the_leaderboard_says_whose_it_is(call, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "said"),
+    ("command", "name", "message"),
     [("show", "lost", f"{LOST}ModuleNotFoundError"), ("check", "torn", f"{TORN}AttributeError")],
     ids=["lost", "torn"],
 )
-def test_a_broken_one_is_a_mistake_only_for_who_asks_for_it(call, command, name, said):
+def test_a_broken_one_is_a_mistake_only_for_who_asks_for_it(call, command, name, message):
     done, printed, errors = call("-m", "benchmarks.cli.main", command, "attention", name)
     assert (done, printed) == (2, "")
-    assert errors.startswith(f"caption-zoo: {said}")
+    assert errors.startswith(f"caption-zoo: {message}")
     assert errors.endswith(f"{REMEDY}\n")
     assert errors.count("\n") == 1
 
@@ -133,8 +133,8 @@ def test_doctor_warns_of_the_broken_ones_and_finds_nothing_lacking(call):
         "doctor._CHECKS = {'plug-ins': doctor._CHECKS['plug-ins']}\n"
         "assert main(['doctor']) == 0"
     )
-    done, said, errors = call("-c", code)
-    assert (done, said) == (0, "ok   plug-ins   3 installed, 2 of them broken\n")
+    done, stdout, errors = call("-c", code)
+    assert (done, stdout) == (0, "ok   plug-ins   3 installed, 2 of them broken\n")
     assert [
         line.startswith(f"caption-zoo: warning: {why}")
         for line, why in zip(errors.splitlines(), (LOST, TORN), strict=True)
