@@ -1,59 +1,58 @@
-"""Whether the value of an option fits the annotation of its parameter."""
+"""The options of a component, read off its signature, and whether a Spec gives them rightly."""
 
 import inspect
-from collections.abc import Sequence
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
 
-_PLAIN = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", NoneType: "None"}
+from registry.errors import RegistryError, UnknownName
+from registry.spec import Spec
+from registry.types import type_error
 
 
-def misfit(value: Any, annotation: Any) -> str | None:
-    """What `value` should have been, or None where it fits or nothing is known.
+def options(factory: Callable[..., Any], kind: str, name: str) -> Mapping[str, inspect.Parameter]:
+    """The keyword-only parameters of `factory`, with what their annotations mean where these are strings.
 
-    Understands bool, int, float, str, None, ``Literal``, tuples and ``Sequence`` of plain
-    ones, for which lists are as good, and unions of them.
+    Raises:
+        RegistryError: they cannot be read off its signature.
     """
-    wanted = _wanted(annotation)
-    if wanted is None or any(_fits(value, kind) for _, kind in wanted):
-        return None
-    return " or ".join(text for text, _ in wanted)
+    annotated = factory.__init__ if inspect.isclass(factory) else factory
+    try:
+        parameters = inspect.signature(factory, eval_str=True).parameters
+        hints = get_type_hints(annotated) if hasattr(annotated, "__annotations__") else {}
+    except Exception as error:  # types that are there for type checkers only, for example
+        raise RegistryError(f"{kind} {name!r}: its options cannot be read: {error}") from error
+    return {
+        key: value.replace(annotation=hints.get(key, value.annotation))
+        for key, value in parameters.items()
+        if value.kind is value.KEYWORD_ONLY
+    }
 
 
-def _wanted(annotation: Any) -> list[tuple[str, Any]] | None:
-    if annotation is inspect.Parameter.empty:
-        return None
-    if get_origin(annotation) in (Union, UnionType):
-        parts = [_wanted(part) for part in get_args(annotation)]
-        return None if None in parts else [item for part in parts for item in part or ()]
-    if get_origin(annotation) is Literal:
-        return [(repr(choice), Literal[choice]) for choice in get_args(annotation)]
-    if get_origin(annotation) in (tuple, Sequence):
-        return _several(annotation)
-    return [(_PLAIN[annotation], annotation)] if annotation in _PLAIN else None
+def check(spec: Spec, factory: Callable[..., Any], kind: str) -> None:
+    """Compare `spec` with what `factory` takes.
+
+    Raises:
+        RegistryError: no such variant, option or value; says what there is.
+    """
+    _check_variant(spec, getattr(factory, "variants", None), kind)
+    accepted = options(factory, kind, spec.name)
+    for option, value in spec.options.items():
+        if option not in accepted:
+            raise UnknownName(f"option of {kind} {spec.name!r}", option, accepted)
+        if wanted := type_error(value, accepted[option].annotation):
+            raise RegistryError(f"{kind} {spec.name!r}: {option}={value!r} should be {wanted}")
+    for option, parameter in accepted.items():
+        if parameter.default is parameter.empty and option not in spec.options:
+            raise RegistryError(f"{kind} {spec.name!r} needs the option {option}: {spec.name}({option}=...)")
 
 
-def _several(annotation: Any) -> list[tuple[str, Any]] | None:
-    """``tuple[int, ...]``, ``tuple[int, int]`` and ``Sequence[int]``; tuples of several kinds are not understood."""
-    kinds = {*get_args(annotation)} - {...}
-    if not len(kinds) == len(kinds & {int, float, str}) == 1:
-        return None
-    many = _PLAIN[kinds.pop()].removeprefix("a ") + "s"
-    return [(many if _of_any_length(annotation) else f"{len(get_args(annotation))} {many}", annotation)]
-
-
-def _of_any_length(annotation: Any) -> bool:
-    return get_origin(annotation) is Sequence or ... in get_args(annotation)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        choice = get_args(kind)[0]
-        return bool(value == choice) and isinstance(value, bool) == isinstance(choice, bool)
-    if get_origin(kind) in (tuple, Sequence):
-        kinds = get_args(kind)
-        right = isinstance(value, list | tuple) and all(_fits(item, kinds[0]) for item in value)
-        return right and (_of_any_length(kind) or len(value) == len(kinds))
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+def _check_variant(spec: Spec, variants: Callable[[], Any] | None, kind: str) -> None:
+    if variants is None:
+        if spec.variant is not None:
+            raise RegistryError(f"{kind} {spec.name!r} has no variants: {spec} should be {spec.name}")
+        return
+    names = variants()
+    if spec.variant is None:
+        raise RegistryError(f"{kind} {spec.name!r} needs a variant: {spec.name}/NAME, of {len(names)} names")
+    if spec.variant not in names:
+        raise UnknownName(f"{kind} of {spec.name}", spec.variant, names)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from registry import entry_points
 from registry.component import Component
 from registry.errors import PluginWarning, RegistryError, UnknownName
-from registry.options import misfit
+from registry.interface import Interface, where
+from registry.options import check, options
 from registry.sources import Declaration, declarations
 from registry.spec import Spec
 
@@ -27,26 +28,31 @@ class Registry(Mapping[str, Callable[..., T]]):
     distribution advertises it in the entry-point `group`, or once `register` was called.
     The first two are imported on first use.
 
+    `name` is what the home calls this registry, and `interface` the class there that every
+    component is derived from.
+
     A factory's positional parameters are sizes, filled in by whoever builds it; its
     keyword-only parameters are the component's own options, open to a `Spec`. One with
     a static method ``variants()`` takes one of those names as its first positional
     parameter, spelled ``name/variant``.
     """
 
-    def __init__(self, kind: str, *, home: str, group: str) -> None:
-        self.kind, self.home, self.group = kind, home, group
+    def __init__(self, kind: str, *, home: str, name: str, group: str, interface: str = "object") -> None:
+        self.kind, self.home, self.name, self.group = kind, home, name, group
+        self.interface = Interface(kind, home, interface)
         self._factories: dict[str, Callable[..., T]] = {}
 
     def register(self, name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
         """Decorator: file a class or function under `name`.
 
         Raises:
-            RegistryError: something else has that name.
+            RegistryError: something else has that name, or a class is not of the interface.
         """
 
         def add(factory: Callable[..., T]) -> Callable[..., T]:
+            self.interface.check(factory, name)
             if rival := self._rival(name, factory):
-                raise self._clash(name, rival, _where(factory))
+                raise self._clash(name, rival, where(factory))
             self._factories[name] = factory
             return factory
 
@@ -56,16 +62,22 @@ class Registry(Mapping[str, Callable[..., T]]):
         if name in self._factories:
             return self._factories[name]
         if name not in self:
-            raise UnknownName(self.kind, name, self)
+            raise UnknownName(
+                self.kind, name, self, branches=[item.name for item in self.components() if item.variants]
+            )
         points = self.plugins.get(name, [])
         owners = [self._at_home[name].module] if name in self._at_home else []
         owners += [point.value for point in points]
         if len(owners) > 1:
             raise self._clash(name, owners[0], f"plug-in {owners[1]}")
         if points:
-            self._factories[name] = entry_points.load(self.kind, points[0])
+            factory = entry_points.load(self.kind, points[0])
+            self.interface.check(factory, name)
+            self._factories[name] = factory
         else:
             import_module(self._at_home[name].module)
+            if name not in self._factories:
+                raise RegistryError(f"{self.kind} {name!r} is written in {owners[0]}, which does not register it")
         return self._factories[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -84,32 +96,17 @@ class Registry(Mapping[str, Callable[..., T]]):
             RegistryError: no such name, variant, option or value; says what there is.
         """
         spec = Spec.parse(spec)
-        factory = self[spec.name]
-        variants = getattr(factory, "variants", None)
-        if variants is None and spec.variant is not None:
-            raise RegistryError(f"{self.kind} {spec.name!r} has no variants: {spec} should be {spec.name}")
-        if variants is not None and spec.variant is None:
-            raise RegistryError(
-                f"{self.kind} {spec.name!r} needs a variant: {spec.name}/NAME, of {len(variants())} names"
-            )
-        if variants is not None and spec.variant not in variants():
-            raise UnknownName(f"{self.kind} of {spec.name}", spec.variant or "", variants())
-        accepted = self.options(spec.name)
-        for option, value in spec.options.items():
-            if option not in accepted:
-                raise UnknownName(f"option of {self.kind} {spec.name!r}", option, accepted)
-            if wanted := misfit(value, accepted[option].annotation):
-                raise RegistryError(f"{self.kind} {spec.name!r}: {option}={value!r} should be {wanted}")
-        for option, parameter in accepted.items():
-            if parameter.default is parameter.empty and option not in spec.options:
-                raise RegistryError(f"{self.kind} {spec.name!r} needs the option {option}: {spec.name}({option}=...)")
+        check(spec, self[spec.name], self.kind)
         return spec
 
     def build(self, spec: "str | Spec", *sizes: Any) -> T:
-        """Build what `spec` names, passing its variant and `sizes` by position."""
+        """Build what `spec` names, passing its variant and `sizes` by position.
+
+        Raises:
+            RegistryError: as `check`; or it does not take those sizes, or is not of the interface.
+        """
         spec = self.check(spec)
-        variant = (spec.variant,) if spec.variant else ()
-        return self[spec.name](*variant, *sizes, **spec.options)
+        return self.interface.build(spec, self[spec.name], sizes)
 
     def options(self, name: str) -> Mapping[str, inspect.Parameter]:
         """The keyword-only parameters of `name`: its options, their types and defaults.
@@ -117,11 +114,7 @@ class Registry(Mapping[str, Callable[..., T]]):
         Raises:
             RegistryError: they cannot be read off its signature.
         """
-        try:
-            parameters = inspect.signature(self[name], eval_str=True).parameters
-        except (NameError, TypeError) as error:  # types that are there for type checkers only, for example
-            raise RegistryError(f"{self.kind} {name!r}: its options cannot be read: {error}") from error
-        return {key: value for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
+        return options(self[name], self.kind, name)
 
     def names(self, pattern: str = "*") -> list[str]:
         """Everything that can be built, with all variants, or what of it is like `pattern`, a shell's glob.
@@ -176,21 +169,17 @@ class Registry(Mapping[str, Callable[..., T]]):
     def _rival(self, name: str, factory: Callable[..., T]) -> str | None:
         """Who else has `name`, if anybody."""
         if name in self._factories:
-            return None if self._factories[name] is factory else _where(self._factories[name])
+            return None if self._factories[name] is factory else where(self._factories[name])
         if name in self._at_home:
             home = self._at_home[name].module
             return None if home == factory.__module__ else home
         values = [point.value for point in self.plugins.get(name, [])]
         advertised = {value.replace(":", ".") for value in values}
-        return values[0] if values and _where(factory) not in advertised else None
+        return values[0] if values and where(factory) not in advertised else None
 
     def _clash(self, name: str, taken: str, wants: str) -> RegistryError:
         return RegistryError(f"{self.kind} {name!r} is already {taken}: {wants} needs another name")
 
     @cached_property
     def _at_home(self) -> dict[str, Declaration]:
-        return {item.name: item for item in declarations(self.home)}
-
-
-def _where(factory: Callable[..., Any]) -> str:
-    return f"{factory.__module__}.{factory.__qualname__}"
+        return {item.name: item for item in declarations(self.home, self.name)}

@@ -389,7 +389,7 @@ def test_options_take_several_numbers_as_tuples_or_lists():
         ):
             self.size = size
 
-    registry = Registry("part", home="tests_no_such_home", group="caption_zoo.part")
+    registry = Registry("part", home="tests_no_such_home", name="PARTS", group="caption_zoo.part")
     registry.register("part")(Part)
     for fine in (
         "size=(1, 2)",

@@ -1,11 +1,14 @@
 """Spec, Registry, plug-ins: what is named is found, what is wrong is answered in one line."""
 
+import enum
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from importlib.metadata import EntryPoint
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal, NewType, Optional
 
 import pytest
 from hypothesis import given
@@ -72,7 +75,7 @@ class Part:
 
 @pytest.fixture
 def parts():
-    registry = Registry("part", home="tests_no_such_home", group="caption_zoo.part")
+    registry = Registry("part", home="tests_no_such_home", name="PARTS", group="caption_zoo.part")
     registry.register("part")(Part)
     return registry
 
@@ -83,7 +86,7 @@ def test_builds_with_sizes_by_position_and_options_by_name(parts):
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("prt", "no part 'prt'. Did you mean 'part'? Known: part."),
         ("part(dept=1)", "Did you mean 'depth'?"),
@@ -95,10 +98,10 @@ def test_builds_with_sizes_by_position_and_options_by_name(parts):
         ("part/x", "has no variants"),
     ],
 )
-def test_what_is_wrong_is_answered_with_what_is_right(parts, spec, said):
+def test_what_is_wrong_is_answered_with_what_is_right(parts, spec, message):
     with pytest.raises(RegistryError) as error:
         parts.check(spec)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("spec", ["part(rate=1)", "part(cap=None)", "part(mode='b')"])
@@ -122,7 +125,7 @@ def advertised(monkeypatch):
     def registry(**values):
         points = [EntryPoint(name, value, "caption_zoo.part") for name, value in values.items()]
         monkeypatch.setattr(entry_points, "_installed", lambda: metadata.EntryPoints(points))
-        return Registry("part", home="tests_no_such_home", group="caption_zoo.part")
+        return Registry("part", home="tests_no_such_home", name="PARTS", group="caption_zoo.part")
 
     return registry
 
@@ -174,15 +177,15 @@ def test_names_come_with_their_variants_and_patterns_are_held_against_the_whole(
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("no_such_module:thing", "part 'broken' of plug-in no_such_module:thing could not be loaded: ModuleNotFound"),
         (f"{__name__}:Mute", "part 'broken' cannot tell its variants: RuntimeError('no network')"),
     ],
 )
-def test_a_broken_plugin_is_left_out_of_the_names_with_a_warning(advertised, value, said):
+def test_a_broken_plugin_is_left_out_of_the_names_with_a_warning(advertised, value, message):
     registry = advertised(broken=value, mean_of="statistics:mean")
-    with pytest.warns(PluginWarning, match=re.escape(said)) as warned:
+    with pytest.warns(PluginWarning, match=re.escape(message)) as warned:
         assert registry.names() == ["mean_of"]
     assert len(warned) == 1
     assert "\n" not in str(warned[0].message)
@@ -193,11 +196,11 @@ def test_what_is_broken_at_home_is_no_warning(tmp_path, monkeypatch):
     home.mkdir()
     (home / "__init__.py").touch()
     (home / "part.py").write_text(
-        "import no_such_module\n@PARTS.register('part')\nclass Part:\n    def variants(): ...\n"
+        "import no_such_module\nfrom tests_home import PARTS\n@PARTS.register('part')\nclass Part:\n    def variants(): ...\n"
         "@PARTS.register('plain')\nclass Plain: ...\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry("part", home="tests_home", group="caption_zoo.part")
+    registry = Registry("part", home="tests_home", name="PARTS", group="caption_zoo.part")
     assert list(registry) == ["part", "plain"]
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         registry.names()
@@ -226,6 +229,139 @@ def test_a_plugin_file_is_run_once_and_its_mistakes_named(tmp_path, parts):
         load_plugin(tmp_path / "none.py")
     with pytest.raises(UnknownName):
         parts["mine"]
+
+
+class Interface:
+    """What all parts are."""
+
+
+class Fine(Interface):
+    """One of them."""
+
+    def __init__(self, size, *, deep=False):
+        if deep:
+            raise TypeError("unsupported operand")
+
+
+@pytest.fixture
+def typed(advertised):
+    """A registry whose parts are all of one interface, and that finds `Part` installed as "wrong"."""
+    registry = advertised(wrong=f"{__name__}:Part")
+    return Registry("part", home=__name__, name="PARTS", group=registry.group, interface="Interface")
+
+
+def test_a_class_of_something_else_is_refused_when_it_is_registered(typed):
+    typed.register("fine")(Fine)
+    wrong = re.escape(f"the class {__name__}.Part is no Interface: derive it from {__name__}.Interface")
+    with pytest.raises(RegistryError, match=f"^part 'other': {wrong}$"):
+        typed.register("other")(Part)
+    with pytest.raises(RegistryError, match=f"^part 'wrong': {wrong}$"):
+        typed["wrong"]
+    assert list(typed) == ["fine", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "interface"),
+    [
+        ("attention", "from zoo.registries import ATTENTIONS as R", "zoo.attention.Attention"),
+        ("metric", "from benchmarks.metrics import METRICS as R", "benchmarks.metrics.Metric"),
+    ],
+)
+def test_a_plugin_with_a_wrong_base_is_refused(tmp_path, kind, code, interface):
+    file = tmp_path / f"{kind}.py"
+    file.write_text(f"{code}\n@R.register('strange')\nclass Strange: ...\n")
+    with pytest.raises(
+        ValueError, match=rf"{kind} 'strange': the class \S+\.Strange is no .*: derive it from {interface}"
+    ):
+        load_plugin(file)
+
+
+def test_what_a_function_makes_is_checked_when_it_is_built(typed):
+    typed.register("fine")(lambda size: Fine(size))
+    typed.register("nothing")(lambda size: None)
+    assert isinstance(typed.build("fine", 3), Fine)
+    with pytest.raises(RegistryError, match=r"^part nothing: .*<lambda> made a NoneType, which is no Interface"):
+        typed.build("nothing", 3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sizes", "message"),
+    [
+        ("fine", (), "part fine cannot be built by {}.Fine from 0 sizes and 0 options: .*missing 1 .*'size'"),
+        ("fine(deep=True)", (3,), r"part fine\(deep=True\) cannot be built by {}.Fine .*: unsupported operand"),
+    ],
+)
+def test_what_cannot_be_built_names_the_part_and_what_is_wrong(typed, spec, sizes, message):
+    typed.register("fine")(Fine)
+    with pytest.raises(RegistryError, match=message.format(__name__)) as error:
+        typed.build(spec, *sizes)
+    assert isinstance(error.value.__cause__, TypeError)
+
+
+def test_hints_look_past_capitals_and_say_how_variants_are_spelled(parts):
+    parts.register("many")(Many)
+    with pytest.raises(UnknownName, match=r"no part 'PART'\. Did you mean 'part'"):
+        parts["PART"]
+    with pytest.raises(
+        UnknownName, match=r"no part 'resnet50'\. Perhaps a variant: many/resnet50\? Known: many, part\.$"
+    ):
+        parts["resnet50"]
+
+
+class Shade(enum.Enum):
+    """Values are what a Spec gives."""
+
+    DARK, LIGHT = "dark", 1
+
+
+Width = NewType("Width", int)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fine", "wrong", "wanted"),
+    [
+        (Annotated[int, "pixels"], [3], ["3", True, None], "a whole number"),
+        ("int | None", [3, None], ["3"], "a whole number or None"),
+        (Optional["Width"], [3, None], [2.5], "a whole number or None"),
+        (Sequence["Width"], [[1, 2], ()], [3, ["a"]], "whole numbers"),
+        (Path, ["a/b", Path("a")], [3, None], "a path"),
+        (Path | None, ["a/b", None], [3], "a path or None"),
+        (Shade, ["dark", 1, Shade.DARK], ["DARK", True], "'dark' or 1"),
+        (Literal["a", None], ["a", None], ["None", 3], "'a' or None"),
+        (tuple[int, str], [(1, "a"), [1, "a"]], [("a", 1), (1,), 3], "a list of a whole number, a string"),
+        (tuple[bool, bool], [(True, False)], [(1, 0)], "a list of True or False, True or False"),
+        (list[int | None], [[1, None]], [["a"]], "a list, each of it a whole number or None"),
+        (Sequence[tuple[int, int]], [[(1, 2), [3, 4]]], [[1, 2]], "a list, each of it 2 whole numbers"),
+        (list, [[1, "a"], ()], ["a", 3], "a list"),
+    ],
+)
+def test_common_annotations_are_understood(parts, annotation, fine, wrong, wanted):
+    def thing(size, *, option=None):
+        return size
+
+    thing.__annotations__["option"] = annotation
+    parts.register("thing")(thing)
+    for value in fine:
+        parts.check(Spec("thing", None, {"option": value}))
+    for value in wrong:
+        with pytest.raises(RegistryError) as error:
+            parts.check(Spec("thing", None, {"option": value}))
+        assert str(error.value) == f"part 'thing': option={value!r} should be {wanted}"
+
+
+def test_show_says_which_options_are_not_checked(parts):
+    from benchmarks.cli.show import describe
+
+    def thing(size, *, free, any_set: set[int] = frozenset(), depth: int = 3):
+        """Does a thing."""
+
+    parts.register("thing")(thing)
+    parts.check("thing(free=1, any_set='a')")
+    text = describe(parts, Spec("thing"))
+    assert text.startswith("part thing(free, any_set: set[int] = frozenset(), depth: int = 3)\n")
+    assert "Note:    values of free are not checked\n" in text
+    assert "Note:    values of any_set are not checked: set[int]\n" in text
+    assert text.count("not checked") == 2
 
 
 def test_what_is_advertised_and_is_no_component_is_refused_in_one_line(advertised):

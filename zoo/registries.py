@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from zoo.backbones import Backbone
     from zoo.decoders import Decoder
 
-BACKBONES: "Registry[Backbone]" = Registry("backbone", home="zoo.backbones", group="caption_zoo.backbone")
-ATTENTIONS: "Registry[Attention]" = Registry("attention", home="zoo.attention", group="caption_zoo.attention")
-DECODERS: "Registry[Decoder]" = Registry("decoder", home="zoo.decoders", group="caption_zoo.decoder")
+BACKBONES: "Registry[Backbone]" = Registry(
+    "backbone", home="zoo.backbones", name="BACKBONES", interface="Backbone", group="caption_zoo.backbone"
+)
+ATTENTIONS: "Registry[Attention]" = Registry(
+    "attention", home="zoo.attention", name="ATTENTIONS", interface="Attention", group="caption_zoo.attention"
+)
+DECODERS: "Registry[Decoder]" = Registry(
+    "decoder", home="zoo.decoders", name="DECODERS", interface="Decoder", group="caption_zoo.decoder"
+)
 PARTS: Mapping[str, Registry[Any]] = {each.kind: each for each in (BACKBONES, ATTENTIONS, DECODERS)}
 
 

@@ -86,4 +86,6 @@ class Dataset(ABC):
         """
 
 
-DATASETS: Registry[Dataset] = Registry("dataset", home=__name__, group="caption_zoo.dataset")
+DATASETS: Registry[Dataset] = Registry(
+    "dataset", home=__name__, name="DATASETS", interface="Dataset", group="caption_zoo.dataset"
+)

@@ -69,7 +69,9 @@ class PreparedMetric(Metric, Generic[Prepared]):
         return self.compare(candidates, self.prepare_references(references))
 
 
-METRICS: Registry[Metric] = Registry("metric", home=__name__, group="caption_zoo.metric")
+METRICS: Registry[Metric] = Registry(
+    "metric", home=__name__, name="METRICS", interface="Metric", group="caption_zoo.metric"
+)
 
 
 def build_metrics(specs: Sequence[str | Spec]) -> list[Metric]:
