@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli import kinds
 from registry import Registry, Spec, UnknownName
+from registry.types import kind
 
 _HOME = Path(__file__).parents[2]
 
@@ -46,15 +47,13 @@ def describe(registry: "Registry[Any]", spec: Spec) -> str:
         names = f"caption-zoo list {registry.kind} --filter '{spec.name}/*'"
         lines += [f"Variants: {len(factory.variants())}, see {names}", ""]
     lines += ["Options:", inspect.cleandoc("\n" + options) or "none", ""] if options else ["No options.", ""]
-    lines += [f"{label + ':':8} {said}" for label, said in facts(registry, spec)]
+    lines += [f"{label + ':':8} {fact}" for label, fact in facts(registry, spec)]
     return "\n".join(lines)
 
 
 def spelling(registry: "Registry[Any]", spec: Spec) -> str:
     """The name with all its options, their types and defaults."""
-    listed = [
-        f"{key}: {_type(option.annotation)} = {option.default!r}" for key, option in registry.options(spec.name).items()
-    ]
+    listed = [_option(option) for option in registry.options(spec.name).values()]
     variant = f"/{spec.variant or 'NAME'}" if hasattr(registry[spec.name], "variants") else ""
     return f"{spec.name}{variant}({', '.join(listed)})" if listed else f"{spec.name}{variant}"
 
@@ -68,8 +67,25 @@ def facts(registry: "Registry[Any]", spec: Spec) -> list[tuple[str, str]]:
     return [
         *_sizes(registry, spec),
         *(("Paper" if "arxiv.org" in link else "Link", link) for link in dict.fromkeys(papers)),
+        *(("Note", note) for note in _unchecked(registry, spec)),
         ("Source", _source(factory, home=registry.origin(spec.name) == "caption-zoo")),
         ("Origin", registry.origin(spec.name)),
+    ]
+
+
+def _option(option: inspect.Parameter) -> str:
+    """Name, type and default, as far as it has them."""
+    typed = option.name if option.annotation is option.empty else f"{option.name}: {_type(option.annotation)}"
+    return typed if option.default is option.empty else f"{typed} = {option.default!r}"
+
+
+def _unchecked(registry: "Registry[Any]", spec: Spec) -> list[str]:
+    """A line for each option that takes any value, since its type is none that can be checked."""
+    return [
+        f"values of {key} are not checked"
+        + ("" if option.annotation is option.empty else f": {_type(option.annotation)}")
+        for key, option in registry.options(spec.name).items()
+        if kind(option.annotation) is None
     ]
 
 
