@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.cli.main import main
 from benchmarks.config import Decoding
-from benchmarks.inference.demo import _shown, listen
+from benchmarks.inference.demo import _outputs, listen
 from benchmarks.records.record import REQUEST
 from zoo import checkpoint, create_model
 from zoo.backbones.patches import Patches
@@ -87,7 +87,7 @@ def test_a_backbone_without_a_grid_has_its_caption_without_maps(monkeypatch):
     monkeypatch.setitem(BACKBONES._factories, "gridless", Gridless)
     model = create_model("gridless", "mean", "lstm(dim=8)", vocabulary=["red", "a"])
     picture, decoding = Image.effect_noise((40, 30), 90).convert("RGB"), Decoding(2, 3)
-    assert _shown(model, picture, decoding) == (model.caption([picture], num_beams=2, max_length=3)[0], [], None, [])
+    assert _outputs(model, picture, decoding) == (model.caption([picture], num_beams=2, max_length=3)[0], [], None, [])
 
 
 def test_a_damaged_request_is_told_before_an_address_is(capsys, run, tmp_path):

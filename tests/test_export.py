@@ -243,7 +243,7 @@ def test_what_a_record_says_stays_text_on_the_card():
 def test_what_the_script_beside_the_graphs_cannot_do_is_refused(tmp_path, capsys):
     run = run_folder(tmp_path / "run", model(*SMALL), decoding={"num_beams": 2, "no_repeat_ngram_size": 3})
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--format", "onnx"]) == 2
-    assert "no_repeat_ngram_size=3, which the search beside an ONNX graph does not know" in capsys.readouterr().err
+    assert "no_repeat_ngram_size=3, which the ONNX script does not support" in capsys.readouterr().err
     assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
 
 
@@ -253,7 +253,7 @@ def test_a_request_that_cannot_be_read_is_one_line(tmp_path, asked, capsys):
     (run / "request.json").write_text(asked)
     PHOTOS[0].save(tmp_path / "photo.png")
     assert main(["caption", str(run), str(tmp_path / "photo.png")]) == 2
-    assert "request.json does not say how captions were written" in capsys.readouterr().err
+    assert "request.json holds no decoding settings" in capsys.readouterr().err
 
 
 # ONNX

@@ -1,4 +1,4 @@
-"""What a model says of image files, one batch after another."""
+"""Captions of image files, one batch after another."""
 
 import json
 import sys
@@ -44,8 +44,8 @@ class Describer:
         batches = self._read(listed, self.captioner.backbone.preprocess.squash, self.batch)
         for number, readable in enumerate(batches):
             pictures = [picture for _, picture in readable]
-            said = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
-            yield [CaptionedFile(file, text) for (file, _), text in zip(readable, said, strict=True)]
+            captions = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
+            yield [CaptionedFile(file, text) for (file, _), text in zip(readable, captions, strict=True)]
 
     def explain(self, listed: Listed, maps: Path) -> Iterator[list[CaptionedFile]]:
         """As `describe` in batches of one; each one's maps go to a folder of its name below `maps`."""
@@ -57,7 +57,7 @@ class Describer:
                 yield [CaptionedFile(file, explanation.caption, str(place))]
 
     def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
-        with bar(listed.count, "captioning", "img") as shown:
+        with bar(listed.count, "captioning", "img") as progress:
             for batch in batches(listed, prepare, size):
                 for file, why in batch:
                     if isinstance(why, str):
@@ -66,23 +66,23 @@ class Describer:
                 readable = [(file, picture) for file, picture in batch if not isinstance(picture, str)]
                 if readable:
                     yield readable
-                shown.update(len(batch))
+                progress.update(len(batch))
 
 
-def decoding_of(run: Path, **asked: Any) -> Decoding:
-    """How the captions of a run were written, where nothing else is `asked` for.
+def decoding_of(run: Path, **changes: Any) -> Decoding:
+    """The decoding settings of a run, with those of `changes` that are not None.
 
     Raises:
-        ValueError: its request cannot be read, or what is asked makes no sense.
+        ValueError: its request cannot be read, or a setting makes no sense.
     """
     file = run / REQUEST
     try:
         written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
-        known = settings_of(Decoding, written)
+        decoding = settings_of(Decoding, written)
         for name, default in vars(Decoding()).items():
             kinds = (int, float) if type(default) is float else (type(default),)
-            if type(getattr(known, name)) not in kinds:
-                raise TypeError(f"{name}={getattr(known, name)!r} should be like {default!r}")
+            if type(getattr(decoding, name)) not in kinds:
+                raise TypeError(f"{name}={getattr(decoding, name)!r} should be like {default!r}")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{file} does not say how captions were written: {type(error).__name__}: {error}") from None
-    return replace(known, **{key: value for key, value in asked.items() if value is not None})
+        raise ValueError(f"{file} holds no decoding settings: {type(error).__name__}: {error}") from None
+    return replace(decoding, **{key: value for key, value in changes.items() if value is not None})

@@ -1,4 +1,4 @@
-"""A local page that captions the image that is dropped on it, and shows where the model looked."""
+"""A local page that captions the image that is dropped on it, and shows the attention maps."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from zoo.explain import NoGrid
 if TYPE_CHECKING:
     from gradio import Blocks
 
-_SHOWN = 640  # pixels of the longer side of what the page shows, at most
+_LARGEST = 640  # pixels of the longer side of what the page shows, at most
 _FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}  # none that is fetched
 _GALLERY: dict[str, Any] = {
     "format": "png",
@@ -27,7 +27,7 @@ _POLICY = b"default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"  # the
 
 
 def require() -> None:
-    """Load what the page is made with, telling nobody of it.
+    """Load what the page is made with, without telemetry.
 
     Raises:
         ValueError: it is not installed.
@@ -68,9 +68,8 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
     def caption(image: Image.Image | None, beams: float) -> tuple[Any, ...]:
         if image is None:
             return "", None, None, gr.update(value=None, visible=False)
-        asked = replace(decoding, num_beams=int(beams))
-        *shown, heads = _shown(captioner, image, asked)
-        return *shown, gr.update(value=heads, visible=bool(heads))
+        *rest, heads = _outputs(captioner, image, replace(decoding, num_beams=int(beams)))
+        return *rest, gr.update(value=heads, visible=bool(heads))
 
     with gr.Blocks(analytics_enabled=False, title="caption-zoo", delete_cache=(600, 3600)) as page:
         gr.Markdown(f"# caption-zoo\n\n`{captioner.parts}`")
@@ -78,29 +77,30 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
             with gr.Column(scale=1):
                 image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
                 least, most = decoding.num_beam_groups, max(10, decoding.num_beams)
-                beams = gr.Slider(least, most, decoding.num_beams, step=least, label="Beams: width of search")
-                ask = gr.Button("Caption it", variant="primary")
+                beams = gr.Slider(least, most, decoding.num_beams, step=least, label="Beam size")
+                button = gr.Button("Caption it", variant="primary")
             with gr.Column(scale=2):
-                said = gr.Textbox(label="Caption", interactive=False)
-                words = gr.Gallery(label="Where it looked for each word", columns=4, **_GALLERY)
+                text = gr.Textbox(label="Caption", interactive=False)
+                words = gr.Gallery(label="Attention map of each word", columns=4, **_GALLERY)
         sheet = gr.Image(label="All words", format="png", interactive=False, buttons=["download", "fullscreen"])
-        heads = gr.Gallery(label="Layers and heads, word by word", columns=2, visible=False, **_GALLERY)
-        shown = [said, words, sheet, heads]
-        ask.click(caption, [image, beams], shown, api_name="caption")
-        image.upload(caption, [image, beams], shown, api_visibility="private")
+        heads = gr.Gallery(label="Attention maps of layers and heads", columns=2, visible=False, **_GALLERY)
+        outputs = [text, words, sheet, heads]
+        button.click(caption, [image, beams], outputs, api_name="caption")
+        image.upload(caption, [image, beams], outputs, api_visibility="private")
     return page
 
 
-def _shown(captioner: Captioner, image: Image.Image, decoding: Decoding) -> tuple[Any, ...]:
+def _outputs(captioner: Captioner, image: Image.Image, decoding: Decoding) -> tuple[Any, ...]:
     """The caption, a picture for each word, one of all, and those of layers and heads; no picture without a grid."""
     try:
-        seen = captioner.explain(image, **vars(decoding))
+        explanation = captioner.explain(image, **vars(decoding))
     except NoGrid:
         return captioner.caption([image], **vars(decoding))[0], [], None, []
-    seen = seen.fitted(min(_SHOWN, max(seen.picture.size)))
-    words = [(seen.overlay(number), word) for number, word in enumerate(seen.words)]
-    heads = [] if seen.heads is None else [(seen.head_sheet(n), word) for n, word in enumerate(seen.words)]
-    return seen.caption, words, seen.sheet(), heads
+    explanation = explanation.fitted(min(_LARGEST, max(explanation.picture.size)))
+    words = [(explanation.overlay(place), word) for place, word in enumerate(explanation.words)]
+    by_word = [] if explanation.heads is None else enumerate(explanation.words)
+    heads = [(explanation.head_sheet(place), word) for place, word in by_word]
+    return explanation.caption, words, explanation.sheet(), heads
 
 
 def _app(page: "Blocks") -> Any:

@@ -16,7 +16,7 @@ from zoo.settings import omittable, to_request
 
 
 def huggingface(run: Path, captioner: Captioner, folder: Path) -> str:
-    """Write the whole model, its card and, where there is one, what the run asked for; returns a line to print."""
+    """Write the whole model, its card and, where there is one, the run's request; returns a line to print."""
     captioner.write(folder)
     (folder / "README.md").write_text(model_card(_record(run, captioner), {}), encoding="utf-8")
     if (run / REQUEST).is_file():
@@ -28,17 +28,17 @@ def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
     """Write the graphs and what runs them; returns a line to print.
 
     Raises:
-        ValueError: the extra is missing, the parts do not go into graphs that say the same, or the run's captions are
-            written as the script cannot.
+        ValueError: the extra is missing, the graphs of the parts would give other captions, or the run's decoding is
+            beyond the script.
     """
     decoding = decoding_of(run)
-    asked = to_request(decoding)
-    if beyond := [f"{name}={asked[name]}" for name in asked.keys() & omittable(decoding)]:
+    settings = to_request(decoding)
+    if beyond := [f"{name}={settings[name]}" for name in settings.keys() & omittable(decoding)]:
         raise ValueError(
-            f"{run} writes its captions with {sorted(beyond)[0]}, which the search beside an ONNX graph does not know: "
+            f"{run} writes its captions with {sorted(beyond)[0]}, which the ONNX script does not support: "
             "take --format huggingface"
         )
-    difference = export(captioner, folder, decoding=asked)
+    difference = export(captioner, folder, decoding=settings)
     return f"largest difference of a log-probability from torch: {difference:.1e}"
 
 
@@ -56,7 +56,7 @@ def export_run(run: Path, out: Path, kind: str) -> str:
 
 
 def _record(run: Path, captioner: Captioner) -> RunRecord:
-    """The run's own, or of a folder without one what its model tells."""
+    """The run's own, or of a folder without one what its model holds."""
     if (run / FILE).is_file():
         return RunRecord.load(run)
     parts = captioner.parts

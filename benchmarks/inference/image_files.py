@@ -32,7 +32,7 @@ class Listed:
 def listed(arguments: Sequence[str]) -> Listed:
     """The files that `arguments` stand for: files, folders, globs, and "-" for one path per line of stdin.
 
-    All but stdin is looked up at once; stdin is read as the paths are asked for. A file that is
+    All but stdin is looked up at once; stdin is read as the paths are needed. A file that is
     not there is listed too: whoever reads it says so.
 
     Raises:
@@ -70,16 +70,16 @@ def batches(listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[
 
 
 def folders(parent: Path) -> Callable[[str], Path]:
-    """Names a folder below `parent` after each file: its stem, with a number where that was given before."""
-    given: set[str] = set()
+    """Names a folder below `parent` after each file: its stem, with a number where that is taken."""
+    taken: set[str] = set()
 
     def name(file: str) -> Path:
         stem = unique = Path(file).stem.strip(".") or "image"  # of "...jpg" it is "..", which leads out
         count = 1
-        while unique.casefold() in given:  # some file systems do not tell A from a
+        while unique.casefold() in taken:  # some file systems do not tell A from a
             count += 1
             unique = f"{stem}-{count}"
-        given.add(unique.casefold())
+        taken.add(unique.casefold())
         return parent / unique
 
     return name

@@ -21,7 +21,7 @@ class Comparison:
     table: Table
     one: Row
     other: Row
-    found: Versus
+    difference: Versus
     images: list[Judged]
 
 
@@ -56,21 +56,21 @@ def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 
 def _runs(path: Path) -> list[RunRecord]:
     if not path.exists():
         raise ValueError(f"no record or folder {str(path)!r}")
-    found = [run for run in (records(path) if path.is_dir() else [RunRecord.load(path)]) if run.done]
-    if not found:
+    runs = [run for run in (records(path) if path.is_dir() else [RunRecord.load(path)]) if run.done]
+    if not runs:
         raise ValueError(f"{path} holds no finished run")
-    return found
+    return runs
 
 
 def _entry(runs: list[RunRecord], places: dict[str, tuple[Table, Row]], path: Path) -> tuple[Table, Row]:
-    found = {id(row): (table, row) for table, row in (places[run.id] for run in runs)}
-    if len(found) > 1:
-        raise ValueError(f"{path} holds {len(found)} entries: name the folder or the record of one")
-    return next(iter(found.values()))
+    entries = {id(row): (table, row) for table, row in (places[run.id] for run in runs)}
+    if len(entries) > 1:
+        raise ValueError(f"{path} holds {len(entries)} entries: name the folder or the record of one")
+    return next(iter(entries.values()))
 
 
 def _later(run: RunRecord, summary: Summary) -> str:
-    """The id of the run that stands in the place of `run`, which was asked the same with the same seed."""
+    """The id of the run that stands in the place of `run`, which had the same request and seed."""
     (table,) = summarise([run]).tables
     named = (table.key, table.rows[0].key, run.seed)
     rows = ((each.key, row) for each in summary.tables for row in each.rows)
@@ -79,45 +79,51 @@ def _later(run: RunRecord, summary: Summary) -> str:
 
 def _differences(one: Table, other: Table) -> str:
     names = ("dataset", "split", "synthetic", "fingerprint", "signature")
-    found = [name for name in names if getattr(one, name) != getattr(other, name)]
-    found += ["random and learnt backbones"] if one.random != other.random else []
+    fields = [name for name in names if getattr(one, name) != getattr(other, name)]
+    fields += ["random and pretrained backbones"] if one.random != other.random else []
     keys = sorted(one.protocol.keys() | other.protocol.keys())
-    return ", ".join(found + [clean(key) for key in keys if one.protocol.get(key) != other.protocol.get(key)])
+    return ", ".join(fields + [clean(key) for key in keys if one.protocol.get(key) != other.protocol.get(key)])
 
 
-def as_text(found: Comparison) -> str:
+def as_text(comparison: Comparison) -> str:
     """For people: who A and B are, the verdict, the figures, the images."""
-    table, one, other = found.table, found.one, found.other
-    lines = [f"A  {_named(table, one)}", f"B  {_named(table, other)}", "", said(table, one, other, found.found), ""]
+    table, one, other = comparison.table, comparison.one, comparison.other
+    lines = [
+        f"A  {_named(table, one)}",
+        f"B  {_named(table, other)}",
+        "",
+        said(table, one, other, comparison.difference),
+        "",
+    ]
     rows = [
-        (clean(each.label), each.text(one), each.text(other), change(each, one, other, found.found))
+        (clean(each.label), each.text(one), each.text(other), change(each, one, other, comparison.difference))
         for each in columns(table)
         if each.read(one) is not None or each.read(other) is not None
     ]
     lines += _aligned([("", "A", "B", "A to B"), *rows])
-    if found.images:
+    if comparison.images:
         lines += ["", "Where they differ most (one run of each, CIDEr x 100)"]
-    for image in found.images:
+    for image in comparison.images:
         lines.append(f"image {clean(image.image)}")
         for letter, caption, score in zip("AB", image.captions, image.scores, strict=True):
             lines.append(f"  {letter} {hundred(score):>6}  {clean(caption)}")
     return "\n".join(lines)
 
 
-def as_json(found: Comparison) -> str:
+def as_json(comparison: Comparison) -> str:
     """For programs: raw scores, not x 100."""
-    table, one, other = found.table, found.one, found.other
+    table, one, other = comparison.table, comparison.one, comparison.other
     content = {
         "a": {"parts": list(one.parts), "runs": [run.id for run in one.runs]},
         "b": {"parts": list(other.parts), "runs": [run.id for run in other.runs]},
         "entries": len(table.rows),
-        "verdict": found.found.verdict,
-        "gap": found.found.gap,
-        "standard_error": found.found.error,
-        "threshold": None if found.found.error is None else table.ranking.threshold,
-        "wins": found.found.wins,
+        "verdict": comparison.difference.verdict,
+        "gap": comparison.difference.gap,
+        "standard_error": comparison.difference.error,
+        "threshold": None if comparison.difference.error is None else table.ranking.threshold,
+        "wins": comparison.difference.wins,
         "figures": {each.key: [each.read(one), each.read(other)] for each in columns(table)},
-        "images": [vars(image) for image in found.images],
+        "images": [vars(image) for image in comparison.images],
     }
     return json.dumps(content, ensure_ascii=False)
 

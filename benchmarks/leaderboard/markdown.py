@@ -25,7 +25,7 @@ def markdown(summary: Summary) -> str:
 
 
 def _table(table: Table) -> Iterable[str]:
-    shown = [column for column in columns(table) if column.main]
+    chosen = [column for column in columns(table) if column.main]
     yield from (f"## {code(wording.headline(table))}", "")
     for notice in wording.notices(table):
         yield from (f"**{notice}**", "")
@@ -34,15 +34,15 @@ def _table(table: Table) -> Iterable[str]:
     yield f"- Scorer {code(table.signature)}; scores × 100, with 95 % intervals"
     yield f"- Speeds on {code(wording.places(table))}"
     yield from (f"- {wording.noise(table)}", "")
-    heads = ["Rank", *map(str.capitalize, PARTS), *(prose(column.label) for column in shown), "Seeds"]
-    align = ["--:", *[":--"] * len(PARTS), *["--:"] * (len(shown) + 1)]
-    yield table_of(heads, (_cells(table, row, shown) for row in table.rows), align)
+    heads = ["Rank", *map(str.capitalize, PARTS), *(prose(column.label) for column in chosen), "Seeds"]
+    align = ["--:", *[":--"] * len(PARTS), *["--:"] * (len(chosen) + 1)]
+    yield table_of(heads, (_cells(table, row, chosen) for row in table.rows), align)
 
 
-def _cells(table: Table, row: Row, shown: Sequence[Column]) -> list[str]:
+def _cells(table: Table, row: Row, chosen: Sequence[Column]) -> list[str]:
     standing = table.standing(row)
     interval = f" ({span(standing.low, standing.high)})" if standing else ""
-    values = [column.text(row) + (interval if column is CIDER else "") for column in shown]
+    values = [column.text(row) + (interval if column is CIDER else "") for column in chosen]
     first, *others = (code(part) for part in row.parts)
     marks = "".join(f" **{code(mark)}**" for mark in wording.marks(table, row))
     return [wording.rank(table, row), first + marks, *others, *values, str(len(row.runs))]

@@ -52,13 +52,13 @@ class Curve:
 
 def epochs(record: RunRecord) -> list[Epoch]:
     """Every epoch of `record` that can be read, in order."""
-    found = {}
+    by_number = {}
     for entry in (entry for entry in record.curve if isinstance(entry, Mapping)):
         at = number(entry.get("epoch"))
         if at is not None:
             best = at == record.best_epoch
-            found[int(at)] = Epoch(int(at), number(entry.get("loss")), number(entry.get("validation")), best)
-    return [found[at] for at in sorted(found)]
+            by_number[int(at)] = Epoch(int(at), number(entry.get("loss")), number(entry.get("validation")), best)
+    return [by_number[at] for at in sorted(by_number)]
 
 
 def curves(trained: Sequence[Epoch]) -> list[Curve]:

@@ -21,8 +21,8 @@ from benchmarks.records.record import PARTS, RunRecord
 def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) -> str:
     """`record`, one of the runs of `row` in `table`, as a whole HTML document.
 
-    gallery: image id -> picture and references, where the record may not hold them. What is
-    given is shown, so a card that is passed on is made without.
+    gallery: image id -> picture and references, where the record may not hold them. All of
+    it is on the card, so one to be published is made without.
     """
     trained = epochs(record)
     return document(

@@ -20,7 +20,7 @@ from benchmarks.records.record import PARTS, RunRecord
 def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
     """`record` as a README for its model; pictures are never in it.
 
-    gallery: image id -> references, where the record may not hold them. What is given is listed.
+    gallery: image id -> references, where the record may not hold them. All of them are listed.
 
     Raises:
         ValueError: the run did not come to its end, so there is no model.
@@ -43,10 +43,10 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
         *_use(record),
         *_scores(record, table),
         *_samples(shown(record, gallery)),
-        *_learning(record),
+        *_training(record),
         *_speed(record),
         *_listed("Caption statistics", facts.caption_statistics(record)),
-        *_again(record),
+        *_reproduce(record),
         *_listed("Environment", facts.environment(record)),
         *_listed("Provenance", facts.provenance(record)),
     ]
@@ -77,8 +77,8 @@ def _scores(record: RunRecord, table: Table) -> Iterable[str]:
 
 
 def _score(value: Any) -> str:
-    found = number(value)
-    return BLANK if found is None else hundred(found)
+    score = number(value)
+    return BLANK if score is None else hundred(score)
 
 
 def _samples(found: Sequence[Shown]) -> Iterable[str]:
@@ -96,7 +96,7 @@ def _sample(one: Shown) -> Iterable[str]:
     yield from (f"  - reference: {code(text)}" for text in one.references)
 
 
-def _learning(record: RunRecord) -> Iterable[str]:
+def _training(record: RunRecord) -> Iterable[str]:
     if found := epochs(record):
         yield "## Training curves"
         lines = [[*epoch.texts, "best" if epoch.best else ""] for epoch in found]
@@ -111,7 +111,7 @@ def _speed(record: RunRecord) -> Iterable[str]:
     yield from _listed("", facts.costs(record))
 
 
-def _again(record: RunRecord) -> Iterable[str]:
+def _reproduce(record: RunRecord) -> Iterable[str]:
     yield "## How to reproduce"
     yield f"With its record, and compared with it:\n\n{fence('console', rerun.reproduce(record))}"
     if requirements := " ".join(map(prose, rerun.requirements(record))):
@@ -119,7 +119,7 @@ def _again(record: RunRecord) -> Iterable[str]:
     yield f"As a config, every setting written out:\n\n{fence('yaml', rerun.config(record).rstrip())}"
 
 
-def _listed(title: str, found: Sequence[tuple[str, str]]) -> Iterable[str]:
-    if found:
+def _listed(title: str, items: Sequence[tuple[str, str]]) -> Iterable[str]:
+    if items:
         yield from [f"## {title}"] * bool(title)
-        yield bullets(found)
+        yield bullets(items)

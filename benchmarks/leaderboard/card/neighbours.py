@@ -31,7 +31,7 @@ class Neighbour:
 
     @property
     def verdict(self) -> str:
-        """Whether the gap can be told from chance, with all pairs of the table looked at."""
+        """The paired significance test's answer, over all pairs of the table."""
         if self.margin is None:
             return "not known"
         if abs(self.gap) <= self.margin:
