@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(folder):
-    return paraphrases.kept(ALL, folder)
+    return paraphrases.cached_table(ALL, folder)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_most_of_the_table_goes_and_what_stands_in_a_reference_stays(table, pair
 def test_no_phrase_is_longer_than_the_limits(pairs):
     one, other = (b"\n".join(phrases) for phrases in zip(*pairs, strict=True))
     every = one + b"\n" + other
-    others = bytes(set(range(256)) - set(paraphrases._KNOWN + b"\n"))
+    others = bytes(set(range(256)) - set(paraphrases._COUNTED + b"\n"))
     assert max(map(len, every.translate(None, others).split(b"\n"))) <= paraphrases.LETTERS
     gaps = every.translate(None, bytes(set(range(256)) - set(b" \n")))
     assert max(map(len, gaps.split(b"\n"))) + 1 <= paraphrases.LONGEST
@@ -125,40 +125,40 @@ def phrases(table):
 
 
 def test_other_references_have_another_table(little):
-    dogs = paraphrases.kept(["a dog runs", "a u.s. flag"], little)
+    dogs = paraphrases.cached_table(["a dog runs", "a u.s. flag"], little)
     assert phrases(dogs) == [b"", b"a dog", b"one hound", b"", b"the us", b"u s"]
-    assert paraphrases.kept(["a u.s. flag", "a dog runs"], little) == dogs
-    nothing = paraphrases.kept(["a cat"], little)
+    assert paraphrases.cached_table(["a u.s. flag", "a dog runs"], little) == dogs
+    nothing = paraphrases.cached_table(["a cat"], little)
     assert nothing != dogs
     assert phrases(nothing) == []
 
 
 def test_a_damaged_table_is_made_again(little):
-    table = paraphrases.kept(["a dog runs"], little)
+    table = paraphrases.cached_table(["a dog runs"], little)
     right = table.read_bytes()
-    other = paraphrases.kept(["never"], little).read_bytes()
+    other = paraphrases.cached_table(["never"], little).read_bytes()
     for damaged in (b"", right[:-3], right[:40], b"x" + right, gzip.compress(b"\n\n\n"), other):
         table.write_bytes(damaged)
-        assert paraphrases.kept(["a dog runs"], little) == table
+        assert paraphrases.cached_table(["a dog runs"], little) == table
         assert table.read_bytes() == right
     assert not list(table.parent.glob("*.partial"))
 
 
 def test_it_is_the_same_file_whenever_it_is_made(little, monkeypatch):
-    table = paraphrases.kept(["a dog runs"], little)
+    table = paraphrases.cached_table(["a dog runs"], little)
     right = table.read_bytes()
     table.unlink()
     monkeypatch.setattr("time.time", lambda: 2e9)
-    assert paraphrases.kept(["a dog runs"], little).read_bytes() == right
+    assert paraphrases.cached_table(["a dog runs"], little).read_bytes() == right
 
 
 def test_it_is_made_elsewhere_where_a_folder_takes_nothing(little, tmp_path):
     (tmp_path / "file").touch()
-    table = paraphrases.kept(["a dog"], tmp_path / "file", little)
+    table = paraphrases.cached_table(["a dog"], tmp_path / "file", little)
     assert table.is_relative_to(little)
-    assert paraphrases.kept(["a dog"], tmp_path / "file", little) == table
+    assert paraphrases.cached_table(["a dog"], tmp_path / "file", little) == table
     with pytest.raises(OSError, match="file"):
-        paraphrases.kept(["a dog"], tmp_path / "file")
+        paraphrases.cached_table(["a dog"], tmp_path / "file")
 
 
 def test_phrases_are_found_wherever_a_table_is_parted(tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_phrases_are_found_wherever_a_table_is_parted(tmp_path, monkeypatch):
     (tmp_path / "full.gz").write_bytes(gzip.compress(text.encode()))
     monkeypatch.setattr(paraphrases, "full", lambda: tmp_path / "full.gz")
     monkeypatch.setattr(paraphrases, "_CHUNK", 1000)
-    found = phrases(paraphrases.kept(["a dog runs", "it's the number 7"], tmp_path))
+    found = phrases(paraphrases.cached_table(["a dog runs", "it's the number 7"], tmp_path))
     expected = [pair for pair in pairs if pair[0] == "a dog" or pair[1] == "number 7"]
     assert found == [line.encode() for pair in expected for line in ("", *pair)]
     assert len(expected) == 3001
@@ -190,13 +190,13 @@ def test_where_nothing_can_be_kept_the_same_digits_come_and_nothing_stays(little
     passing.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(passing))
     (tmp_path / "file").touch()
-    kept_up, lost = Engine(), Engine()
-    kept_up.prepare([["a dog runs"]], little)
+    alive, lost = Engine(), Engine()
+    alive.prepare([["a dog runs"]], little)
     lost.prepare([["a dog runs"]], tmp_path / "file")
     said, lines = ["one hound runs"], Meteor().prepare_references([["a dog runs"]])
-    assert lost.score(said, lines) == kept_up.score(said, lines)
+    assert lost.score(said, lines) == alive.score(said, lines)
     assert lost.score(said, lines)[0] > Engine().score(said, Meteor().prepare_references([["a cat"]]))[0]
-    kept_up.kill(), lost.kill()
+    alive.kill(), lost.kill()
     assert list((little / "paraphrases").iterdir())
     assert not list(passing.iterdir())
 
@@ -204,7 +204,7 @@ def test_where_nothing_can_be_kept_the_same_digits_come_and_nothing_stays(little
 def test_two_processes_make_the_same_table(tmp_path):
     code = (
         "import sys; from pathlib import Path; from benchmarks.metrics.java import paraphrases as p\n"
-        "p.full = lambda: Path(sys.argv[1])\nprint(p.kept(['a dog'], Path(sys.argv[2])))"
+        "p.full = lambda: Path(sys.argv[1])\nprint(p.cached_table(['a dog'], Path(sys.argv[2])))"
     )
     (tmp_path / "full.gz").write_bytes(gzip.compress(b"0\na dog\nhound\n" * 50_000))
     command = [sys.executable, "-c", code, str(tmp_path / "full.gz"), str(tmp_path)]

@@ -1,4 +1,4 @@
-"""Tokenized references: kept for the next process, and never those of something else."""
+"""Tokenized references: cached for the next process, and never those of something else."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import pytest
 from benchmarks.evaluation import scorer as score
 from benchmarks.evaluation.scorer import Scorer
 from benchmarks.metrics import METRICS, Metric, MetricScore
-from benchmarks.metrics.java.token_cache import kept
+from benchmarks.metrics.java.token_cache import cached_tokens
 
 CAPTIONS = ["A dog.", "Two cats\ud800", "", "caf\u00e9 \u2028 x"]
 REFERENCES = {7: ["a dog runs", "the dog"], 2: ["two cats", "cats on a couch"], 5: ["a bus"], 4: ["a red bus", "it"]}
@@ -40,33 +40,33 @@ def tokenizer(monkeypatch):
 
 def test_the_same_captions_are_tokenized_once(tmp_path):
     tokenizer = Tokenizer()
-    first = kept(CAPTIONS, tokenizer, tmp_path)
+    first = cached_tokens(CAPTIONS, tokenizer, tmp_path)
     assert first == Tokenizer()(CAPTIONS)
-    assert kept(CAPTIONS, tokenizer, tmp_path) == first
+    assert cached_tokens(CAPTIONS, tokenizer, tmp_path) == first
     assert len(tokenizer.asked) == 1
-    other = kept(CAPTIONS[::-1], tokenizer, tmp_path)
+    other = cached_tokens(CAPTIONS[::-1], tokenizer, tmp_path)
     assert other == first[::-1]
-    assert kept(CAPTIONS[:2], tokenizer, tmp_path) == first[:2]
+    assert cached_tokens(CAPTIONS[:2], tokenizer, tmp_path) == first[:2]
     assert len(tokenizer.asked) == 3
     assert len(list((tmp_path / "references").iterdir())) == 3
 
 
-def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
+def test_without_a_folder_nothing_is_cached(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tokenizer = Tokenizer()
-    assert kept(CAPTIONS, tokenizer, None) == kept(CAPTIONS, tokenizer, None)
+    assert cached_tokens(CAPTIONS, tokenizer, None) == cached_tokens(CAPTIONS, tokenizer, None)
     assert len(tokenizer.asked) == 2
     assert not list(tmp_path.iterdir())
 
 
 _PROCESS = """
 import sys, pathlib
-from benchmarks.metrics.java.token_cache import kept
+from benchmarks.metrics.java.token_cache import cached_tokens
 def tokenize(captions):
     print("asked")
     return [caption.upper() for caption in captions]
 captions = [f"caption {number}" for number in range(20_000)]
-assert kept(captions, tokenize, pathlib.Path(sys.argv[1])) == [caption.upper() for caption in captions]
+assert cached_tokens(captions, tokenize, pathlib.Path(sys.argv[1])) == [caption.upper() for caption in captions]
 assert not {"torch", "numpy"} & set(sys.modules)
 """
 
@@ -99,11 +99,11 @@ def signed(content, key=""):
 )
 def test_a_damaged_or_foreign_file_is_made_again(damage, tmp_path):
     tokenizer = Tokenizer()
-    first = kept(CAPTIONS, tokenizer, tmp_path)
+    first = cached_tokens(CAPTIONS, tokenizer, tmp_path)
     (file,) = (tmp_path / "references").iterdir()
     whole = file.read_bytes()
     file.write_bytes(damage(whole))
-    assert kept(CAPTIONS, tokenizer, tmp_path) == first
+    assert cached_tokens(CAPTIONS, tokenizer, tmp_path) == first
     assert len(tokenizer.asked) == 2
     assert file.read_bytes() == whole
 
@@ -115,34 +115,34 @@ def test_a_file_with_the_right_sum_of_the_wrong_thing_is_made_again(content, tmp
     from importlib.metadata import version
 
     tokenizer = Tokenizer()
-    first = kept(CAPTIONS, tokenizer, tmp_path)
+    first = cached_tokens(CAPTIONS, tokenizer, tmp_path)
     (file,) = (tmp_path / "references").iterdir()
     key = hashlib.sha256(json.dumps([1, version("pycocoevalcap"), CAPTIONS]).encode()).hexdigest()
     assert signed(json.dumps(first), key) == file.read_bytes()
     file.write_bytes(signed(content, key))
-    assert kept(CAPTIONS, tokenizer, tmp_path) == first
+    assert cached_tokens(CAPTIONS, tokenizer, tmp_path) == first
     assert len(tokenizer.asked) == 2
 
 
 def test_another_set_of_captions_has_another_file_even_under_its_name(tmp_path):
     tokenizer = Tokenizer()
-    kept(["a", "b"], tokenizer, tmp_path)
+    cached_tokens(["a", "b"], tokenizer, tmp_path)
     (one,) = (tmp_path / "references").iterdir()
-    kept(["c", "d"], tokenizer, tmp_path)
+    cached_tokens(["c", "d"], tokenizer, tmp_path)
     (other,) = set((tmp_path / "references").iterdir()) - {one}
     one.replace(other)
-    assert kept(["c", "d"], tokenizer, tmp_path) == ["c", "d"]
+    assert cached_tokens(["c", "d"], tokenizer, tmp_path) == ["c", "d"]
 
 
 def test_a_folder_that_takes_nothing_costs_no_score(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    assert kept(["A"], Tokenizer(), tmp_path / "file") == ["a"]
+    assert cached_tokens(["A"], Tokenizer(), tmp_path / "file") == ["a"]
 
     def full(handle):
         raise OSError("no space left")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert kept(["A"], Tokenizer(), tmp_path) == ["a"]
+    assert cached_tokens(["A"], Tokenizer(), tmp_path) == ["a"]
     assert not list((tmp_path / "references").iterdir())
 
 
@@ -166,18 +166,18 @@ def test_a_scorer_asks_for_its_references_once(tokenizer, tmp_path):
 
 def test_captions_scored_before_leave_no_trace(tokenizer):
     """Other captions, a part of the images, another order: each as from a scorer of its own."""
-    kept_up = Scorer(REFERENCES, METRIC_NAMES)
+    shared = Scorer(REFERENCES, METRIC_NAMES)
     part = {image: SAID[image] for image in (5, 7)}
     other = dict(zip(SAID, reversed(SAID.values()), strict=True))
     for candidates in (SAID, other, part, SAID, dict(reversed(SAID.items())), dict.fromkeys(SAID, ""), part):
-        assert kept_up.score(candidates) == Scorer(REFERENCES, METRIC_NAMES).score(candidates)
+        assert shared.score(candidates) == Scorer(REFERENCES, METRIC_NAMES).score(candidates)
 
 
 def test_references_that_are_not_looked_at_again_are_caught(tokenizer, monkeypatch):
     """The planted mistake: a scorer that never sees that other images are asked for."""
     part = {image: SAID[image] for image in (5, 7, 2)}
-    stale, see = Scorer(REFERENCES, ["cider"]), Scorer._see
-    monkeypatch.setattr(Scorer, "_see", lambda self, images: self._images or see(self, images))
+    stale, prepare = Scorer(REFERENCES, ["cider"]), Scorer._prepare
+    monkeypatch.setattr(Scorer, "_prepare", lambda self, images: self._images or prepare(self, images))
     stale.score({image: SAID[image] for image in (7, 2, 4)})
     assert stale.score(part).values != Scorer(REFERENCES, ["cider"]).score(part).values
 
@@ -190,6 +190,9 @@ class Program:
 
     def prepare(self, references, cache):
         self.prepared.append((references, cache))
+
+    def close(self):
+        self.kill()
 
     def kill(self):
         self.ended = True
@@ -250,8 +253,8 @@ def test_what_goes_wrong_while_a_program_is_prepared_is_raised(plugged, monkeypa
         Scorer(REFERENCES, ["asking"]).score(SAID)
 
 
-def test_what_is_kept_can_be_read_by_others(tmp_path):
-    kept(CAPTIONS, Tokenizer(), tmp_path)
+def test_what_is_cached_can_be_read_by_others(tmp_path):
+    cached_tokens(CAPTIONS, Tokenizer(), tmp_path)
     (file,) = (tmp_path / "references").iterdir()
     assert file.stat().st_mode & 0o777 == 0o644
 

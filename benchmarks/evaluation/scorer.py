@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from benchmarks.metrics import Metric, MetricScore, PreparedMetric, build_metrics
 from benchmarks.metrics.java.ptb_tokenizer import tokenize
-from benchmarks.metrics.java.token_cache import kept
+from benchmarks.metrics.java.token_cache import cached_tokens
 from registry import Spec
 
 DEFAULT_METRICS = ("bleu", "meteor", "rouge", "cider")
@@ -22,7 +22,7 @@ DEFAULT_METRICS = ("bleu", "meteor", "rouge", "cider")
 
 @dataclass(frozen=True)
 class Scores:
-    """What a set of captions is worth; raw, not x 100.
+    """The scores of a set of captions; raw, not x 100.
 
     values: column -> number for all captions together.
     per_image: column -> image id -> number.
@@ -40,15 +40,15 @@ class Scores:
     empty: int
 
 
-Judge: TypeAlias = Callable[[list[str]], dict[str, MetricScore]]
+ReferenceScorer: TypeAlias = Callable[[list[str]], dict[str, MetricScore]]
 
 
 class Scorer:
-    """Compares captions with `references`, image id -> what people said of it.
+    """Compares captions with `references`, image id -> reference captions.
 
-    References are tokenized and weighed when first needed, and stay so for the next
-    captions of the same images in the same order. Their tokens are kept below `cache`,
-    where a folder is given, for the next process.
+    References are tokenized and prepared when first needed, once for all captions of the
+    same images in the same order. Their tokens are cached below `cache`, where a folder is
+    given, for the next process.
 
     Raises:
         ValueError: no such metric, or two that give the same column.
@@ -75,7 +75,7 @@ class Scorer:
             JavaError: there is no Java, or it does not run.
         """
         self._check(candidates)
-        self._see(tuple(candidates))
+        self._prepare(tuple(candidates))
         with ThreadPoolExecutor(1) as beside, self._interruptible(beside):
             ready = [beside.submit(program.prepare, self._tokens, self._cache) for program in self._programs]
             captions = tokenize(candidates.values())
@@ -90,15 +90,15 @@ class Scorer:
         return Scores(values, per_image, self.signature(candidates), missing, captions.count(""))
 
     def close(self) -> None:
-        """End the programs that metrics ask; they start again when they are asked again."""
+        """End the programs of metrics, and wait until they are gone; the next `score`, of any scorer, starts them."""
         for program in self._programs:
-            program.kill()
+            program.close()
 
     def signature(self, images: Collection[int]) -> str:
         """How captions of `images` are scored: versions, variants, and the references by their hash and number."""
         used = {image: list(self._references[image]) for image in sorted(images)}
         digest = hashlib.sha256(json.dumps(used).encode()).hexdigest()
-        counts = [len(said) for said in used.values()]
+        counts = [len(references) for references in used.values()]
         fewest, most = min(counts), max(counts)
         package = f"pycocoevalcap:{version('pycocoevalcap')}"
         variants = [metric.signature for metric in self._metrics]
@@ -108,33 +108,34 @@ class Scorer:
     def _check(self, candidates: Mapping[int, str]) -> None:
         if not candidates:
             raise ValueError("there are no captions to score")
-        strangers = [image for image in candidates if not self._references.get(image)]
-        if len(strangers) == len(candidates):
+        unknown = [image for image in candidates if not self._references.get(image)]
+        if len(unknown) == len(candidates):
             raise ValueError(
-                f"none of the captioned images ({_some(strangers)}) has references, which are of images "
+                f"none of the captioned images ({_some(unknown)}) has references, which are of images "
                 f"{_some(self._references)}: are captions and references of the same data set and split?"
             )
-        if strangers:
-            raise ValueError(f"no references for image {_some(strangers)}: add them, or leave its caption out")
+        if unknown:
+            raise ValueError(f"no references for image {_some(unknown)}: add them, or leave its caption out")
 
-    def _see(self, images: tuple[int, ...]) -> None:
+    def _prepare(self, images: tuple[int, ...]) -> None:
         """Have the references of `images` tokenized; other images, or another order, are another set."""
         if images == self._images:
             return
-        lines = iter(kept([said for image in images for said in self._references[image]], tokenize, self._cache))
+        references = [reference for image in images for reference in self._references[image]]
+        lines = iter(cached_tokens(references, tokenize, self._cache))
         self._tokens = [[next(lines) for _ in self._references[image]] for image in images]
         if not any(map(any, self._tokens)):
             raise ValueError("no reference of these images has a word")
-        self._judges = [_judge(metric, self._tokens) for metric in self._metrics]
+        self._reference_scorers = [_reference_scorer(metric, self._tokens) for metric in self._metrics]
         self._images = images
 
     def _compare(self, captions: list[str], beside: Executor) -> dict[str, MetricScore]:
-        """Every column's score. Programs are asked from another thread, and Python works in the meantime."""
-        judges = list(zip(self._metrics, self._judges, strict=True))
-        asked = [beside.submit(judge, captions) for metric, judge in judges if metric.program]
+        """Every column's score. Programs answer to another thread, and Python works in the meantime."""
+        scorers = list(zip(self._metrics, self._reference_scorers, strict=True))
+        requested = [beside.submit(scorer, captions) for metric, scorer in scorers if metric.program]
         with _uncollected():
-            others = iter([judge(captions) for metric, judge in judges if not metric.program])
-        answers = iter([answer.result() for answer in asked])
+            others = iter([scorer(captions) for metric, scorer in scorers if not metric.program])
+        answers = iter([answer.result() for answer in requested])
         each = [next(answers if metric.program else others) for metric in self._metrics]
         return {column: score for scores in each for column, score in scores.items()}
 
@@ -145,7 +146,8 @@ class Scorer:
             yield
         except (KeyboardInterrupt, SystemExit):
             beside.shutdown(wait=False, cancel_futures=True)
-            self.close()
+            for program in self._programs:
+                program.kill()
             raise
 
 
@@ -161,14 +163,14 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _judge(metric: Metric, references: list[list[str]]) -> Judge:
-    """What compares captions with these references; what can be weighed of them is weighed once, when first needed."""
+def _reference_scorer(metric: Metric, references: list[list[str]]) -> ReferenceScorer:
+    """Compares captions with these references; what can be prepared of them is prepared once, when first needed."""
     if not isinstance(metric, PreparedMetric):
         return lambda captions: metric.score(captions, references)
-    weighed = cache(lambda: metric.prepare_references(references))
-    return lambda captions: metric.compare(captions, weighed())
+    prepared = cache(lambda: metric.prepare_references(references))
+    return lambda captions: metric.compare(captions, prepared())
 
 
 def _some(images: Collection[int]) -> str:
-    shown = ", ".join(str(image) for image in list(images)[:3])
-    return f"{shown} and {len(images) - 3} more" if len(images) > 3 else shown
+    first = ", ".join(str(image) for image in list(images)[:3])
+    return f"{first} and {len(images) - 3} more" if len(images) > 3 else first

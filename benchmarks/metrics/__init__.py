@@ -1,4 +1,4 @@
-"""Metrics of captions: each compares what was said of an image with what people said of it."""
+"""Metrics of captions: each compares captions of images with reference captions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -23,21 +23,24 @@ class Program(Protocol):
     """Something beside Python that takes long to start."""
 
     def prepare(self, references: Sequence[Sequence[str]], cache: Path | None) -> None:
-        """Have it load what it needs for these tokenized references, with files kept below `cache` that spare work.
+        """Have it load what it needs for these tokenized references, with files below `cache` that spare work.
 
         Where it runs with all of that, there is nothing to do.
         """
 
+    def close(self) -> None:
+        """End it, once it has answered; what needs it next starts it again."""
+
     def kill(self) -> None:
-        """End it at once, also while it is asked: whoever waits for its answer gets an error."""
+        """End it at once, also while it works: whoever waits for its answer gets an error."""
 
 
 class Metric(ABC):
     """What compares captions with references.
 
     `columns` names the numbers it gives; `signature` says what its name leaves open, for
-    the line that tells how a score was made: "cider-d". `program` is what it asks, where
-    that is not Python: it is prepared and asked while other metrics are worked out.
+    the line that tells how a score was made: "cider-d". `program` is what computes it, where
+    that is not Python: it works while other metrics are computed.
     """
 
     columns: tuple[str, ...]
@@ -60,12 +63,12 @@ class PreparedMetric(Metric, Generic[Prepared]):
         """What `compare` needs of these references. Whoever holds it changes nothing in it."""
 
     @abstractmethod
-    def compare(self, candidates: Sequence[str], weighed: Prepared) -> dict[str, MetricScore]:
-        """As `score`, of one caption for each image that was weighed, in that order."""
+    def compare(self, candidates: Sequence[str], prepared: Prepared) -> dict[str, MetricScore]:
+        """As `score`, of one caption for each image whose references were prepared, in that order."""
 
     @final
     def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
-        """Each column's score, with references that are weighed for it."""
+        """Each column's score, with references that are prepared for it."""
         return self.compare(candidates, self.prepare_references(references))
 
 

@@ -14,7 +14,7 @@ class Bleu(PreparedMetric[list[Counts]]):
     """Shared n-grams of one to four words, with a penalty for brevity.
 
     The number for all images pools their counts: it is no mean of the images' own. Brevity
-    is judged against the reference nearest in length. All but the references is counted by
+    is measured against the reference nearest in length. All but the references is counted by
     pycocoevalcap, whose source says "not for commercial use".
     """
 
@@ -23,23 +23,23 @@ class Bleu(PreparedMetric[list[Counts]]):
 
     def prepare_references(self, references: Sequence[Sequence[str]]) -> list[Counts]:
         """How often each n-gram is in the reference that has it most, for each image."""
-        return [([len(each.split()) for each in said], _most_of_each(said)) for said in references]
+        return [([len(each.split()) for each in image], _most_of_each(image)) for image in references]
 
-    def compare(self, candidates: Sequence[str], weighed: list[Counts]) -> dict[str, MetricScore]:
+    def compare(self, candidates: Sequence[str], prepared: list[Counts]) -> dict[str, MetricScore]:
         """Bleu_1 to Bleu_4, the longest n-gram counted being one word, two, three and four."""
         from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_test
 
         counter = BleuScorer(n=len(self.columns))
-        counter.crefs = weighed
-        counter.ctest = [cook_test(said, counts) for said, counts in zip(candidates, weighed, strict=True)]
+        counter.crefs = prepared
+        counter.ctest = [cook_test(candidate, counts) for candidate, counts in zip(candidates, prepared, strict=True)]
         corpus, per_image = counter.compute_score(option="closest", verbose=0)
         return {name: MetricScore(one, each) for name, one, each in zip(self.columns, corpus, per_image, strict=True)}
 
 
 def _most_of_each(references: Sequence[str]) -> dict[Ngram, int]:
     most: dict[Ngram, int] = {}
-    for said in references:
-        for ngram, count in ngrams(said).items():
+    for reference in references:
+        for ngram, count in ngrams(reference).items():
             if count > most.get(ngram, 0):
                 most[ngram] = count
     return most

@@ -27,12 +27,12 @@ class ReferenceTfidf:
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
         import numpy as np
 
-        counts = [[ngrams(caption) for caption in said] for said in references]
-        self._images_with = Counter(chain.from_iterable(set().union(*said) for said in counts))
+        counts = [[ngrams(caption) for caption in image] for image in references]
+        self._images_with = Counter(chain.from_iterable(set().union(*image) for image in counts))
         self._total = np.log(float(len(references)))
         # Of the same few counts a million times; with numpy's logarithm and power, as pycocoevalcap.
-        self._weight = lru_cache(maxsize=None)(self._weigh)
-        self.images = [[self.vector(caption) for caption in said] for said in counts]
+        self._weight = lru_cache(maxsize=None)(self._tfidf)
+        self.images = [[self.vector(caption) for caption in image] for image in counts]
 
     def vector(self, counts: Mapping[Ngram, int]) -> Vector:
         """The caption whose n-grams are counted."""
@@ -44,7 +44,7 @@ class ReferenceTfidf:
         length = sum(count for ngram, count in counts.items() if len(ngram) == 2)
         return Vector(weights, [math.sqrt(square) for square in squares], length)
 
-    def _weigh(self, count: int, images: int) -> tuple[float, float]:
+    def _tfidf(self, count: int, images: int) -> tuple[float, float]:
         import numpy as np
 
         weight = float(count) * (self._total - np.log(max(1.0, float(images))))
@@ -53,9 +53,9 @@ class ReferenceTfidf:
 
 @METRICS.register("cider")
 class Cider(PreparedMetric[ReferenceTfidf]):
-    """CIDEr-D: likeness to the references in n-grams of one to four words, rare ones counting more.
+    """CIDEr-D: similarity to the references in n-grams of one to four words, rare ones counting more.
 
-    How rare a word is, the references given decide: scores over different images, or over
+    How rare a word is, the references decide: scores over different images, or over
     parts of a data set averaged, cannot be compared. A single image scores 0. The sums are
     taken in the order of pycocoevalcap, so that every digit is the same.
     """
@@ -67,34 +67,36 @@ class Cider(PreparedMetric[ReferenceTfidf]):
         """The references as vectors, and the frequencies that they give."""
         return ReferenceTfidf(references)
 
-    def compare(self, candidates: Sequence[str], weighed: ReferenceTfidf) -> dict[str, MetricScore]:
+    def compare(self, candidates: Sequence[str], prepared: ReferenceTfidf) -> dict[str, MetricScore]:
         """CIDEr, 0 to 10; for all images the mean of theirs."""
         import numpy as np
 
-        pairs = zip(candidates, weighed.images, strict=True)
-        sums = np.array([_likeness(weighed.vector(ngrams(said)), references) for said, references in pairs])
-        per_image = sums.mean(1) / np.array([len(references) for references in weighed.images]) * 10.0
+        pairs = zip(candidates, prepared.images, strict=True)
+        sums = np.array(
+            [_similarity(prepared.vector(ngrams(candidate)), references) for candidate, references in pairs]
+        )
+        per_image = sums.mean(1) / np.array([len(references) for references in prepared.images]) * 10.0
         return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image.tolist())}
 
 
-def _likeness(said: Vector, references: list[Vector]) -> list[float]:
+def _similarity(candidate: Vector, references: list[Vector]) -> list[float]:
     """For each length of an n-gram, the sum over references of the clipped cosine, less where lengths differ."""
     sums = [0.0] * LONGEST
     for reference in references:
-        penalty = _penalty(said.length - reference.length)
-        for place, cosine in enumerate(_cosines(said, reference)):
+        penalty = _penalty(candidate.length - reference.length)
+        for place, cosine in enumerate(_cosines(candidate, reference)):
             sums[place] += cosine * penalty
     return sums
 
 
-def _cosines(said: Vector, reference: Vector) -> list[float]:
+def _cosines(candidate: Vector, reference: Vector) -> list[float]:
     products, others = [0.0] * LONGEST, reference.weights
-    for ngram, weight in said.weights.items():
+    for ngram, weight in candidate.weights.items():
         if ngram in others:
             products[len(ngram) - 1] += min(weight, others[ngram]) * others[ngram]
     return [
         product / (norm * other) if norm and other else product
-        for product, norm, other in zip(products, said.norms, reference.norms, strict=True)
+        for product, norm, other in zip(products, candidate.norms, reference.norms, strict=True)
     ]
 
 

@@ -4,6 +4,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class Lines(NamedTuple):
 
 
 class Engine:
-    """METEOR's process, with a table of paraphrases that is enough for what it is asked.
+    """METEOR's process, with a table of paraphrases that is enough for the references.
 
     The whole table would take ten seconds to load.
     """
@@ -32,37 +33,44 @@ class Engine:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._process: process.LineProcess | None = None
-        self._enough_for: frozenset[str] = frozenset()
+        self._covers: frozenset[str] = frozenset()
 
     def prepare(self, references: Sequence[Sequence[str]], cache: Path | None = None) -> None:
-        """Have it load the paraphrases for these references, kept below `cache`, unless what runs has enough."""
+        """Have it load the paraphrases for these references, cached below `cache`, unless what runs has enough."""
         with self._lock:
-            self._ready(_lines(references).references, cache)
+            self._prepared(_lines(references).references, cache)
 
     def score(self, candidates: Sequence[str], references: Lines) -> list[float]:
         """The number of each caption, and that of all."""
-        lines = [_line(said, _plain(caption)) for caption, said in zip(candidates, references.images, strict=True)]
+        pairs = zip(references.images, map(_plain, candidates), strict=True)
+        lines = [_line(image, caption) for image, caption in pairs]
         with self._lock:
-            meteor = self._ready(references.references, None)
+            meteor = self._prepared(references.references, None)
             counts = meteor.ask(lines, len(lines))
             return [float(number) for number in meteor.ask([_line("EVAL", *counts)], len(counts) + 1)]
 
+    def close(self) -> None:
+        """End Java and wait until it is gone; the next captions start it again."""
+        with self._lock:
+            if self._process:
+                self._process.close()
+
     def kill(self) -> None:
-        """End it, also while another thread asks it."""
+        """End Java at once, also while another thread waits for its answer."""
         if self._process:
             self._process.kill()
 
-    def _ready(self, references: frozenset[str], cache: Path | None) -> process.LineProcess:
-        if self._process and self._process.runs and references <= self._enough_for:
+    def _prepared(self, references: frozenset[str], cache: Path | None) -> process.LineProcess:
+        if self._process and self._process.runs and references <= self._covers:
             return self._process
-        with tempfile.TemporaryDirectory() as passing:
-            table = paraphrases.kept(references, *([cache] if cache else []), Path(passing))
+        with tempfile.TemporaryDirectory() as temporary:
+            table = paraphrases.cached_table(references, *([cache] if cache else []), Path(temporary))
             return self._restart(table, references)
 
-    def _restart(self, table: Path, enough_for: frozenset[str]) -> process.LineProcess:
+    def _restart(self, table: Path, covers: frozenset[str]) -> process.LineProcess:
         if self._process:
             self._process.close()
-        self._process, self._enough_for = _process(table), enough_for
+        self._process, self._covers = _process(table), covers
         self._process.ask([_line("SCORE", "a", "a")], 1)  # once it answers, it has read the table
         return self._process
 
@@ -76,7 +84,10 @@ def _process(table: Path) -> process.LineProcess:
 
 @cache
 def engine() -> Engine:
-    """The one METEOR of this Python."""
+    """The one METEOR of this process, which every scorer shares: a Java takes a second to start, and up to a GB.
+
+    It is as good as stateless: closed, it starts again when next needed, and it ends with this process.
+    """
     return Engine()
 
 
@@ -98,20 +109,20 @@ class Meteor(PreparedMetric[Lines]):
         """The references as METEOR reads them."""
         return _lines(references)
 
-    def compare(self, candidates: Sequence[str], weighed: Lines) -> dict[str, MetricScore]:
+    def compare(self, candidates: Sequence[str], prepared: Lines) -> dict[str, MetricScore]:
         """METEOR.
 
         Raises:
             JavaError: there is no Java, or METEOR ended or fell silent.
             OSError: its paraphrases cannot be written anywhere.
         """
-        *per_image, corpus = self.program.score(candidates, weighed)
+        *per_image, corpus = self.program.score(candidates, prepared)
         return {"METEOR": MetricScore(corpus, per_image)}
 
 
 def _lines(references: Sequence[Sequence[str]]) -> Lines:
-    images = [[_plain(each) for each in said] for said in references]
-    return Lines([_line("SCORE", *said) for said in images], frozenset(each for said in images for each in said))
+    images = [[_plain(reference) for reference in image] for image in references]
+    return Lines([_line("SCORE", *image) for image in images], frozenset(chain.from_iterable(images)))
 
 
 def _line(*fields: str) -> str:

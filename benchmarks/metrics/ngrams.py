@@ -8,8 +8,8 @@ LONGEST = 4
 Ngram: TypeAlias = tuple[str, ...]
 
 
-def ngrams(said: str) -> Counter[Ngram]:
+def ngrams(caption: str) -> Counter[Ngram]:
     """How often each n-gram of one to four words is there; short ones first, as pycocoevalcap has them."""
-    words = said.split()
+    words = caption.split()
     shifted = [[words[place:] for place in range(length)] for length in range(1, LONGEST + 1)]
     return Counter(chain.from_iterable(zip(*each, strict=False) for each in shifted))

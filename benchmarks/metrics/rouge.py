@@ -27,13 +27,13 @@ class Rouge(PreparedMetric[list[list[Places]]]):
 
     def prepare_references(self, references: Sequence[Sequence[str]]) -> list[list[Places]]:
         """The places of the words of each image's references."""
-        return [[_places(reference.split(" ")) for reference in said] for said in references]
+        return [[_places(reference.split(" ")) for reference in image] for image in references]
 
-    def compare(self, candidates: Sequence[str], weighed: list[list[Places]]) -> dict[str, MetricScore]:
+    def compare(self, candidates: Sequence[str], prepared: list[list[Places]]) -> dict[str, MetricScore]:
         """ROUGE_L; for all images the mean of theirs."""
         import numpy as np
 
-        per_image = [_f(said.split(" "), places) for said, places in zip(candidates, weighed, strict=True)]
+        per_image = [_f(candidate.split(" "), places) for candidate, places in zip(candidates, prepared, strict=True)]
         return {"ROUGE_L": MetricScore(float(np.mean(np.array(per_image))), per_image)}
 
 
@@ -44,16 +44,16 @@ def _places(words: list[str]) -> Places:
     return Places(len(words), of)
 
 
-def _f(said: list[str], references: list[Places]) -> float:
-    shared = [_common(said, reference) for reference in references]
-    precision = max(shared) / len(said)
+def _f(candidate: list[str], references: list[Places]) -> float:
+    shared = [_common(candidate, reference) for reference in references]
+    precision = max(shared) / len(candidate)
     recall = max(common / reference.length for common, reference in zip(shared, references, strict=True))
     if not precision or not recall:
         return 0.0
     return ((1 + _BETA**2) * precision * recall) / (recall + _BETA**2 * precision)
 
 
-def _common(said: list[str], reference: Places) -> int:
+def _common(candidate: list[str], reference: Places) -> int:
     """Length of the longest common subsequence, a row of its table at a time (Hyyrö, 2004).
 
     The bits of `row` are the reference's places; those that are 0 are where the length
@@ -61,7 +61,7 @@ def _common(said: list[str], reference: Places) -> int:
     """
     places, whole = reference.of, (1 << reference.length) - 1
     row = whole
-    for word in said:
+    for word in candidate:
         if here := row & places.get(word, 0):
             row = (row + here | row - here) & whole
     return reference.length - row.bit_count()

@@ -1,1 +1,1 @@
-"""Programs in Java that metrics need, and what is kept of their input and output."""
+"""Programs in Java that metrics need, and the caches of their input and output."""

@@ -1,4 +1,4 @@
-"""METEOR's table of paraphrases, cut down to what can matter for a set of references and kept on disk.
+"""METEOR's table of paraphrases, cut down to what can matter for a set of references and cached on disk.
 
 METEOR pairs a phrase of the caption with a phrase of a reference. Pairs of the table whose
 phrases both stand in no reference can go: it finds the same ones in the same order. Pairs
@@ -27,7 +27,7 @@ _FORMAT = 2  # to be raised when the same references get another table
 _FOLDER = "paraphrases"
 _CHUNK = 1 << 21  # bytes
 LONGEST, LETTERS = 7, 65  # words, and letters, that no phrase of the table has more of
-_KNOWN = b"abcdefghijklmnopqrstuvwxyz0123456789"
+_COUNTED = b"abcdefghijklmnopqrstuvwxyz0123456789"
 _PLAIN = re.compile("[a-z0-9 ]*").fullmatch
 _PIECES = re.compile("[a-z0-9]+").findall
 Item = TypeVar("Item")
@@ -38,7 +38,7 @@ def full() -> Path:
     return Path(jar("meteor/data/paraphrase-en.gz"))
 
 
-def kept(references: Collection[str], *folders: Path) -> Path:
+def cached_table(references: Collection[str], *folders: Path) -> Path:
     """The table for these references, which are tokenized: found below a folder, or made in the first that takes it.
 
     It is right for any part of them too. A file that is damaged is made again.
@@ -88,8 +88,9 @@ class Rows:
 
         words: list[str] = []
         pieces: list[str] = []
-        for said in sorted(set(references)):
-            (words if _PLAIN(said) else pieces).extend(said.split() if _PLAIN(said) else _pieces(said))
+        for reference in sorted(set(references)):
+            plain = _PLAIN(reference)
+            (words if plain else pieces).extend(reference.split() if plain else _pieces(reference))
         self._sums = np.sort(np.concatenate([_in_a_row(words, LONGEST), _in_a_row(pieces, LETTERS)]))
         self._maybe = np.zeros(1 << 24, bool)  # by a sum's upper bits: says no at once to almost all
         self._maybe[self._sums >> 8] = True
@@ -113,9 +114,10 @@ def _in_a_row(words: list[str], most: int) -> "NDArray[np.uint32]":
     return np.concatenate([until[number:] - until[:-number] for number in range(1, most + 1)])
 
 
-def _pieces(said: str) -> list[str]:
+def _pieces(reference: str) -> list[str]:
     """What METEOR can take apart. Letters beyond English ones it may know, or not: those come one by one."""
-    return _PIECES(said.lower()) if said.isascii() else [letter for each in _PIECES(said.lower()) for letter in each]
+    pieces = _PIECES(reference.lower())
+    return pieces if reference.isascii() else [letter for piece in pieces for letter in piece]
 
 
 def _ends(text: bytes) -> "NDArray[np.intp]":
@@ -131,7 +133,7 @@ def _sums(text: bytes, ends: "NDArray[np.intp]") -> "NDArray[np.uint32]":
     if not len(ends):
         return np.zeros(0, np.uint32)
     numbers = np.zeros(256, np.uint32)
-    numbers[list(_KNOWN)] = np.random.default_rng(0).integers(1 << 32, size=len(_KNOWN), dtype=np.uint32)
+    numbers[list(_COUNTED)] = np.random.default_rng(0).integers(1 << 32, size=len(_COUNTED), dtype=np.uint32)
     starts = np.concatenate([np.zeros(1, np.intp), ends[:-1]])
     return np.add.reduceat(numbers[np.frombuffer(text, np.uint8)[: ends[-1]]], starts, dtype=np.uint32)
 

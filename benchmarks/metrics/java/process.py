@@ -76,7 +76,7 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts when first asked, and again if it was closed, killed, or left behind in another
+    It starts with the first question, and again if it was closed, killed, or left behind in another
     process by a fork. It ends with this object or with Python. `timeout` is the silence, in
     seconds, after which it counts as hung.
     """
@@ -95,7 +95,7 @@ class LineProcess:
         """Send `lines`, all at once, and return the `replies` lines that they are answered with.
 
         Raises:
-            JavaError: there is no Java, or the program ended, fell silent or said more.
+            JavaError: there is no Java, or the program ended, fell silent or wrote more.
         """
         with self._lock:
             process = self._running()
@@ -120,7 +120,7 @@ class LineProcess:
         if self._process is None or not self.runs:
             self.close()
             self._java = find()
-            # A file takes whatever is said there: a pipe that nobody reads would fill and block.
+            # A file takes whatever is written there: a pipe that nobody reads would fill and block.
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115, for _end closes it
             try:
                 self._process = subprocess.Popen(
@@ -163,7 +163,7 @@ class LineProcess:
         *answer, rest = received.decode().split("\n")
         if len(answer) == replies and not rest:
             return answer
-        raise _unusable(self._java, "an answer to nothing that was asked")
+        raise _unusable(self._java, "an answer that nothing asked for")
 
     def _send(self, pipe: int, text: memoryview) -> int:
         try:

@@ -1,4 +1,4 @@
-"""References as the tokenizer gives them, kept on disk: the same captions are not tokenized twice."""
+"""References as the tokenizer gives them, cached on disk: the same captions are not tokenized twice."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ _FORMAT = 1  # to be raised when the same captions get other words
 _FOLDER = "references"
 
 
-def kept(captions: Sequence[str], tokenize: Tokenizer, cache: Path | None) -> list[str]:
-    """What `tokenize` makes of `captions`: read from `cache`, or made now and kept there.
+def cached_tokens(captions: Sequence[str], tokenize: Tokenizer, cache: Path | None) -> list[str]:
+    """What `tokenize` makes of `captions`: read from `cache`, or made now and stored there.
 
     A file stands for one list of captions in one order, since a caption's last word can
     depend on the next caption. One that is damaged, or is of something else, is made again.
