@@ -122,7 +122,7 @@ def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore
         store,
         cell.training,
         seed=cell.seed,
-        judge=lambda model: validation.score(model, store, cell.decoding),
+        validate_fn=lambda model: validation.score(model, store, cell.decoding),
     )
 
 

@@ -1,1 +1,1 @@
-"""Captions of a split, and what they are worth."""
+"""Captions of a split, and their scores."""

@@ -1,4 +1,4 @@
-"""Captions of a split, and where the model looked for each word."""
+"""Captions of a split, and the attention maps of their words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,33 +23,34 @@ _BATCH = 64
 def decode(
     captioner: Captioner, image_ids: Sequence[int], store: ImageStore, decoding: Decoding
 ) -> dict[int, list[str]]:
-    """The words of each image's caption. Where words are drawn, it depends on the images of its batch."""
-    said: dict[int, list[str]] = {}
-    with bar(len(image_ids), "captioning", "img") as shown:
+    """The words of each image's caption. Where words are sampled, it depends on the images of its batch."""
+    hypotheses: dict[int, list[str]] = {}
+    with bar(len(image_ids), "captioning", "img") as progress:
         for number, (batch, features) in enumerate(_features(captioner, image_ids, store)):
             captions = generate(captioner.decoder, features, **vars(decoding.of_batch(number))).tolist()
-            said |= {
-                image: captioner.vocabulary.decode(numbers) for image, numbers in zip(batch, captions, strict=True)
-            }
-            shown.update(len(batch))
-    return said
+            words = map(captioner.vocabulary.decode, captions)
+            hypotheses |= dict(zip(batch, words, strict=True))
+            progress.update(len(batch))
+    return hypotheses
 
 
 @torch.inference_mode()
-def attention_maps(captioner: Captioner, said: Mapping[int, Sequence[str]], store: ImageStore) -> dict[int, Prediction]:
+def attention_maps(
+    captioner: Captioner, hypotheses: Mapping[int, Sequence[str]], store: ImageStore
+) -> dict[int, Prediction]:
     """Each caption with its maps: the weights that stood behind each of its words, on the grid."""
-    described: dict[int, Prediction] = {}
-    for batch, features in _features(captioner, list(said), store):
-        numbers = [torch.tensor(captioner.vocabulary.numbers(said[image])) for image in batch]
+    predictions: dict[int, Prediction] = {}
+    for batch, features in _features(captioner, list(hypotheses), store):
+        numbers = [torch.tensor(captioner.vocabulary.numbers(hypotheses[image])) for image in batch]
         tokens = pad_sequence(numbers, batch_first=True, padding_value=PAD).to(features.tokens.device)
         weights = captioner.teacher_force(features, tokens[:, None], weights=True).weights
         for row, image in enumerate(batch):
-            words = tuple(said[image])
+            words = tuple(hypotheses[image])
             maps = (
                 None if weights is None or features.grid is None else _maps(weights[row, 0], len(words), features.grid)
             )
-            described[image] = Prediction(" ".join(words), words, maps)
-    return described
+            predictions[image] = Prediction(" ".join(words), words, maps)
+    return predictions
 
 
 def _features(

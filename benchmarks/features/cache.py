@@ -1,8 +1,8 @@
-"""What a model is fed, read or computed once per image and kept on disk.
+"""The model's input for each image: read or computed once, and cached on disk.
 
 For a frozen backbone that is its features, so that a whole matrix of attentions, decoders
-and seeds encodes each image once. For one that learns in its last stages it is what the
-frozen ones give, and for one that learns altogether the resized pixels.
+and seeds encodes each image once. For one that is trained in its last stages it is the
+output of the frozen ones, and for one that is trained altogether the resized pixels.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
-from benchmarks.features.encode import encoded, row_encoder
+from benchmarks.features.encode import encode_batches, row_encoder
 from benchmarks.features.files import Writer, listed, open_store
 from benchmarks.features.store import DamagedStore, ImageStore
 from benchmarks.runtime.device import free_memory
@@ -32,7 +32,7 @@ from zoo.types import Features
 __all__ = ["DamagedStore", "FeatureCache", "ImageStore", "compute_features", "open_store", "stored"]
 
 _FORMAT = 2
-_TIMES = 4  # what is kept of an image may take so many times the room of its pixels
+_TIMES = 4  # what is stored of an image may take so many times the room of its pixels
 _SHARE = 0.25  # of a device's free memory that rows may take
 
 
@@ -40,7 +40,7 @@ class FeatureCache:
     """The stores below a folder, one for each data set and backbone; the one opened last stays open.
 
     A store holds what it has read and checked, so the next cell with the same backbone reads
-    nothing twice. How the image files of a data set are is looked up once for all cells.
+    nothing twice. The state of a data set's image files is looked up once for all cells.
     """
 
     def __init__(self, folder: Path, device: torch.device) -> None:
@@ -69,11 +69,11 @@ class FeatureCache:
             if self._open and self._open[0] == folder and listed(folder):
                 return self._open[1]
             self._open = None  # first, for its memory
-            store = _found(folder)
+            store = _open_if_sound(folder)
             if store is None:
                 if why:
                     write(f"{named.strip()}: its frozen part runs in each step: {why}", sys.stderr)
-                store = _made(folder, dataset, backbone, cut, views, self.device)
+                store = _make_store(folder, dataset, backbone, cut, views, self.device)
         fits = store.source.nbytes <= _SHARE * free_memory(self.device)
         store = store.on(self.device) if fits else store
         self._open = (folder, store)
@@ -86,7 +86,7 @@ class FeatureCache:
 
 
 def compute_features(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | None) -> Features:
-    """The features of stored rows: as they lie there, or by running what learns of the backbone on them."""
+    """The features of stored rows: as they are stored, or by running the trained part of the backbone on them."""
     if not backbone.trainable:
         return Features(rows.float(), grid)
     if rows.dtype == torch.uint8:
@@ -99,8 +99,8 @@ def compute_features(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | N
 
 def stored(backbone: Backbone, pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
     """What a store holds of images, (B, 3, H, W) bytes, and the grid that `compute_features` needs beside it."""
-    with row_encoder(backbone, _cut(backbone)[0], pixels.device) as keep:
-        rows, grid = keep(pixels)
+    with row_encoder(backbone, _cut(backbone)[0], pixels.device) as encode:
+        rows, grid = encode(pixels)
     return rows.to(pixels.device).clone(), grid  # one that autograd may keep
 
 
@@ -134,7 +134,7 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
     return digest.hexdigest()[:24]
 
 
-def _found(folder: Path) -> ImageStore | None:
+def _open_if_sound(folder: Path) -> ImageStore | None:
     """The store in `folder`; None where there is none that can be used, and then no folder either."""
     try:
         return open_store(folder)
@@ -143,7 +143,7 @@ def _found(folder: Path) -> ImageStore | None:
         return None
 
 
-def _made(
+def _make_store(
     folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
 ) -> ImageStore:
     """The store, made in a folder of another name, which gets its own when all of it is on disk."""
@@ -165,15 +165,15 @@ def _make(
     skipped: list[str] = []
     grid: tuple[int, int] | None = None
     what = "resizing" if backbone.trainable and not cut else "encoding"
-    with bar(len(examples), what, "img") as shown, Writer(folder, len(examples)) as writer:
-        for batch in encoded(dataset, examples, backbone, cut, views=views, device=device):
+    with bar(len(examples), what, "img") as progress, Writer(folder, len(examples)) as writer:
+        for batch in encode_batches(dataset, examples, backbone, cut, views=views, device=device):
             if refused := [why for example, why in batch.unreadable if example.image_id in test]:
                 raise UnreadableImage(f"test image {refused[0]}: mend or fetch it again; scores need every image")
             skipped += [why for _, why in batch.unreadable]
             if batch.examples:
                 writer.add([example.image_id for example in batch.examples], batch.rows)
                 grid = batch.grid
-            shown.update(len(batch.examples) + len(batch.unreadable))
+            progress.update(len(batch.examples) + len(batch.unreadable))
         if not writer.rows:
             raise UnreadableImage("no image could be read")
         writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started)

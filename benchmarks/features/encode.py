@@ -26,11 +26,11 @@ _BATCH = 32
 _LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
 _READERS = 32  # the same beside another device, where a batch in work is pixels
 
-Kept = Callable[[Tensor], tuple[Tensor, tuple[int, int] | None]]  # (B, 3, H, W) bytes to rows and their grid
+RowEncoder = Callable[[Tensor], tuple[Tensor, tuple[int, int] | None]]  # (B, 3, H, W) bytes to rows and their grid
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedBatch:
     """A batch of `examples` with its `rows`, (images, views, ...), and what could not be read."""
 
     examples: Sequence[Example]
@@ -39,7 +39,7 @@ class Encoded:
     unreadable: Sequence[tuple[Example, str]]
 
 
-def encoded(
+def encode_batches(
     dataset: Dataset,
     examples: Sequence[Example],
     backbone: Backbone,
@@ -47,22 +47,22 @@ def encoded(
     *,
     views: int,
     device: torch.device,
-) -> Iterator[Encoded]:
-    """Batch by batch what is stored of these images: features, what the head gives where there is a cut, or pixels."""
-    with row_encoder(backbone, cut, device) as keep, _workers(device) as (pool, workers):
+) -> Iterator[EncodedBatch]:
+    """Batch by batch what is stored of these images: features, the output of a frozen stem, or pixels."""
+    with row_encoder(backbone, cut, device) as encode, _workers(device) as (pool, workers):
 
-        def work(batch: Sequence[Example]) -> Encoded:
-            found = [(example, _pixels(dataset, backbone, example)) for example in batch]
-            good = [(example, pixels) for example, pixels in found if isinstance(pixels, Tensor)]
-            bad = [(example, why) for example, why in found if isinstance(why, str)]
+        def work(batch: Sequence[Example]) -> EncodedBatch:
+            loaded = [(example, _pixels(dataset, backbone, example)) for example in batch]
+            good = [(example, pixels) for example, pixels in loaded if isinstance(pixels, Tensor)]
+            bad = [(example, why) for example, why in loaded if isinstance(why, str)]
             if not good:
-                return Encoded((), np.empty(0), None, bad)
+                return EncodedBatch((), np.empty(0), None, bad)
             pixels = _together([pixels for _, pixels in good])
-            kept = [keep(pixels.flip(-1) if view else pixels) for view in range(views)]
-            rows = torch.stack([rows for rows, _ in kept], dim=1).numpy()
-            return Encoded([example for example, _ in good], rows, kept[0][1], bad)
+            encoded = [encode(pixels.flip(-1) if view else pixels) for view in range(views)]
+            rows = torch.stack([rows for rows, _ in encoded], dim=1).numpy()
+            return EncodedBatch([example for example, _ in good], rows, encoded[0][1], bad)
 
-        waiting: deque[Future[Encoded]] = deque()
+        waiting: deque[Future[EncodedBatch]] = deque()
         for start in range(0, len(examples), _BATCH):
             waiting.append(pool.submit(work, examples[start : start + _BATCH]))
             if len(waiting) > 2 * workers:
@@ -72,7 +72,7 @@ def encoded(
 
 
 @contextmanager
-def row_encoder(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterator[Kept]:
+def row_encoder(backbone: Backbone, cut: Cut | None, device: torch.device) -> Iterator[RowEncoder]:
     """What turns pixels into what is stored of them; several threads may call it at once.
 
     Raises:
@@ -88,7 +88,7 @@ def row_encoder(backbone: Backbone, cut: Cut | None, device: torch.device) -> It
         yield _alone(device, lambda pixels: (_half(run(backbone.preprocess.normalise(pixels))), None))
 
 
-def _alone(device: torch.device, work: Kept) -> Kept:
+def _alone(device: torch.device, work: RowEncoder) -> RowEncoder:
     """`work` by any number of threads at once on a processor, by one at a time on another device: memory is dear."""
     lock = Lock()
 
@@ -105,15 +105,15 @@ def _alone(device: torch.device, work: Kept) -> Kept:
 
 def _features(features: Features) -> tuple[Tensor, tuple[int, int] | None]:
     if features.mask is not None:
-        raise ValueError("a frozen backbone's features are kept without a mask, and this one has one")
+        raise ValueError("a frozen backbone's features are stored without a mask, and this one has one")
     return _half(features.tokens), features.grid
 
 
 def _half(values: Tensor) -> Tensor:
-    kept = values.half()
-    if not kept.isfinite().all():
+    halves = values.half()
+    if not halves.isfinite().all():
         raise ValueError("the backbone gives numbers above 65,504 or none at all, which float16 cannot hold")
-    return kept
+    return halves
 
 
 def _together(images: Sequence[Tensor]) -> Tensor:

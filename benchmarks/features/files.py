@@ -102,10 +102,10 @@ class Writer:
         sums = np.concatenate(self.sums)
         content = {"rows": list(self.rows), "grid": grid, "skipped": list(skipped), "seconds": seconds}
         manifest = json.dumps({**content, "sums": zlib.crc32(sums.data)})
-        with (self.folder / _SUMS).open("wb") as listed, (self.folder / _MANIFEST).open("wb") as told:
+        with (self.folder / _SUMS).open("wb") as listed, (self.folder / _MANIFEST).open("wb") as manifest_file:
             np.save(listed, sums)
-            told.write(f"{manifest}\n{zlib.crc32(manifest.encode())}\n".encode())
-            for file in (self.file, listed, told):
+            manifest_file.write(f"{manifest}\n{zlib.crc32(manifest.encode())}\n".encode())
+            for file in (self.file, listed, manifest_file):
                 file.flush()
                 os.fsync(file.fileno())
         sync(self.folder)
@@ -124,16 +124,16 @@ def open_store(folder: Path) -> ImageStore:
     """
     try:
         manifest, checksum = (folder / _MANIFEST).read_text(encoding="utf-8").splitlines()
-        told: dict[str, Any] = json.loads(manifest)
+        content: dict[str, Any] = json.loads(manifest)
         sums = np.load(folder / _SUMS)
-        whole = int(checksum) == zlib.crc32(manifest.encode()) and told["sums"] == zlib.crc32(sums.data)
+        whole = int(checksum) == zlib.crc32(manifest.encode()) and content["sums"] == zlib.crc32(sums.data)
     except _DAMAGE as error:
         raise DamagedStore(folder, f"cannot be read ({error})") from error
     if not whole:
         raise DamagedStore(folder, f"{_MANIFEST} or {_SUMS} is damaged")
-    rows = {image: row for row, image in enumerate(told["rows"])}
-    grid = tuple(told["grid"]) if told["grid"] else None
-    return ImageStore(_File(folder, sums), rows, grid, told["skipped"], told["seconds"])
+    rows = {image: row for row, image in enumerate(content["rows"])}
+    grid = tuple(content["grid"]) if content["grid"] else None
+    return ImageStore(_File(folder, sums), rows, grid, content["skipped"], content["seconds"])
 
 
 def listed(folder: Path) -> bool:

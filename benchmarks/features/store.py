@@ -1,4 +1,4 @@
-"""What a model is fed of each image, wherever it lies."""
+"""The model's input for each image, wherever it is stored."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -31,9 +31,9 @@ class Rows(ABC):
 
 @dataclass(frozen=True)
 class ImageStore:
-    """What a model is fed of each image.
+    """The model's input for each image.
 
-    source: (images, views, ...): features (N, D) or what a backbone's frozen part gives, in
+    source: (images, views, ...): features (N, D) or the output of a backbone's frozen stem, in
         float16, or pixels (3, H, W) in uint8; the second view, where there is one, is the
         mirrored image.
     rows: image id -> row; an image that could not be read has none.
@@ -67,10 +67,10 @@ class ImageStore:
         Raises:
             DamagedStore: a row is not what was written.
         """
-        return replace(self, source=_Held(self.source, device))
+        return replace(self, source=_InMemory(self.source, device))
 
 
-class _Held(Rows):
+class _InMemory(Rows):
     """All rows in the memory of a device."""
 
     def __init__(self, source: Rows, device: torch.device) -> None:

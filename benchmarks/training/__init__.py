@@ -1,1 +1,1 @@
-"""Training: the loop, its batches, its optimizer and what it minimises."""
+"""Training: the loop, its batches, its optimizer and its objective."""

@@ -1,4 +1,4 @@
-"""Batches to learn from: which images and captions come together, and how their captions are padded."""
+"""Training batches: which images and captions come together, and how the captions are padded."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,11 +11,11 @@ from benchmarks.config import Training
 from benchmarks.data import Example
 from zoo.vocabulary import PAD, Vocabulary
 
-TokenizedExample = tuple[int, list[list[int]]]  # an image, and its captions in numbers
+TokenizedExample = tuple[int, list[list[int]]]  # an image id, and the token ids of each caption
 
 
 def tokenize(vocabulary: Vocabulary, examples: Sequence[Example], settings: Training) -> list[TokenizedExample]:
-    """Every example's captions in the vocabulary's numbers."""
+    """Every example's captions as token ids."""
     return [
         (example.image_id, [vocabulary.encode(caption, max_length=settings.max_words) for caption in example.captions])
         for example in examples
@@ -23,27 +23,27 @@ def tokenize(vocabulary: Vocabulary, examples: Sequence[Example], settings: Trai
 
 
 def iter_batches(
-    told: Sequence[TokenizedExample], settings: Training, order: np.random.Generator, *, views: int
+    examples: Sequence[TokenizedExample], settings: Training, order: np.random.Generator, *, views: int
 ) -> Iterator[tuple[list[int], list[int], Tensor]]:
     """Images, their views and (B, K, T + 1) captions: every image once, each with K of its captions."""
     count = settings.captions_per_image
-    for pool in _cut(order.permutation(len(told)), settings.batch_size * settings.bucket_batches):
-        drawn = [
+    for pool in _cut(order.permutation(len(examples)), settings.batch_size * settings.bucket_batches):
+        sampled = [
             (image, [captions[place] for place in order.choice(len(captions), count, replace=len(captions) < count)])
-            for image, captions in (told[place] for place in pool)
+            for image, captions in (examples[place] for place in pool)
         ]
-        seen = order.integers(views, size=len(drawn)).tolist()
-        batches = _cut(range(len(drawn)), settings.batch_size)
+        view_of = order.integers(views, size=len(sampled)).tolist()
+        batches = _cut(range(len(sampled)), settings.batch_size)
         if settings.bucket_batches > 1:
-            longest = [max(map(len, captions)) for _, captions in drawn]
+            longest = [max(map(len, captions)) for _, captions in sampled]
             batches = _cut(np.argsort(longest, kind="stable"), settings.batch_size)
             batches = [batches[place] for place in order.permutation(len(batches))]
         for batch in batches:
-            captions = [torch.tensor(caption) for place in batch for caption in drawn[place][1]]
+            captions = [torch.tensor(caption) for place in batch for caption in sampled[place][1]]
             chosen = pad_sequence(captions, batch_first=True, padding_value=PAD)
             yield (
-                [drawn[place][0] for place in batch],
-                [seen[place] for place in batch],
+                [sampled[place][0] for place in batch],
+                [view_of[place] for place in batch],
                 chosen.view(len(batch), count, -1),
             )
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class EMA:
-    """A moving average of the weights that learn; its start is not held against it."""
+    """A moving average of the trainable weights; its decay is warmed up, to soon forget the initial ones."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
@@ -19,12 +19,12 @@ class EMA:
     def update(self) -> None:
         """Take in the weights as they are now."""
         self.steps += 1
-        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.values, self.parameters, 1 - keep if self.decay else 1.0)
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(self.values, self.parameters, 1 - decay if self.decay else 1.0)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The model has the averaged weights inside."""
+        """Inside, the model has the averaged weights."""
         own = [tensor.detach().clone() for tensor in self.parameters]
         self._set(self.values)
         yield

@@ -20,12 +20,12 @@ from benchmarks.training.optim import lr_factor, make_optimizer
 from zoo.captioner import Captioner
 from zoo.compiling import compile_steps
 
-Judge = Callable[[Captioner], float]
+ValidateFn = Callable[[Captioner], float]
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training gave: one entry per epoch, and the epoch whose weights the model now has."""
+    """The loss and validation score of each epoch, and the epoch whose weights the model now has."""
 
     curve: tuple[Mapping[str, float], ...]
     best_epoch: int
@@ -38,44 +38,44 @@ def train(
     settings: Training,
     *,
     seed: int,
-    judge: Judge,
+    validate_fn: ValidateFn,
 ) -> TrainResult:
-    """Train `captioner` in place; it ends with the weights of the epoch that `judge` rates best.
+    """Train `captioner` in place; it ends with the weights of the epoch with the best score by `validate_fn`.
 
-    `judge` sees the moving average of the weights, on images that are neither learnt from
-    nor scored. The same seed on the same machine gives the same weights.
+    `validate_fn` gets the moving average of the weights and scores the validation images; ties
+    go to the later epoch. The same seed on the same machine gives the same weights.
     """
-    told = tokenize(captioner.vocabulary, examples, settings)
-    steps = math.ceil(len(told) / settings.batch_size)
+    tokenized = tokenize(captioner.vocabulary, examples, settings)
+    steps = math.ceil(len(tokenized) / settings.batch_size)
     optimizer = make_optimizer(captioner, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, steps, settings))
     if settings.compile:
         compile_steps(captioner.decoder)
-    learning = captioner if captioner.backbone.trainable else captioner.decoder
-    ema = EMA(learning, settings.ema_decay)
+    trained = captioner if captioner.backbone.trainable else captioner.decoder
+    ema = EMA(trained, settings.ema_decay)
     curve: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
-    with bar(settings.epochs * steps, "training", "step") as shown:
+    with bar(settings.epochs * steps, "training", "step") as progress:
         for epoch in range(1, settings.epochs + 1):
             torch.manual_seed(seed * 1000 + epoch)
             captioner.train()
             losses = []
             order = np.random.default_rng((seed, epoch))
-            for images, views, captions in iter_batches(told, settings, order, views=store.views):
+            for images, views, captions in iter_batches(tokenized, settings, order, views=store.views):
                 losses.append(step(captioner, store.batch(images, views), captions, store.grid, settings, optimizer))
                 schedule.step()
                 ema.update()
-                shown.update()
+                progress.update()
             loss = torch.stack(losses).mean().item()
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} in epoch {epoch}: lower learning_rate or max_grad_norm")
             with ema.in_place():
                 captioner.eval()
-                curve.append({"epoch": epoch, "loss": loss, "validation": judge(captioner)})
+                curve.append({"epoch": epoch, "loss": loss, "validation": validate_fn(captioner)})
                 if curve[-1]["validation"] >= max(entry["validation"] for entry in curve):
-                    best = {name: tensor.clone() for name, tensor in learning.state_dict().items()}
-            shown.set_postfix(loss=f"{loss:.2f}", validation=f"{curve[-1]['validation']:.3f}")
-    learning.load_state_dict(best)
+                    best = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+            progress.set_postfix(loss=f"{loss:.2f}", validation=f"{curve[-1]['validation']:.3f}")
+    trained.load_state_dict(best)
     captioner.eval()
     best_epoch = max(curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"]
     return TrainResult(tuple(curve), int(best_epoch))
@@ -89,7 +89,7 @@ def step(
     settings: Training,
     optimizer: torch.optim.Optimizer,
 ) -> Tensor:
-    """One update. `rows` are stored rows, `captions` (B, K, T + 1) numbers.
+    """One update. `rows` are stored rows, `captions` (B, K, T + 1) token ids.
 
     Returns:
         What the objective reports of the batch.

@@ -1,4 +1,4 @@
-"""The interface of what training minimises."""
+"""The interface of a training objective."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from zoo.captioner import Captioner
 
 
 class Loss(NamedTuple):
-    """What one batch gives.
+    """The loss of one batch.
 
     total: what is minimised; it has a gradient.
-    reported: what stands in the curves, without a gradient.
+    reported: what the training curve shows, without a gradient.
     """
 
     total: Tensor
@@ -20,8 +20,8 @@ class Loss(NamedTuple):
 
 
 class Objective(ABC):
-    """Turns a batch into a loss; what it does after that is up to the optimizer."""
+    """What training minimises: turns a batch into a loss."""
 
     @abstractmethod
     def loss(self, captioner: Captioner, rows: Tensor, captions: Tensor, grid: tuple[int, int] | None) -> Loss:
-        """The loss of stored `rows` of B images with `captions`, (B, K, T + 1) numbers, all on one device."""
+        """The loss of stored `rows` of B images with `captions`, (B, K, T + 1) token ids, all on one device."""
