@@ -112,7 +112,7 @@ def test_full_pipes_are_no_deadlock(pretend, lines):
 def test_an_answer_too_many_is_never_taken_for_the_next(pretend, lines):
     pretend(r"""while read line; do printf "${line}1\n${line}2\n"; done""")
     process = lines()
-    with pytest.raises(java.JavaError, match="nothing that was asked"):
+    with pytest.raises(java.JavaError, match="that nothing asked for"):
         process.ask(["a"], 1)
     assert process.ask(["b"], 2) == ["b1", "b2"]
 
