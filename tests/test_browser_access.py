@@ -144,8 +144,8 @@ def test_on_a_phone_rank_name_and_score_fit_beside_each_other(visit, board):
 
 
 PARTS = (
-    ".rows tbody tr", ".findings h3", ".findings p", "a.dot > path", "#failed li", "#reading dt", ".heat td", ".forest tr",
-    ".verdict", ".versus tbody tr", ".images li", ".excerpt h4", ".words li",
+    ".rows tbody tr", ".findings h3", ".findings p", "a.dot > path", "#failed li", "#reading dt", ".heatmap td", ".forest tr",
+    ".verdict", ".comparison tbody tr", ".images li", ".excerpt h4", ".words li",
 )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def test_with_scripts_off_all_is_there_and_nothing_is_dead(visit, board):
     after = [name for name in without.texts(".rows thead th") if name.startswith(("ROUGE", "METEOR"))]
     assert after == ["ROUGE-L× 100"]
     assert len(without.texts(".rows thead th")) == len(before)
-    assert [name for name in without.texts(".versus tbody th") if name in ("ROUGE-L", "METEOR")] == ["ROUGE-L"]
+    assert [name for name in without.texts(".comparison tbody th") if name in ("ROUGE-L", "METEOR")] == ["ROUGE-L"]
     without.page.locator(".made summary").click()
     assert without.texts(".made dd") != []
 
@@ -175,7 +175,7 @@ def test_print_loses_nothing(visit, board):
     opened = visit(board, width=794)  # A4
     details = opened.page.locator(".made dl").first
     assert not details.is_visible()
-    shown = {part: opened.texts(part) for part in (*PARTS, ".versus label", ".heat label")}
+    shown = {part: opened.texts(part) for part in (*PARTS, ".comparison label", ".heatmap label")}
     opened.page.emulate_media(media="print")
     assert {part: opened.texts(part) for part in shown} == shown
     assert opened.texts(".bar") == []

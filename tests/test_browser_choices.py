@@ -21,15 +21,15 @@ STATE = """() => [document.documentElement.dataset.theme, ...[...document.queryS
         rows: seen(".rows tbody tr").map((row) => row.id), heads: texts(".rows thead th"),
         sorted: [...board.querySelectorAll("[aria-sort]")].map((head) => head.textContent + head.ariaSort),
         ticked: [...board.querySelectorAll(".rank input")].flatMap((tick, row) => tick.checked ? [row] : []),
-        compared: texts(".verdict").concat(texts(".versus tbody tr"), texts(".images li"), texts(".picks")),
+        compared: texts(".verdict").concat(texts(".comparison tbody tr"), texts(".images li"), texts(".picks")),
         fields: [...board.querySelectorAll("select, input[type=search]")].map((field) => field.value),
-        map: seen(".heat td").map((cell) => cell.className + cell.textContent), plots: texts(".plot figcaption"),
+        map: seen(".heatmap td").map((cell) => cell.className + cell.textContent), plots: texts(".plot figcaption"),
     };
 })]"""
 SOME = (0, 1, 2, 3, 9, 10, 11)  # rows, of which every pair is tried
 # For every pair: the verdict, CIDEr from B to A, and every image.
 PAIRS = """(rows) => {
-    const [one, other] = [...document.querySelectorAll(".versus select")];
+    const [one, other] = [...document.querySelectorAll(".comparison select")];
     const put = (side, row) => { side.selectedIndex = row; side.dispatchEvent(new Event("input")); };
     const text = (selector) => document.querySelector(selector).textContent;
     const found = [];
@@ -37,7 +37,7 @@ PAIRS = """(rows) => {
         put(one, a);
         put(other, b);
         if (one.selectedIndex !== a) put(one, a);
-        found.push([a, b, text(".verdict"), [...document.querySelectorAll(".versus td:last-child")].map((cell) => cell.textContent),
+        found.push([a, b, text(".verdict"), [...document.querySelectorAll(".comparison td:last-child")].map((cell) => cell.textContent),
             [...document.querySelectorAll(".images li")].map((item) => item.textContent.replace(/\\s+/g, " "))]);
     }
     return found;
@@ -65,7 +65,7 @@ def state(visit):
 
 def compared(visit):
     """The indices of A and B."""
-    return visit.page.locator(".versus select").evaluate_all("sides => sides.map((side) => side.selectedIndex)")
+    return visit.page.locator(".comparison select").evaluate_all("sides => sides.map((side) => side.selectedIndex)")
 
 
 def test_every_pair_is_judged_as_the_command_judges_it(visit, board, table):
@@ -125,15 +125,15 @@ def test_ticks_choose_the_two_and_the_third_takes_the_place_of_the_first(visit, 
     ticks.nth(7).check()
     assert compared(opened) == [5, 7]
     assert [ticks.nth(row).is_checked() for row in (3, 5, 7)] == [False, True, True]
-    before = opened.texts(".verdict, .versus tbody tr:first-child")
+    before = opened.texts(".verdict, .comparison tbody tr:first-child")
     opened.page.get_by_role("button", name="Swap A and B").click()
     assert compared(opened) == [7, 5]
-    assert opened.texts(".verdict, .versus tbody tr:first-child") != before
+    assert opened.texts(".verdict, .comparison tbody tr:first-child") != before
     opened.page.get_by_label("Entry A").select_option(index=5)  # what stands at B: the two change sides
     assert compared(opened) == [5, 7]
-    assert opened.texts(".verdict, .versus tbody tr:first-child") == before
+    assert opened.texts(".verdict, .comparison tbody tr:first-child") == before
     opened.page.get_by_role("link", name="A against B").click()
-    assert opened.page.locator(".versus h3").evaluate("item => item.getBoundingClientRect().top") < 900
+    assert opened.page.locator(".comparison h3").evaluate("item => item.getBoundingClientRect().top") < 900
     ticks.nth(5).uncheck()
     assert opened.texts(".picks") == ["One more to compare with it."]
     assert opened.page.locator(".picks").get_attribute("aria-live") == "polite"
@@ -141,14 +141,14 @@ def test_ticks_choose_the_two_and_the_third_takes_the_place_of_the_first(visit, 
 
 def test_the_map_shows_every_column_and_deeper_is_higher(visit, board, table):
     opened = visit(board)
-    select = opened.page.locator("select[name=heat]")
+    select = opened.page.locator("select[name=heatmap]")
     cells = {
-        link.get_attribute("href")[1:]: place for place, link in enumerate(opened.page.locator(".heat td a").all())
+        link.get_attribute("href")[1:]: place for place, link in enumerate(opened.page.locator(".heatmap td a").all())
     }
     assert len(cells) == len(table.rows)
     for index, column in enumerate(columns(table)):
         select.select_option(index=index)
-        found = opened.page.locator(".heat tbody td").evaluate_all(
+        found = opened.page.locator(".heatmap tbody td").evaluate_all(
             "cells => cells.map((cell) => [cell.textContent, cell.className])"
         )
         values = []
@@ -243,7 +243,7 @@ def chosen(opened):
     board.get_by_label("CIDEr", exact=True).uncheck()
     board.get_by_label("Entry A").select_option(index=4)
     board.get_by_role("button", name="Swap A and B").click()
-    board.locator("select[name=heat]").select_option("params")
+    board.locator("select[name=heatmap]").select_option("params")
     board.locator("select[name=place]").select_option(index=1)
     opened.page.locator("#theme").click()
 
@@ -271,7 +271,7 @@ def test_an_address_brings_all_choices_back_and_the_other_table_has_none(visit, 
 def test_links_lead_to_rows_that_are_seen_and_back_again(visit, board, table):
     opened = visit(board)
     sought = opened.page.get_by_label("Find")
-    for place, link in enumerate((".heat td a", "a.dot", ".findings a")):
+    for place, link in enumerate((".heatmap td a", "a.dot", ".findings a")):
         sought.fill("no such entry")
         filtered = opened.address
         target = opened.page.locator(link).first.get_attribute("href")
@@ -298,7 +298,7 @@ def test_addresses_that_mean_nothing_do_no_harm(visit, board, table):
     start, key = state(opened), table.key
     first = table.anchor(table.rows[0]).split("-")[1]
     wrong = [f"{key}.{name}={value}" for name, value in itertools.product(
-        ("sort", "rows", "columns", "versus", "heat", "place", "backbone", "nothing"),
+        ("sort", "rows", "columns", "comparison", "heatmap", "place", "backbone", "nothing"),
         ("__proto__", "-constructor", "<img src=x onerror=alert(1)>", "%E0%A4%A", "-1", "1e99", "0 0", "%00"),
     )]  # fmt: skip
     wrong += [
@@ -306,7 +306,7 @@ def test_addresses_that_mean_nothing_do_no_harm(visit, board, table):
         "&&=&",
         "theme=<b>",
         "theme=dark&theme=auto",
-        f"{key}.versus={first} {first}",
+        f"{key}.comparison={first} {first}",
         "toString.q=1",
         f"{key}=1",
     ]

@@ -42,8 +42,8 @@ def used(opened):
             tick.check()
         if board.locator("button[name=swap]").count():
             board.locator("button[name=swap]").click()
-        if board.locator("select[name=heat]").count():
-            board.locator("select[name=heat]").select_option(index=3)
+        if board.locator("select[name=heatmap]").count():
+            board.locator("select[name=heatmap]").select_option(index=3)
         if board.locator("input[type=search]").count():
             board.locator("input[type=search]").fill("l")
         if board.locator("a.dot").count():

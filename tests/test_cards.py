@@ -123,7 +123,7 @@ def test_each_word_has_its_map_thick_where_the_weight_is_low(side):
         expected = 220 * (1 - shares / shares.max())
         assert np.abs(thickness - expected).max() <= 220 / 15 / 2 + 1
     assert text.count("<li><button disabled>") == 6 * len(WORDS)
-    assert "Weights are not an explanation" in told(text)
+    assert "Attention weights are not an explanation" in told(text)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (4, 2), (1, 64)])
@@ -195,7 +195,7 @@ def test_no_caption_is_most_frequent_where_all_differ():
 def test_old_records_make_cards_too():
     old = record(captions={}, flops={}, timing={})
     text = told(made(old))
-    for absent in ("What it says", "Training curves", "Caption statistics", "FLOPs"):
+    for absent in ("Sample captions", "Training curves", "Caption statistics", "FLOPs"):
         assert absent not in text
     assert front(model_card(old, {}))["library_name"] == "caption-zoo"
     bare = record(scores={}, per_image={}, diagnostics={}, throughput={}, data={}, seconds={}, params=0, trained=0)

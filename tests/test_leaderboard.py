@@ -14,7 +14,7 @@ from records import COCO, FEW, PLACE, record
 
 from benchmarks.leaderboard.html.axes import linear, spread
 from benchmarks.leaderboard.html.embedded_data import COMPARED, Panel, data, links
-from benchmarks.leaderboard.html.heatmap import heat, step
+from benchmarks.leaderboard.html.heatmap import heatmap, step
 from benchmarks.leaderboard.html.scatter import pareto, plots
 from benchmarks.leaderboard.tables import bootstrap as statistics
 from benchmarks.leaderboard.tables.bootstrap import rank
@@ -278,11 +278,11 @@ def test_of_many_entries_the_best_hundred_can_be_compared():
 def test_the_map_has_a_cell_for_each_entry_and_a_blank_for_each_gap():
     records = grid(lambda b, a, d: 0.5)
     (table,) = summarise(records[1:]).tables
-    drawn = heat(table)
+    drawn = heatmap(table)
     assert drawn.count("<td><a") + drawn.count('<td class="s') == len(records) - 1
     assert drawn.count("<td>\u2013</td>") == 1
     assert [step(value, 0.0, 1.0) for value in (0.0, 0.5, 1.0)] == [0, 4, 7]
-    assert heat(summarise(FEW).tables[0]) == ""  # one part varies
+    assert heatmap(summarise(FEW).tables[0]) == ""  # one part varies
 
 
 def test_an_image_leads_where_most_runs_say():

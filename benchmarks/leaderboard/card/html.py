@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from markupsafe import Markup
-
 from benchmarks.leaderboard.card import facts, rerun
 from benchmarks.leaderboard.card.curves import FRAME, curves, epochs
 from benchmarks.leaderboard.card.neighbours import neighbours
@@ -28,7 +26,7 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
     return document(
         "card.html",
         style=text_of("page.css", "sample.css", "card.css"),
-        script=text_of("look.js", "card.js"),
+        script=text_of("attention.js", "card.js"),
         record=record,
         table=table,
         row=row,
@@ -37,7 +35,7 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
         parts=[record.parts.get(part, "") for part in PARTS],
         notices=[*_notices(record, table, row)],
         scores=scores(record, table, row),
-        samples=Markup(samples(shown(record, gallery))),
+        samples=samples(shown(record, gallery)),
         epochs=trained,
         curves=curves(trained),
         frame=FRAME,

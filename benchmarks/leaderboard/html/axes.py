@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _WIDE = 5  # values that spread by more than this factor go on a log scale
 _EQUAL = 1e-9  # ends that differ by no more than this share of their size are as good as equal
@@ -16,6 +17,18 @@ class Axis:
     place: Callable[[float], float]
     ticks: Sequence[float]
     log: bool = False
+
+
+class Mark(NamedTuple):
+    """Where a round value lies on an axis, and how it reads."""
+
+    at: float
+    label: str
+
+
+def marks(axis: Axis, *, times: float = 1) -> list[Mark]:
+    """The marked values of `axis`, read `times` what they are."""
+    return [Mark(axis.place(tick), f"{round(times * tick, 6):g}") for tick in axis.ticks]
 
 
 def linear(low: float, high: float, start: float, end: float) -> Axis:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.columns import Column
 from benchmarks.leaderboard.tables.formatting import clean, link
@@ -47,7 +50,7 @@ class Panel:
         return cls(rows, kept)
 
 
-def data(table: Table, shown: Sequence[Column], panel: Panel) -> str:
+def data(table: Table, shown: Sequence[Column], panel: Panel) -> Markup:
     """A JSON object that no text in it can end: its rows and columns are those of the table, in the same order."""
     ranking = table.ranking
     content = {
@@ -67,7 +70,7 @@ def data(table: Table, shown: Sequence[Column], panel: Panel) -> str:
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return f'<script type="application/json" id="{table.key}-data">{text}</script>'
+    return render("data.html", id=f"{table.key}-data", json=Markup(text))
 
 
 def _pairs(table: Table) -> list[list[list[float | None]]]:
@@ -86,7 +89,7 @@ def _panel(table: Table, panel: Panel) -> dict[str, Any]:
         "rows": [table.index[row] for row in panel.rows],
         "images": [[clean(each.image), known.get(each.image, "")] for each in panel.images],
         "texts": list(texts),
-        "said": [[number[clean(text)] for text in each.captions] for each in panel.images],
+        "captions": [[number[clean(text)] for text in each.captions] for each in panel.images],
         "scores": [[round(score, 3) for score in each.scores] for each in panel.images],
     }
 

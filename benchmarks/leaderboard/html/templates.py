@@ -26,13 +26,18 @@ class _Dedent(Extension):
 
 def _finalize(value: object) -> object:
     """The one filter of all text: what is not seen but acts becomes U+FFFD. Escaping comes after it."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return value if isinstance(value, Markup) else visible(str(value))
 
 
 def breakable(value: object) -> Markup:
     """Text that may break between the words of a name."""
     text = str(escape(visible(str(value))))
     return Markup(re.sub(r"(?<=[_/+,|])(?=.)|(?<=.)(?=\()", "<wbr>", text))
+
+
+def px(value: float) -> str:
+    """A length in a drawing, to a tenth."""
+    return f"{value:.1f}"
 
 
 def lines(value: str) -> Markup:
@@ -51,7 +56,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"breakable": breakable, "lines": lines}
+    environment.filters |= {"breakable": breakable, "lines": lines, "px": px}
     return environment
 
 

@@ -58,8 +58,8 @@ function start() {
   for (const section of document.querySelectorAll(".board")) {
     const board = new Board(section);
     parts.push(new Sorting(board), new Filter(board), new Columns(board), new Plots(board));
-    if (section.querySelector(".versus")) parts.push(new Versus(board));
-    if (section.querySelector(".heat")) parts.push(new Heat(board));
+    if (section.querySelector(".comparison")) parts.push(new Comparison(board));
+    if (section.querySelector(".heatmap")) parts.push(new Heatmap(board));
   }
   state.load();
   addEventListener("hashchange", () => {

@@ -25,13 +25,13 @@ class Plots {
     this.board.rows[index].classList.toggle("hit", on);
     for (const dot of this.board.dots[index]) {
       dot.classList.toggle("hit", on);
-      const told = dot.closest("svg").querySelector(".told");
+      const hint = dot.closest("svg").querySelector(".hint");
       const [x, y] = dot.querySelector(".shape").getAttribute("transform").match(/[\d.]+/g).map(Number);
-      told.textContent = on ? dot.querySelector("title").textContent : "";
-      told.setAttribute("y", y < 60 ? y + 26 : y - 14);
-      const half = on ? told.getComputedTextLength() / 2 : 0;
+      hint.textContent = on ? dot.querySelector("title").textContent : "";
+      hint.setAttribute("y", y < 60 ? y + 26 : y - 14);
+      const half = on ? hint.getComputedTextLength() / 2 : 0;
       const width = dot.closest("svg").viewBox.baseVal.width;
-      told.setAttribute("x", Math.max(half, Math.min(width - half, x)));
+      hint.setAttribute("x", Math.max(half, Math.min(width - half, x)));
     }
   }
 

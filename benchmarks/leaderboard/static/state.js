@@ -1,4 +1,4 @@
-// What a reader chose, kept in the address after "#" so that it can be passed on: only what differs from the start.
+// What a reader chose, held in the address after "#" so that it can be passed on: only what differs from the start.
 // An address without "=" is a place on the page, which is the browser's to go to.
 
 const state = {

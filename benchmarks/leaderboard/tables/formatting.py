@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 _INVISIBLE = {"Cc", "Cf", "Cs"}  # control; format, so bidi overrides; lone surrogates, which UTF-8 cannot hold
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 BLANK = "–"
 _MOST = 1e15  # beyond this a number in a record is no figure of a run
 
@@ -16,10 +17,10 @@ def clean(value: object) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with a space for each white space; characters that are not seen but act become U+FFFD."""
+    """`text` with a space for each tab or line break; characters that are not seen but act become U+FFFD."""
     if text.isprintable():
         return text
-    line = re.sub(r"\s", " ", text)
+    line = _BREAKS.sub(" ", text)
     return "".join("\ufffd" if unicodedata.category(letter) in _INVISIBLE else letter for letter in line)
 
 

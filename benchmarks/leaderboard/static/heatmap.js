@@ -2,11 +2,11 @@
 
 const STEPS = 8;
 
-class Heat {
+class Heatmap {
   constructor(board) {
     this.board = board;
-    this.choice = board.section.querySelector("select[name=heat]");
-    this.links = [...board.section.querySelectorAll(".heat td a")];
+    this.choice = board.section.querySelector("select[name=heatmap]");
+    this.links = [...board.section.querySelectorAll(".heatmap td a")];
     this.choice.addEventListener("input", () => {
       this.show();
       state.save();
@@ -29,11 +29,11 @@ class Heat {
   }
 
   choices() {
-    return [[`${this.board.key}.heat`, this.choice.selectedIndex > 0 ? this.choice.value : ""]];
+    return [[`${this.board.key}.heatmap`, this.choice.selectedIndex > 0 ? this.choice.value : ""]];
   }
 
   choose(find) {
-    this.choice.value = find(`${this.board.key}.heat`);
+    this.choice.value = find(`${this.board.key}.heatmap`);
     if (this.choice.selectedIndex < 0) this.choice.selectedIndex = 0;
     this.show();
   }

@@ -1,4 +1,4 @@
-// Two rows side by side: ticked in the table, or chosen in the section itself.
+// Two entries side by side, with a paired significance test: ticked in the table, or chosen in the section itself.
 
 const SHOWN = 3; // images on which either is ahead
 
@@ -7,10 +7,10 @@ function signed(value) {
   return text === "0.0" ? text : (value < 0 ? "\u2212" : "+") + text;
 }
 
-class Versus {
+class Comparison {
   constructor(board) {
     this.board = board;
-    this.section = board.section.querySelector(".versus");
+    this.section = board.section.querySelector(".comparison");
     this.pair = [0, 1];
     this.sides = ["A", "B"].map((letter) => this.section.querySelector(`select[name=${letter}]`));
     this.sides.forEach((side, index) => {
@@ -49,7 +49,7 @@ class Versus {
   }
 
   // Standard error of the difference and on how many of 100 images A wins; null where they are not on the page.
-  known() {
+  test() {
     const [a, b] = this.pair;
     const found = this.board.data.pairs[Math.max(a, b)]?.[Math.min(a, b)] ?? [null, null];
     return { error: found[0], wins: found[1] === null || a > b ? found[1] : 100 - found[1] };
@@ -64,7 +64,7 @@ class Versus {
   verdict() {
     const { data } = this.board;
     const [a, b] = this.pair.map((row) => data.values[0][row]);
-    const { error, wins } = this.known();
+    const { error, wins } = this.test();
     const gap = a - b;
     let key = error !== null ? "tie" : this.far() ? "far" : "unknown";
     if (error !== null && Math.abs(gap) > data.planned * error) key = "planned";
@@ -80,7 +80,7 @@ class Versus {
     if (a === null || b === null) return "\u2013";
     const { kind } = data.columns[column];
     if (kind !== "score") return kind !== "count" && b ? `${(a / b).toFixed(2)}\u00d7` : "";
-    const { error } = this.known();
+    const { error } = this.test();
     const half = data.planned * error;
     const interval = column || error === null ? "" : ` (${signed(a - b - half)} to ${signed(a - b + half)})`;
     return signed(a - b) + interval;
@@ -125,8 +125,8 @@ class Versus {
     item.append(head);
     rows.forEach((row, side) => {
       const line = make("p", "", { class: `side${"AB"[side]}` });
-      const said = make("q", panel.texts[panel.said[image][row]]);
-      line.append(make("i", "AB"[side]), " ", said, ` (${(100 * panel.scores[image][row]).toFixed(1)})`);
+      const caption = make("q", panel.texts[panel.captions[image][row]]);
+      line.append(make("i", "AB"[side]), " ", caption, ` (${(100 * panel.scores[image][row]).toFixed(1)})`);
       item.append(line);
     });
     return item;
@@ -135,11 +135,11 @@ class Versus {
   choices() {
     const start = this.pair[0] === 0 && this.pair[1] === 1 && !this.ticked.length;
     const ids = this.pair.map((row) => this.board.data.rows[row].split("-")[1]);
-    return [[`${this.board.key}.versus`, start ? "" : ids.join(" ")]];
+    return [[`${this.board.key}.comparison`, start ? "" : ids.join(" ")]];
   }
 
   choose(find) {
-    const ids = find(`${this.board.key}.versus`).split(" ");
+    const ids = find(`${this.board.key}.comparison`).split(" ");
     const rows = ids.map((id) => this.board.data.rows.indexOf(`${this.board.key}-${id}`));
     const good = rows.length === 2 && rows[0] !== rows[1] && rows.every((row) => row >= 0);
     this.pair = good ? rows : [0, 1];
