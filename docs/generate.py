@@ -21,7 +21,9 @@ from benchmarks.cli.show import facts, spelling
 from benchmarks.leaderboard.markdown import markdown
 from benchmarks.leaderboard.tables.markdown import fence
 from benchmarks.leaderboard.tables.summary import summarise
-from benchmarks.records.record import records
+from benchmarks.records.record import RunRecord, records
+from benchmarks.records.request import Request
+from benchmarks.records.schema import json_schema
 from benchmarks.speed import report
 from registry import Registry, Spec
 
@@ -59,6 +61,7 @@ def pages() -> dict[Path, str]:
     found = list(records(folder)) if folder.is_dir() else []
     made |= _leaderboard(found) if found else {"leaderboard.md": _page(_NO_RECORDS)}
     made |= report.made(DOCS)
+    made |= {"record.schema.json": json_schema(RunRecord), "request.schema.json": json_schema(Request)}
     return {DOCS / name: text for name, text in made.items()}
 
 

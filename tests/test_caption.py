@@ -158,7 +158,7 @@ def test_a_damaged_request_is_one_line(capsys, run, photos, tmp_path, request_):
     (tmp_path / REQUEST).write_text(request_)
     code, _, err = said(capsys, str(tmp_path), str(photos))
     assert code == 2
-    assert "holds no decoding settings" in err
+    assert "cannot read request" in err
     assert err.count("\n") == 1
 
 

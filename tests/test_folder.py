@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.cli.main import main
-from benchmarks.data import folder_splits
 from benchmarks.data.folder import Folder
+from benchmarks.data.formats import splits as folder_splits
 from benchmarks.data.formats.splits import numbers
 from benchmarks.records.record import RunRecord
 

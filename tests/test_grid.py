@@ -19,7 +19,7 @@ from zoo.captioner import Captioner, Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.vocabulary import PAD, Vocabulary
 
-problem = Compatibility().problem
+problem = Compatibility().incompatibility
 SETTINGS = Training(learning_rate=3e-3, label_smoothing=0.0, warmup_steps=0)
 SMALL = {"transformer": "transformer(dim=32, num_layers=2)"}
 

@@ -1,8 +1,10 @@
 """Records from anywhere: what a field may not hold is refused by name, and what it may hold breaks nothing."""
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 from records import COCO, FEW, failure, record, sampled
@@ -10,9 +12,10 @@ from records import COCO, FEW, failure, record, sampled
 from benchmarks.leaderboard import write
 from benchmarks.leaderboard.compare import as_json, as_text, compare
 from benchmarks.records.record import BadRecord, RunRecord
-from benchmarks.records.schema import KINDS
-from benchmarks.verification.rescore import Auditor
+from benchmarks.verification.rescore import RecordChecker
 
+DOCS = Path(__file__).parents[1] / "docs"
+JSON_SUITE = DOCS.parents[1] / "shared" / "corpora" / "json"
 FIELDS = [item.name for item in fields(RunRecord)]
 DEEP = json.loads("[" * 200 + "]" * 200)
 VALUES = [
@@ -37,10 +40,6 @@ def whole():
     return json.loads(json.dumps(asdict(sampled(record(images=8))[0])))
 
 
-def test_every_field_has_its_kind():
-    assert KINDS.keys() == set(FIELDS)
-
-
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_spoilt_record_is_refused_or_does_no_harm(field, whole, tmp_path):
     other = record("mean", images=8)
@@ -55,7 +54,7 @@ def test_a_spoilt_record_is_refused_or_does_no_harm(field, whole, tmp_path):
             refused += 1
             continue
         write([run, other], tmp_path / "page")
-        list(Auditor().problems([file]))
+        list(RecordChecker().problems([file]))
         with suppress(ValueError):  # two that may not be compared
             found = compare(file, beside)
             assert as_text(found)
@@ -64,40 +63,101 @@ def test_a_spoilt_record_is_refused_or_does_no_harm(field, whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "should"),
+    ("field", "value", "problem"),
     [
-        ("seed", "0", "a whole number"),
-        ("seed", 1.0, "a whole number"),
-        ("params", True, "a whole number"),
-        ("status", "finished", "done or failed"),
-        ("error", 7, "a text or null"),
-        ("synthetic", "yes", "true or false"),
-        ("dataset", None, "a text"),
-        ("parts", {"backbone": 1}, "an object of texts"),
-        ("captions", ["a cat"], "an object of texts"),
-        ("scores", {"CIDEr": "1"}, "an object of numbers up to 1e+15"),
-        ("seconds", {"train": 10**400}, "an object of numbers up to 1e+15"),
-        ("per_image", {"CIDEr": {"1": None}}, "an object of objects of numbers"),
-        ("samples", {"a": {}}, "a list of objects"),
-        ("curve", [{"epoch": "1"}], "a list of objects of numbers"),
-        ("request", {"sources": {"decoder": 1}}, "an object whose sources, if any, are texts"),
-        ("timing", {"a": DEEP}, "an object, nested at most 20 deep"),
-        ("environment", [], "an object, nested at most 20 deep"),
+        ("seed", "0", "its seed should be a whole number"),
+        ("seed", 1.0, "its seed should be a whole number"),
+        ("params", True, "its params should be a whole number"),
+        ("status", "finished", "its status should be done or failed"),
+        ("error", 7, "its error should be a text or null"),
+        ("synthetic", "yes", "its synthetic should be true or false"),
+        ("dataset", None, "its dataset should be a text"),
+        ("parts", {"backbone": 1}, "each entry of its parts should be a text"),
+        ("captions", ["a cat"], "its captions should be an object"),
+        ("scores", {"CIDEr": "1"}, "each entry of its scores should be a number"),
+        ("scores", {"CIDEr": 2e15}, "each entry of its scores should be a number <= 1000000000000000.0"),
+        ("seconds", {"train": -(10**18)}, "each entry of its seconds should be a whole number >= -1000000000000000"),
+        ("seconds", {"train": 10**400}, f"1{'0' * 39} is too large a whole number"),
+        ("seed", 2**64, f"{2**64} is too large a whole number"),
+        ("environment", {"load": 2**64}, f"{2**64} is too large a whole number"),
+        ("per_image", {"CIDEr": {"1": None}}, "each entry of its per_image should be a number"),
+        ("samples", {"a": {}}, "its samples should be a list"),
+        ("samples", [1], "its samples[0] should be an object"),
+        ("curve", [{"epoch": "1"}], "each entry of its curve[0] should be a number"),
+        ("request", {"sources": {"decoder": 1}}, "each entry of its request.sources should be a text"),
+        ("timing", {"a": DEEP}, "it is nested more than 20 deep"),
+        ("environment", [], "its environment should be an object"),
+        ("weights", "\ud800", "the text '\\ud800' has half of a surrogate pair"),
+        ("data", {"\udc00": 1}, "the text '\\udc00' has half of a surrogate pair"),
     ],
 )
-def test_the_message_names_file_and_field_and_what_should_be_there(field, value, should, whole, tmp_path):
+def test_the_message_names_file_and_field_and_what_should_be_there(field, value, problem, whole, tmp_path):
     file = saved(whole | {field: value}, tmp_path)
     with pytest.raises(BadRecord) as error:
         RunRecord.load(file)
-    assert str(error.value) == f"cannot read run record {file}: its {field} should be {should}"
+    assert str(error.value) == f"cannot read run record {file}: {problem}"
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", "[" * 100_000])
-def test_what_is_no_json_is_refused(text, whole, tmp_path):
+def test_what_is_no_json_is_refused_in_one_line(text, whole, tmp_path):
     file = saved(whole, tmp_path)
     file.write_text(file.read_text().replace('"environment": {', f'"environment": {{"load": {text}, ', 1))
-    with pytest.raises(BadRecord, match="cannot read run record"):
+    with pytest.raises(BadRecord, match="cannot read run record") as error:
         RunRecord.load(file)
+    assert len(str(error.value).splitlines()) == 1
+    assert len(str(error.value)) < 200 + len(str(file))
+
+
+def test_a_key_that_is_there_twice_is_refused(whole, tmp_path):
+    file = saved(whole, tmp_path)
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 0, "seed": 1', 1))
+    with pytest.raises(BadRecord, match="the key 'seed' is there twice"):
+        RunRecord.load(file)
+
+
+@pytest.mark.parametrize("name", ["id", "status", "parts", "dataset", "seed", "request", "environment"])
+def test_a_field_that_is_missing_is_named(name, whole, tmp_path):
+    with pytest.raises(BadRecord, match=f"it has no {name}$"):
+        RunRecord.load(saved({key: value for key, value in whole.items() if key != name}, tmp_path))
+
+
+def test_a_field_of_a_later_version_is_dropped(whole, tmp_path):
+    assert RunRecord.load(saved(whole | {"energy": 7}, tmp_path)) == RunRecord.load(
+        saved(whole, tmp_path / "as_it_was")
+    )
+
+
+def test_a_file_without_end_is_not_read_to_its_end():
+    with pytest.raises(BadRecord, match="it has more than 64 MiB"):
+        RunRecord.load(Path("/dev/zero"))
+
+
+@pytest.mark.skipif(not JSON_SUITE.is_dir(), reason="the files of JSONTestSuite are not here")
+def test_no_file_of_jsontestsuite_breaks_the_reader(tmp_path):
+    files = sorted(JSON_SUITE.glob("*.json"))
+    assert len(files) == 318
+    for file in files:
+        started = time.monotonic()
+        with pytest.raises(BadRecord) as error:
+            RunRecord.load(file)
+        str(error.value).encode()
+        assert len(str(error.value).splitlines()) == 1
+        assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("file", sorted(DOCS.glob("leaderboard/*.json")), ids=lambda file: file.stem)
+def test_published_records_are_of_their_type_and_loading_changes_nothing(file, tmp_path):
+    record = RunRecord.load(file)
+    record.save(tmp_path)
+    assert (tmp_path / "record.json").read_bytes() == file.read_bytes()
+
+
+def test_the_published_schema_has_every_field():
+    schema = json.loads((DOCS / "record.schema.json").read_text())["$defs"]["RunRecord"]
+    assert schema["properties"].keys() == set(FIELDS)
+    assert schema["properties"]["status"]["enum"] == ["done", "failed"]
+    request = json.loads((DOCS / "request.schema.json").read_text())["$defs"]["Request"]
+    assert set(request["required"]) == request["properties"].keys()
 
 
 @pytest.mark.parametrize(

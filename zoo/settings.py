@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}  # metadata of a field that came after the first records
 
@@ -22,16 +22,21 @@ RENAMED: Mapping[str, str] = {
 T = TypeVar("T")
 
 
-def settings_of(kind: type[T], given: Mapping[str, Any]) -> T:
-    """The dataclass `kind`, made of what was `given` by name.
+def settings_of(kind: type[T], values: Mapping[str, Any]) -> T:
+    """The dataclass `kind`, made of `values` by name.
 
     Raises:
         ValueError: no such setting, and which it may be; or a value makes no sense.
     """
-    known = [field.name for field in fields(cast(Any, kind))]
-    if strange := [name for name in given if name not in known]:
-        raise ValueError(f"{kind.__name__.lower()} has no {strange[0]!r}.{hint(strange[0], known)}")
-    return kind(**given)
+    refuse_unknown(kind, values)
+    return kind(**values)
+
+
+def refuse_unknown(kind: type, names: Iterable[str]) -> None:
+    """Raise a ValueError where one of the `names` is no field of the dataclass `kind`; it says which it may be."""
+    known = [field.name for field in fields(kind)]
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"{kind.__name__.lower()} has no {unknown[0]!a}.{hint(unknown[0], known)}")
 
 
 def hint(name: str, known: Iterable[str]) -> str:
@@ -51,7 +56,7 @@ def to_request(settings: Any) -> dict[str, Any]:
     done as before there was such a setting, and an earlier run keeps its id.
     """
     values = vars(settings)
-    return {field.name: values[field.name] for field in fields(settings) if not _unsaid(field, values[field.name])}
+    return {field.name: values[field.name] for field in fields(settings) if not _omitted(field, values[field.name])}
 
 
 def omittable(settings: Any) -> frozenset[str]:
@@ -59,6 +64,6 @@ def omittable(settings: Any) -> frozenset[str]:
     return frozenset(field.name for field in fields(settings) if field.metadata.get("omit_default"))
 
 
-def _unsaid(field: "Field[Any]", value: Any) -> bool:
+def _omitted(field: "Field[Any]", value: Any) -> bool:
     assert field.default is not MISSING or not field.metadata.get("omit_default")
     return bool(field.metadata.get("omit_default")) and value == field.default

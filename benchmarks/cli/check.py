@@ -33,7 +33,7 @@ def _check_config(parser: ArgumentParser, options: Namespace) -> int:
     refused, planned, compatibility = 0, plan(experiment), Compatibility()
     print_notes(planned.notes)
     for cell in planned.cells:
-        why = compatibility.problem(cell)
+        why = compatibility.incompatibility(cell)
         refused += why is not None
         print(f"{'REFUSED' if why else 'ok     '}  {cell.id}  {cell}" + (f": {why}" if why else ""))
     print(f"{len(experiment.matrix) - refused} cells can run, {refused} cannot")

@@ -40,13 +40,13 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
     """Whether records can be believed, and whether the page is what they give."""
     from benchmarks.leaderboard.tables.formatting import clean
     from benchmarks.records.record import record_files
-    from benchmarks.verification.rescore import Auditor
+    from benchmarks.verification.rescore import RecordChecker
     from registry import Spec
 
-    files, auditor = record_files(runs), Auditor(Spec.parse(dataset) if dataset else None)
+    files, checker = record_files(runs), RecordChecker(Spec.parse(dataset) if dataset else None)
     if not files:
         raise ValueError(f"no run records below {runs}: caption-zoo run makes them")
-    problems = list(auditor.problems(files))
+    problems = list(checker.problems(files))
     page = "there is no page to compare them with"
     if out.is_dir():
         page = f"{out} is what they give"
@@ -57,7 +57,7 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
     for problem in problems:
         print(f"caption-zoo: {clean(problem)}", file=sys.stderr)
     if not problems:
-        print(f"{len(files)} records hold, the captions of {auditor.rescored} were scored again; {page}")
+        print(f"{len(files)} records hold, the captions of {checker.rescored} were scored again; {page}")
     return 1 if problems else 0
 
 

@@ -45,7 +45,7 @@ def _show(experiment: Experiment) -> int:
     planned, compatibility = plan(experiment), Compatibility()
     print_notes(planned.notes)
     for cell in planned.cells:
-        why = compatibility.problem(cell)
+        why = compatibility.incompatibility(cell)
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {why}" if why else ""))
     print(f"{len(planned.cells)} cells")
     return 0
@@ -63,7 +63,7 @@ def _run(experiment: Experiment, out: Path, cache: Path, executor: "Executor") -
         writable(folder)
     process.version()  # scoring needs it, and comes last
     for cell in cells:
-        if why := compatibility.problem(cell):
+        if why := compatibility.incompatibility(cell):
             print(f"caption-zoo: {cell} will be recorded as failed: {why}", file=sys.stderr)
     failures = 0
     for number, finished in enumerate(run(cells, out, executor), start=1):

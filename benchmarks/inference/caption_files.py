@@ -1,6 +1,5 @@
 """Captions of image files, one batch after another."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,10 +11,10 @@ from PIL import Image
 from benchmarks.config import Decoding
 from benchmarks.inference.image_files import Listed, Prepare, batches, folders
 from benchmarks.records.record import REQUEST
+from benchmarks.records.request import Settings
 from benchmarks.runtime.progress import bar, write
 from benchmarks.runtime.text import plain
 from zoo.captioner import Captioner
-from zoo.settings import settings_of
 
 
 class CaptionedFile(NamedTuple):
@@ -69,20 +68,12 @@ class Describer:
                 progress.update(len(batch))
 
 
-def decoding_of(run: Path, **changes: Any) -> Decoding:
-    """The decoding settings of a run, with those of `changes` that are not None.
+def decoding_of(run: Path, **options: Any) -> Decoding:
+    """How the captions of a run were written, with those `options` in its place that are not None.
 
     Raises:
-        ValueError: its request cannot be read, or a setting makes no sense.
+        ValueError: its request cannot be read, or an option makes no sense.
     """
     file = run / REQUEST
-    try:
-        written = json.loads(file.read_text(encoding="utf-8"))["decoding"] if file.is_file() else {}
-        decoding = settings_of(Decoding, written)
-        for name, default in vars(Decoding()).items():
-            kinds = (int, float) if type(default) is float else (type(default),)
-            if type(getattr(decoding, name)) not in kinds:
-                raise TypeError(f"{name}={getattr(decoding, name)!r} should be like {default!r}")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{file} holds no decoding settings: {type(error).__name__}: {error}") from None
-    return replace(decoding, **{key: value for key, value in changes.items() if value is not None})
+    decoding = Settings.read(file).decoding if file.is_file() else Decoding()
+    return replace(decoding, **{name: value for name, value in options.items() if value is not None})

@@ -1,17 +1,13 @@
 """One run of a matrix, and its id."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.config import Decoding, Training
+from benchmarks.records.request import PROTOCOL, Request, identity
 from registry import Spec
 from zoo.registries import without_paths
-from zoo.settings import to_request
-
-PROTOCOL = 2  # what a number means; raise it when the same request would give another one
 
 
 @dataclass(frozen=True)
@@ -48,17 +44,17 @@ class Cell:
     @property
     def request(self) -> dict[str, Any]:
         """All that decides the outcome, as JSON."""
-        return {
-            "protocol": PROTOCOL,
-            "dataset": str(self.named),
-            "fingerprint": self.fingerprint,
+        return Request(
+            protocol=PROTOCOL,
+            dataset=str(self.named),
+            fingerprint=self.fingerprint,
             **self.parts,
-            "seed": self.seed,
-            "metrics": [str(metric) for metric in self.metrics],
-            "training": to_request(self.training),
-            "decoding": to_request(self.decoding),
-            "sources": dict(self.sources),
-        }
+            seed=self.seed,
+            metrics=tuple(map(str, self.metrics)),
+            training=self.training,
+            decoding=self.decoding,
+            sources=self.sources,
+        ).to_json()
 
     @property
     def id(self) -> str:
@@ -67,8 +63,3 @@ class Cell:
 
     def __str__(self) -> str:
         return " + ".join(self.parts.values()) + f", seed {self.seed}"
-
-
-def identity(request: Mapping[str, Any]) -> str:
-    """The id of whatever makes this request: twelve hex digits that change if and only if the request does."""
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]

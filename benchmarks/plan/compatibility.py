@@ -10,22 +10,22 @@ from zoo.vocabulary import SPECIAL
 
 
 class Compatibility:
-    """Tries combinations of parts; what one cell has shown is not tried again for the next.
+    """Tries combinations of parts; a combination is tried once.
 
-    A decoder for one word remembers features as the backbone would give them. A backbone that
+    A decoder for one word precomputes what it needs of features like the backbone's. A backbone that
     runs on the meta device costs no memory, the decoder a moment.
     """
 
     def __init__(self) -> None:
         self._features: dict[Spec, Features] = {}
-        self._found: dict[tuple[Spec, Spec, Spec], str | None] = {}
+        self._tried: dict[tuple[Spec, Spec, Spec], str | None] = {}
 
-    def problem(self, cell: Cell) -> str | None:
+    def incompatibility(self, cell: Cell) -> str | None:
         """Why the parts of `cell` cannot be put together, or None where they can."""
         parts = (cell.backbone, cell.attention, cell.decoder)
-        if parts not in self._found:
-            self._found[parts] = self._try(*parts)
-        return self._found[parts]
+        if parts not in self._tried:
+            self._tried[parts] = self._try(*parts)
+        return self._tried[parts]
 
     def _try(self, backbone: Spec, attention: Spec, decoder: Spec) -> str | None:
         try:
@@ -44,14 +44,14 @@ def _features(backbone: Spec) -> Features:
     """Features of noise, of the width and on the grid that the backbone gives to one image."""
     try:
         with torch.device("meta"):
-            shape = _see_nothing(backbone)
+            shape = _of_zeros(backbone)
     except (NotImplementedError, RuntimeError):  # some look at values, of which there are none
-        shape = _see_nothing(backbone)
+        shape = _of_zeros(backbone)
     return Features(torch.randn(shape.tokens.shape), shape.grid)
 
 
 @torch.no_grad()
-def _see_nothing(backbone: Spec) -> Features:
+def _of_zeros(backbone: Spec) -> Features:
     built = BACKBONES.build(backbone).eval()
     features: Features = built(torch.zeros(1, 3, *built.preprocess.size))
     return features

@@ -1,14 +1,13 @@
-"""One run, written down once and never edited: what was asked, how good, how fast, where."""
+"""One run, written down once and never edited: its request, how good, how fast, where."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from benchmarks.records.schema import misfit
+from benchmarks.records.schema import Number, convert, parse
 from zoo.atomic import write_atomically
 
 SCHEMA = 1
@@ -30,16 +29,16 @@ class RunRecord:
     id: hash of `request` alone, which is all that decides the outcome.
     status: "done", or "failed" with the reason in `error`.
     parts: backbone, attention and decoder, as Specs; origins: where each came from.
-    dataset, split: the data set as a Spec without its folder, and what was judged.
-    synthetic: the images are drawn, so the scores say nothing of photographs.
+    dataset, split: the data set as a Spec without its folder, and its test split.
+    synthetic: the images are synthetic scenes, so the scores say nothing of photographs.
     weights: where the backbone's weights came from, or "random".
     data: fingerprint; images per split; names of images left out; share of reference
         words that the vocabulary lacks.
     scores: raw, not x 100; signature says how they were made.
     diagnostics: what only this data set can tell (see `Dataset.diagnostics`).
-    per_image: metric -> image id -> score, over the judged split.
-    captions: image id -> what the model said, over the judged split.
-    samples: a few judged images with what a card shows of them (see `benchmarks.cell.samples`).
+    per_image: metric -> image id -> score, over the test split.
+    captions: image id -> the model's caption, over the test split.
+    samples: a few test images with what a card shows of them (see `benchmarks.cell.samples`).
     throughput: medians; `timing` holds batch sizes, repeats and spread.
     params: of the whole model; trained: of those, how many learn.
     flops: floating-point operations for one image: "encode" by the backbone, "beam" by the
@@ -49,7 +48,7 @@ class RunRecord:
     """
 
     id: str
-    status: str
+    status: Literal["done", "failed"]
     parts: Mapping[str, str]
     dataset: str
     seed: int
@@ -63,19 +62,19 @@ class RunRecord:
     weights: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     signature: str = ""
-    scores: Mapping[str, float] = field(default_factory=dict)
-    diagnostics: Mapping[str, float] = field(default_factory=dict)
-    per_image: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    scores: Mapping[str, Number] = field(default_factory=dict)
+    diagnostics: Mapping[str, Number] = field(default_factory=dict)
+    per_image: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
     samples: tuple[Mapping[str, Any], ...] = ()
-    throughput: Mapping[str, float] = field(default_factory=dict)
+    throughput: Mapping[str, Number] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
     params: int = 0
     trained: int = 0
-    flops: Mapping[str, float] = field(default_factory=dict)
+    flops: Mapping[str, Number] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    curve: tuple[Mapping[str, float], ...] = ()
+    seconds: Mapping[str, Number] = field(default_factory=dict)
+    curve: tuple[Mapping[str, Number], ...] = ()
     best_epoch: int = 0
     finished: str = ""  # UTC, ISO 8601
     schema: int = SCHEMA
@@ -98,29 +97,30 @@ class RunRecord:
         """
         path = path / FILE if path.is_dir() else path
         try:
-            text = path.read_text(encoding="utf-8")
-            values = json.loads(text, parse_float=_finite, parse_constant=_finite)
-        except (OSError, ValueError, RecursionError) as error:
-            raise BadRecord(f"cannot read run record {path}: {error}") from None
-        if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+            values = parse(path)
             found = values.get("schema") if isinstance(values, dict) else None
-            raise BadRecord(f"{path} is no run record of schema {SCHEMA} (its schema: {found})")
-        names = {item.name for item in fields(cls)}
-        known = {key: value for key, value in values.items() if key in names}
-        if wrong := misfit(known):
-            raise BadRecord(f"cannot read run record {path}: its {wrong}")
-        known |= {key: tuple(known[key]) for key in ("samples", "curve") if key in known}  # JSON has lists alone
-        try:
-            return cls(**known)
-        except TypeError as error:
-            raise BadRecord(f"{path} is no complete run record: {error}") from None
+            if found != SCHEMA:
+                raise BadRecord(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
+            record = convert(values, cls)
+            convert(values, _AnyProtocol)
+        except BadRecord:
+            raise
+        except (OSError, ValueError) as error:
+            raise BadRecord(f"cannot read run record {path}: {error}") from None
+        return record
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is no number of JSON, or too large a one")
-    return value
+@dataclass(frozen=True)
+class _AnyRequest:
+    """What of a request is the same in every protocol; `Request` has all of this one."""
+
+    metrics: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _AnyProtocol:
+    request: _AnyRequest
 
 
 def records(root: Path) -> Iterator[RunRecord]:

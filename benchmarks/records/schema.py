@@ -1,75 +1,121 @@
-"""What each field of a run record may hold: a record may come from anyone, and what reads it relies on this."""
+"""JSON that may come from anyone, read into a type: what the type does not allow is refused in one line."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
-_MOST = 1e15  # no figure of a run is beyond it, and sums and squares of smaller ones stay finite
+import msgspec
+from msgspec import Meta
+
+T = TypeVar("T")
+
+# No figure of a run is beyond 1e15, and sums and squares of smaller ones stay finite.
+Number = Annotated[int, Meta(ge=-(10**15), le=10**15)] | Annotated[float, Meta(ge=-1e15, le=1e15)]
+
+_BYTES = 64 * 2**20  # of a file; the record of 40,000 images has 6 MiB
 _WHOLE = 2**64  # seeds go up to here
-_DEEP = 20  # levels of what is nested in a field
+_DEPTH = 20  # levels of objects and lists
+_WORDS: Mapping[str, str] = {
+    "`str`": "a text",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`int | float`": "a number",
+    "`str | null`": "a text or null",
+    "`bool`": "true or false",
+    "`object`": "an object",
+    "`array`": "a list",
+}
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+def parse(file: Path) -> Any:
+    """The values of a JSON file, within limits: strict JSON, no key twice, no number or depth without bound.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no JSON, or beyond a limit; the message says which.
+    """
+    with file.open("rb") as opened:
+        content = opened.read(_BYTES + 1)
+    if len(content) > _BYTES:
+        raise ValueError(f"it has more than {_BYTES >> 20} MiB")
+    try:
+        values = json.loads(
+            content.decode(), parse_float=_finite, parse_constant=_finite, parse_int=_whole, object_pairs_hook=_unique
+        )
+    except RecursionError:
+        raise ValueError(f"it is nested more than {_DEPTH} deep") from None
+    _check(values, _DEPTH)
+    return values
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _WHOLE
+def convert(values: Any, kind: type[T]) -> T:
+    """`values`, as JSON has them, as a `kind`; keys that it does not have are dropped.
+
+    Raises:
+        ValueError: a field is missing, or holds what it may not; the message says which, and what it should be.
+    """
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise ValueError(_explain(message, path.rstrip("`").lstrip("."), kind)) from None
 
 
-def _number(value: Any) -> bool:
-    """NaN compares with nothing, so it is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
+def json_schema(kind: type) -> str:
+    """The JSON Schema of a type."""
+    return json.dumps(msgspec.json.schema(kind), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _free(value: Any, depth: int = _DEEP) -> bool:
-    """Whatever JSON can say, not nested too deep to be gone through."""
-    if isinstance(value, Mapping | list | tuple):
-        inner = value.values() if isinstance(value, Mapping) else value
-        return depth > 0 and all(_free(item, depth - 1) for item in inner)
-    return True
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is no number of JSON, or too large a one")
+    return value
 
 
-def _mapping(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, Mapping) and all(map(_text, value)) and all(map(of, value.values()))
+def _whole(text: str) -> int:
+    if len(text) > 21 or abs(value := int(text)) >= _WHOLE:
+        raise ValueError(f"{text[:40]} is too large a whole number")
+    return value
 
 
-def _list(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list | tuple) and all(map(of, value))
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!a} is there twice")
+    return values
 
 
-def _request(value: Any) -> bool:
-    return _mapping(_free)(value) and _mapping(_text)(value.get("sources", {}))
+def _check(value: Any, depth: int) -> None:
+    """Refuse what is nested too deep, and texts with half of a surrogate pair, which no UTF-8 can hold."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"the text {value[:40]!a} has half of a surrogate pair") from None
+    elif isinstance(value, dict | list):
+        if not depth:
+            raise ValueError(f"it is nested more than {_DEPTH} deep")
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check(item, depth - 1)
 
 
-_TEXT = (_text, "a text")
-_INT = (_whole, "a whole number")
-_TEXTS = (_mapping(_text), "an object of texts")
-_NUMBERS = (_mapping(_number), f"an object of numbers up to {_MOST:g}")
-_OBJECT = (_mapping(_free), f"an object, nested at most {_DEEP} deep")
-
-KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
-    {
-        **dict.fromkeys(("id", "dataset", "experiment", "split", "weights", "signature", "finished"), _TEXT),
-        **dict.fromkeys(("seed", "params", "trained", "best_epoch", "schema"), _INT),
-        **dict.fromkeys(("parts", "origins", "captions", "files"), _TEXTS),
-        **dict.fromkeys(("scores", "diagnostics", "throughput", "flops", "seconds"), _NUMBERS),
-        **dict.fromkeys(("environment", "data", "timing"), _OBJECT),
-        "request": (_request, "an object whose sources, if any, are texts"),
-        "status": (lambda value: value in ("done", "failed"), "done or failed"),
-        "error": (lambda value: value is None or _text(value), "a text or null"),
-        "synthetic": (lambda value: isinstance(value, bool), "true or false"),
-        "per_image": (_mapping(_mapping(_number)), "an object of objects of numbers"),
-        "samples": (_list(_mapping(_free)), "a list of objects"),
-        "curve": (_list(_mapping(_number)), "a list of objects of numbers"),
-    }
-)
-
-
-def misfit(values: Mapping[str, Any]) -> str | None:
-    """The first field of a record that holds what it may not, and what it should hold; None if all fit."""
-    for name, value in values.items():
-        fits, should = KINDS[name]
-        if not fits(value):
-            return f"{name} should be {should}"
-    return None
+def _explain(message: str, path: str, kind: type) -> str:
+    """What is wrong, in our words; an error of a field's own type stands as it is."""
+    subject = "it" if not path else f"its {path}"
+    if "[...]" in path:
+        subject = f"each entry of its {path.replace('[...]', '')}"
+    if found := re.fullmatch(r"Object missing required field `(\w+)`", message):
+        return f"{subject} has no {found[1]}"
+    if message.startswith("Invalid enum value"):
+        for name in path.split("."):
+            kind = get_type_hints(kind)[name]
+        return f"{subject} should be {' or '.join(map(str, get_args(kind)))}"
+    if found := re.fullmatch(r"Expected (`.+`)( [<>]= .+)?, got `.+`|Expected (`.+`)( [<>]= .+)", message):
+        word, bound = found[1] or found[3], found[2] or found[4] or ""
+        return f"{subject} should be {_WORDS.get(word, word)}{bound}"
+    return f"{subject}: {message}" if path else message

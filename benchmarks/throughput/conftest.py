@@ -1,6 +1,5 @@
 """What the suite is run on: ``--run FOLDER``, a run with its checkpoint and its request."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,12 +7,12 @@ import torch
 
 from benchmarks.config import Decoding, Training
 from benchmarks.records.record import REQUEST
+from benchmarks.records.request import Settings
 from benchmarks.runtime.device import device
 from benchmarks.throughput.measure import CAPTIONER
 from benchmarks.throughput.no_eos import NoEosDecoder
 from zoo import checkpoint
 from zoo.captioner import Captioner
-from zoo.settings import settings_of
 from zoo.types import Features
 
 BATCH = 32
@@ -44,8 +43,8 @@ def captioner(request: pytest.FixtureRequest) -> Captioner:
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
     """How the run was trained and decoded."""
-    asked = json.loads((request.config.getoption("--run") / REQUEST).read_text(encoding="utf-8"))
-    return settings_of(Training, asked["training"]), settings_of(Decoding, asked["decoding"])
+    found = Settings.read(request.config.getoption("--run") / REQUEST)
+    return found.training, found.decoding
 
 
 @pytest.fixture(scope="session")

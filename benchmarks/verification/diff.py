@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ def captions_of(record: RunRecord, place: Path) -> dict[str, str]:
         ValueError: that file is something else.
     """
     if record.captions:
-        return {image: str(caption) for image, caption in record.captions.items()}
+        return dict(record.captions)
     folder = place.parent if place.name == FILE else place
     found = read_results(folder / CAPTIONS) if (folder / CAPTIONS).is_file() else {}
     return {str(image): caption for image, caption in found.items()}
@@ -34,7 +33,7 @@ def table(old: RunRecord, new: RunRecord) -> Iterator[str]:
     """Every score, check and rate: as it was, as it is, and the difference, "0" where it is none at all."""
     yield f"{'':24} {'record':>12} {'here':>12} {'difference':>12}"
     for field, digits in (("scores", 5), ("diagnostics", 5), ("throughput", 1)):
-        one, other = _numbers(getattr(old, field)), _numbers(getattr(new, field))
+        one, other = getattr(old, field), getattr(new, field)
         for name in sorted(one.keys() | other.keys()):
             cells = [f"{side[name]:.{digits}f}" if name in side else "-" for side in (one, other)]
             change = "-"
@@ -43,14 +42,14 @@ def table(old: RunRecord, new: RunRecord) -> Iterator[str]:
             yield f"{ascii(name)[1:-1]:24} {cells[0]:>12} {cells[1]:>12} {change:>12}"
 
 
-def verdict(old: RunRecord, new: RunRecord, said: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Whether captions (`said`, the old and the new ones) and scores are the same, and what a difference is worth."""
-    yield _captions(*said)
+def verdict(old: RunRecord, new: RunRecord, captions: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Whether captions, the old and the new ones, and scores are the same, and what a difference is worth."""
+    yield _captions(*captions)
     if old.signature != new.signature:
         yield f"Scores: made otherwise, {old.signature!r} and {new.signature!r}, and not to be compared."
     elif old.scores == new.scores:
         yield "Scores: identical."
-    elif "CIDEr" not in _numbers(old.scores) or "CIDEr" not in _numbers(new.scores):
+    elif "CIDEr" not in old.scores or "CIDEr" not in new.scores:
         yield "Scores: they differ."
     else:
         yield _cider(old, new)
@@ -82,24 +81,10 @@ def _captions(old: Mapping[str, str], new: Mapping[str, str]) -> str:
 
 
 def _cider(old: RunRecord, new: RunRecord) -> str:
-    each = [_numbers(side.per_image.get("CIDEr")) for side in (old, new)]
-    error = None
-    with suppress(ArithmeticError, ValueError):  # scores so far apart that no float holds their squares
-        error = standard_error(*each)
+    error = standard_error(*(side.per_image.get("CIDEr", {}) for side in (old, new)))
     worth = "not known" if error is None else f"{error:.5f}"
     return (
         f"Scores: they differ, CIDEr by {new.scores['CIDEr'] - old.scores['CIDEr']:+.5f}. The standard error of this "
-        f"difference over the judged images is {worth}. Rounding that differs between machines or versions grows in "
+        f"difference over the test images is {worth}. Rounding that differs between machines or versions grows in "
         "training, and moves a score as another seed would: two runs cannot tell by how much."
     )
-
-
-def _numbers(found: Any) -> dict[str, float]:
-    """What of it is a finite number; a record may come from anywhere."""
-    items = found.items() if isinstance(found, Mapping) else ()
-    kept = {}
-    for name, value in items:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            with suppress(OverflowError):  # JSON has whole numbers that no float can hold
-                kept[name] = float(value)
-    return {name: value for name, value in kept.items() if math.isfinite(value)}

@@ -8,41 +8,41 @@ from statistics import fmean
 
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
-from benchmarks.plan.cell import PROTOCOL, identity
 from benchmarks.records.record import FILE, PARTS, SCORES, BadRecord, RunRecord
+from benchmarks.records.request import PROTOCOL, identity
 from registry import Spec
 
 _TOP = {"CIDEr": 10.0}  # of the other scores it is 1
-_CLOSE = 1e-5  # scores per image are kept to six digits
-_MOST = 200_000  # a record that asks for more images to be drawn is not made again
+_CLOSE = 1e-5  # scores per image have six digits
+_MOST = 200_000  # a record that asks for more synthetic images is not made again
 
 
-class Auditor:
+class RecordChecker:
     """Checks records one after another; a data set is made once for all of its records.
 
-    `given` stands for the data set of records that leave out where it lies; without it, only
+    `dataset` stands for the data set of records that leave out where it lies; without it, only
     data sets that need no files are made again. `rescored` counts the records whose captions
     were scored again.
     """
 
-    def __init__(self, given: Spec | None = None) -> None:
-        self.given = given
+    def __init__(self, dataset: Spec | None = None) -> None:
+        self.dataset = dataset
         self.rescored = 0
         self._datasets: dict[Spec, Dataset] = {}
-        self._judges: dict[tuple[str, ...], _Judge] = {}
+        self._rescorers: dict[tuple[str, ...], _Rescorer] = {}
 
     def problems(self, files: Iterable[Path]) -> Iterator[str]:
         """One line for everything that does not hold, with the file's name."""
-        seen: dict[str, Path] = {}
+        files_of: dict[str, Path] = {}
         for file in files:
             try:
                 record = RunRecord.load(file)
             except BadRecord as error:
                 yield str(error)
                 continue
-            if record.id in seen:
-                yield f"{file}: the same run as {seen[record.id]}"
-            seen[record.id] = file
+            if record.id in files_of:
+                yield f"{file}: the same run as {files_of[record.id]}"
+            files_of[record.id] = file
             yield from (f"{file}: {problem}" for problem in self.problems_of(record, file))
 
     def problems_of(self, record: RunRecord, file: Path) -> Iterator[str]:
@@ -65,52 +65,50 @@ class Auditor:
             yield "it has no captions, so its scores cannot be checked"
             return
         try:
-            judge = self._judge(record)
-            if judge is not None:
-                found = list(judge.problems(record))
+            rescorer = self._rescorer(record)
+            if rescorer is not None:
+                found = list(rescorer.problems(record))
                 self.rescored += 1
                 yield from found
         except ValueError as error:
             yield f"it cannot be scored again: {error}"
 
-    def _judge(self, record: RunRecord) -> "_Judge | None":
-        """What scores its captions; None where its data set has to be given and is not."""
+    def _rescorer(self, record: RunRecord) -> "_Rescorer | None":
+        """What scores its captions; None where its data set needs --dataset."""
         spec = self._allowed(Spec.parse(record.dataset))
         if spec is None:
             return None
-        fingerprint, metrics = record.data.get("fingerprint"), record.request.get("metrics")
+        fingerprint, metrics = record.data.get("fingerprint"), record.request.get("metrics", ())
         key = (str(spec), str(fingerprint), str(metrics))
-        if key not in self._judges:
+        if key not in self._rescorers:
             if spec not in self._datasets:
                 self._datasets[spec] = DATASETS.build(spec)
-            self._judges[key] = _Judge.of(self._datasets[spec], spec, fingerprint, metrics)
-        return self._judges[key]
+            self._rescorers[key] = _Rescorer.of(self._datasets[spec], spec, fingerprint, metrics)
+        return self._rescorers[key]
 
     def _allowed(self, spec: Spec) -> Spec | None:
         """The data set to make for a record that names `spec`: a record chooses neither what is read nor how much."""
         location = getattr(DATASETS[spec.name], "location", ())
         if own := sorted(spec.options.keys() & set(location)):
             raise ValueError(f"{spec} says with {own[0]} where data lie, which is for --dataset to say")
-        if self.given is not None and self.given.name == spec.name:
-            return self.given
+        if self.dataset is not None and self.dataset.name == spec.name:
+            return self.dataset
         if sum(abs(value) for value in spec.options.values() if isinstance(value, int)) > _MOST:
             raise ValueError(f"the numbers of {spec} add up to more than {_MOST:,}: allow it with --dataset")
         return None if location else spec
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """A data set, and what scores captions of its judged images."""
+class _Rescorer:
+    """A data set, and what scores captions of its test images."""
 
     dataset: Dataset
     scorer: Scorer
 
     @classmethod
-    def of(cls, dataset: Dataset, spec: Spec, fingerprint: object, metrics: object) -> "_Judge":
+    def of(cls, dataset: Dataset, spec: Spec, fingerprint: object, metrics: Iterable[str]) -> "_Rescorer":
         if dataset.fingerprint != fingerprint:
             raise ValueError(f"{spec} has the fingerprint {dataset.fingerprint}, not {fingerprint}")
-        if not isinstance(metrics, list | tuple):
-            raise ValueError(f"its request names no metrics but {metrics!r}")
         references = {example.image_id: example.captions for example in dataset.test}
         return cls(dataset, Scorer(references, [Spec.parse(metric) for metric in metrics]))
 
@@ -121,20 +119,20 @@ class _Judge:
                 yield f"its {name} is {getattr(record, name)!r}, its data set has {getattr(self.dataset, name)!r}"
         images = [example.image_id for example in self.dataset.test]
         if record.captions.keys() != set(map(str, images)):
-            yield "its captions are not those of all judged images, and of no other"
+            yield "its captions are not those of all test images, and of no other"
             return
         scores = self.scorer.score({image: record.captions[str(image)] for image in images})
         if record.signature != scores.signature:
             yield f"its captions are scored here by {scores.signature!r}, it says {record.signature!r}"
         yield from _unlike(scores.values, record.scores, "")
-        for metric, said in record.per_image.items():
-            given = {str(image): value for image, value in scores.per_image.get(metric, {}).items()}
-            yield from list(_unlike(given, said, f" for {metric} of image"))[:1]  # one is enough
+        for metric, recorded in record.per_image.items():
+            actual = {str(image): value for image, value in scores.per_image.get(metric, {}).items()}
+            yield from list(_unlike(actual, recorded, f" for {metric} of image"))[:1]  # one is enough
 
 
-def _unlike(given: Mapping[str, float], said: Mapping[str, float], what: str) -> Iterator[str]:
-    for name in sorted(given.keys() | said.keys()):
-        one, other = given.get(name), said.get(name)
+def _unlike(actual: Mapping[str, float], recorded: Mapping[str, float], what: str) -> Iterator[str]:
+    for name in sorted(actual.keys() | recorded.keys()):
+        one, other = actual.get(name), recorded.get(name)
         if one is None or other is None or not math.isclose(one, other, rel_tol=0, abs_tol=_CLOSE):
             value = "nothing" if one is None else f"{one:.6f}"
             yield f"its captions give{what} {name} {value}, it says {other}"
@@ -150,11 +148,11 @@ def _shareable(record: RunRecord) -> bool:
 
 def _unlike_request(record: RunRecord) -> Iterator[str]:
     """Where a record says something else than the request that its id stands for."""
-    said = {**record.parts, "seed": record.seed, "dataset": record.dataset}
+    recorded = {**record.parts, "seed": record.seed, "dataset": record.dataset}
     for name in PARTS:
         if not record.parts.get(name):
             yield f"it does not say which {name} it has"
-    for name, value in said.items():
+    for name, value in recorded.items():
         if record.request.get(name) != value:
             yield f"its {name} is {value!r}, its request says {record.request.get(name)!r}"
     if record.done and record.data.get("fingerprint") != record.request.get("fingerprint"):

@@ -1,5 +1,6 @@
 """Two entries side by side, with a paired significance test: at first the two best, then whichever a reader picks."""
 
+import math
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -52,7 +53,8 @@ def change(column: Column, one: Row, other: Row, found: Versus) -> str:
         half = PLANNED * found.error if column is CIDER and found.error is not None else None
         interval = "" if half is None else f" ({signed(ours - theirs - half)} to {signed(ours - theirs + half)})"
         return signed(ours - theirs) + interval
-    return _ratio(ours / theirs) if column.kind != "count" and theirs else ""
+    ratio = ours / theirs if column.kind != "count" and theirs else math.inf
+    return _ratio(ratio) if math.isfinite(ratio) else ""
 
 
 def _ratio(value: float) -> str:

@@ -1,0 +1,93 @@
+"""The request of a run: all that decides its outcome, and what its id is a hash of."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.config import Decoding, Training
+from benchmarks.records.schema import convert, parse
+from zoo.settings import refuse_unknown, settings_of, to_request
+
+PROTOCOL = 2  # what a number means; raise it when the same request would give another one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a model is trained, and how it writes its captions."""
+
+    training: Training = field(default_factory=Training)
+    decoding: Decoding
+
+    @classmethod
+    def of(cls, request: Any) -> Self:
+        """Those that `request` has, as JSON has them.
+
+        Raises:
+            ValueError: a field is missing, unknown, or of another type; the message says which.
+        """
+        groups = {"training": Training, "decoding": Decoding}
+        found = {
+            name: request[name]
+            for name in groups
+            if isinstance(request, Mapping) and isinstance(request.get(name), Mapping)
+        }
+        for name, values in found.items():
+            refuse_unknown(groups[name], values)
+        settings = convert(request, cls)
+        # Settings are as they are written: 0 and 0.0 are equal, and two requests.
+        return replace(settings, **{name: settings_of(groups[name], values) for name, values in found.items()})
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Those of a run's `request.json`.
+
+        Raises:
+            ValueError: it cannot be read, or `of` refuses it; the message names the file.
+        """
+        try:
+            return cls.of(parse(file))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"cannot read request {file}: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Settings):
+    """All that decides the outcome of a run.
+
+    Args:
+        protocol: what its numbers mean, see `PROTOCOL`.
+        dataset: Spec of the data set, without the folder it lies in.
+        fingerprint: hash of what the data set holds.
+        backbone: Spec.
+        attention: Spec.
+        decoder: Spec.
+        seed: decides the first weights and the order of the images.
+        metrics: Specs.
+        training: how the model is trained.
+        decoding: how it writes its captions.
+        sources: label of a part from elsewhere, or of a file of weights -> hash of its file.
+    """
+
+    protocol: int
+    dataset: str
+    fingerprint: str
+    backbone: str
+    attention: str
+    decoder: str
+    seed: int
+    metrics: tuple[str, ...]
+    training: Training
+    sources: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written, and as `identity` takes it."""
+        settings = {"training": to_request(self.training), "decoding": to_request(self.decoding)}
+        return {**vars(self), **settings, "metrics": list(self.metrics), "sources": dict(self.sources)}
+
+
+def identity(request: Mapping[str, Any]) -> str:
+    """The id of whatever makes this request: twelve hex digits that change if and only if the request does."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
