@@ -3,13 +3,11 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from folders import own_folder
+from forking import caption_zoo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -313,18 +311,10 @@ def test_no_file_crashes_it(folder, suffix, content):
 def test_from_a_folder_to_the_caption_of_another_picture(tmp_path):
     """The whole way in processes of its own, with one caption per image."""
     own_folder(tmp_path / "photos", captions=1)
-    run = [
-        sys.executable,
-        "-m",
-        "benchmarks.cli.main",
-        "run",
-        str(CONFIG),
-        "--dataset",
-        f"folder(root='{tmp_path / 'photos'}')",
-    ]
+    run = ["run", CONFIG, "--dataset", f"folder(root='{tmp_path / 'photos'}')"]
     parts = ["--backbone", "timm/test_resnet(pretrained=False)", "--attention", "luong", "--decoder", "lstm(dim=16)"]
-    where = ["--training.epochs", "2", "--out", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
-    done = subprocess.run([*run, *parts, *where], capture_output=True, text=True, check=False)
+    where = ["--training.epochs", "2", "--out", tmp_path / "runs", "--cache", tmp_path / "cache"]
+    done = caption_zoo(*run, *parts, *where, folder=tmp_path).end()
     assert done.returncode == 0, done.stdout + done.stderr
     (place,) = (tmp_path / "runs").glob("*/record.json")
     record = RunRecord.load(place)
@@ -339,10 +329,7 @@ def test_from_a_folder_to_the_caption_of_another_picture(tmp_path):
     assert str(tmp_path) not in place.read_text()
     picture = tmp_path / "another.png"
     Image.new("RGB", (50, 40), "red").save(picture)
-    said = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cli.main", "caption", str(place.parent), str(picture)],
-        capture_output=True, text=True, check=False, env={**os.environ},
-    )  # fmt: skip
+    said = caption_zoo("caption", place.parent, picture, folder=tmp_path).end()
     assert said.returncode == 0, said.stderr
     assert said.stdout.startswith(f"{picture}\t")
 

@@ -3,14 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
 from folders import coco_folder
+from forking import caption_zoo
 from pycocotools.coco import COCO
 
 from benchmarks.records.record import RunRecord, records
@@ -53,24 +51,12 @@ def place(tmp_path_factory):
 
 
 def command(place, *arguments, out="runs", **options):
-    line = [
-        sys.executable,
-        "-m",
-        "benchmarks.cli.main",
-        "run",
-        str(place / "config.yaml"),
-        "--out",
-        str(place / out),
-        "--cache",
-        str(place / "cache"),
-    ]
-    return subprocess.Popen([*line, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    where = ("--out", place / out, "--cache", place / "cache")
+    return caption_zoo("run", place / "config.yaml", *where, *arguments, folder=place, **options)
 
 
 def run(place, *arguments, out="runs"):
-    process = command(place, *arguments, out=out)
-    said, errors = process.communicate(timeout=300)
-    return process.returncode, said, errors
+    return command(place, *arguments, out=out).end()
 
 
 @pytest.fixture(scope="module")
@@ -131,23 +117,29 @@ def test_the_same_seed_gives_the_same_scores_in_another_process(place, done):
     assert {r.id: (r.scores, r.curve) for r in records(place / "again")} == {r.id: (r.scores, r.curve) for r in done[0]}
 
 
-@pytest.mark.parametrize(
-    "moment", [".partial/*/request.json", ".partial/*/model.safetensors", ".partial/*/captions.json", "*/record.json"]
-)
-def test_killed_at_any_moment_it_ends_with_the_same_table(place, done, moment):
-    out = f"killed-{abs(hash(moment))}"
-    process = command(place, out=out, start_new_session=True)
-    wait_for(lambda: any((place / out).glob(moment)))
-    assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
-    wait_for(lambda: not any(alive(folder) for folder in (place / out / ".partial").iterdir()))
-    published = {path: path.stat().st_mtime_ns for path in (place / out).glob("*/record.json")}
-    code, said, errors = run(place, out=out)
+def test_killed_at_any_moment_it_ends_with_the_same_table(place, done):
+    """Each run but the last is killed a moment later in its first cell than the one before."""
+    moments = [".partial/*/request.json", ".partial/*/model.safetensors", ".partial/*/captions.json", "*/record.json"]
+    out = place / "killed"
+    for moment in moments:
+        assert not list(out.glob(moment)), "what an earlier one left"
+        kill(place, moment)
+        ours = {path: path.stat().st_mtime_ns for path in out.glob("*/record.json")}
+        wait_for(lambda: not any(alive(folder) for folder in (out / ".partial").iterdir()))
+    code, said, errors = run(place, out="killed")
     assert code == 0, said + errors
-    assert {r.id: r.scores for r in records(place / out)} == {r.id: r.scores for r in done[0]}
-    assert all(path.stat().st_mtime_ns == written for path, written in published.items())
-    assert not list((place / out / ".partial").iterdir())
+    assert {r.id: r.scores for r in records(out)} == {r.id: r.scores for r in done[0]}
+    assert ours
+    assert all(path.stat().st_mtime_ns == written for path, written in ours.items())
+    assert not list((out / ".partial").iterdir())
+
+
+def kill(place, moment):
+    process = command(place, out="killed")
+    wait_for(lambda: any((place / "killed").glob(moment)) or not process.runs())
+    assert process.runs()
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.end(30).returncode == -signal.SIGKILL
 
 
 def wait_for(condition, seconds=120):
@@ -171,26 +163,25 @@ def test_a_folder_without_a_record_is_no_obstacle(place, done):
 
 def test_of_two_runners_the_first_one_wins_and_nothing_breaks(place, done):
     both = [command(place, out="both") for _ in range(2)]
-    said = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    both = [process.end() for process in both]
+    assert [ended.returncode for ended in both] == [0, 0], both
     assert {r.id: r.scores for r in records(place / "both")} == {r.id: r.scores for r in done[0]}
 
 
 def test_without_java_nothing_is_started(place):
-    process = command(place, out="no-java", env={**os.environ, "CAPTION_ZOO_JAVA": "no-such-java"})
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
+    process = command(place, out="no-java", environment={**os.environ, "CAPTION_ZOO_JAVA": "no-such-java"})
+    code, _, errors = process.end(60)
+    assert code == 2
     assert "no-such-java" in errors
     assert not list((place / "no-java").rglob("*.json"))
 
 
 def test_interrupted_it_says_how_to_go_on(place):
-    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    process = command(place, out="interrupted", start_new_session=True, preexec_fn=heed)
+    process = command(place, out="interrupted")
     wait_for(lambda: any((place / "interrupted").glob(".partial/*/request.json")))
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, _, errors = process.end(60)
+    assert code == 130
     assert errors.strip() == "caption-zoo: interrupted; the same command goes on after what is finished"
 
 
@@ -272,42 +263,23 @@ def test_caption_and_leaderboard_from_the_run(place, done):
 
     data = Scenes(train=1, validation=1, test=9)
     data.load(data.test[-1]).resize((200, 150)).save(scene)
-    line = [sys.executable, "-m", "benchmarks.cli.main"]
-    made = subprocess.run(
-        [*line, "caption", str(place / "runs" / done[0][0].id), str(scene), str(place / "none.png")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 2
-    assert made.stdout.startswith(f"{scene}\t")
-    assert "none.png" in made.stderr
-    page = subprocess.run(
-        [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert sorted(Path(name).name for name in page.stdout.split()) == sorted(
+    runs, page = place / "runs", place / "page"
+    code, said, errors = caption_zoo("caption", runs / done[0][0].id, scene, place / "none.png", folder=place).end()
+    assert code == 2
+    assert said.startswith(f"{scene}\t")
+    assert "none.png" in errors
+    code, said, errors = caption_zoo("leaderboard", runs, "--out", page, folder=place).end()
+    assert code == 0, errors
+    assert sorted(Path(name).name for name in said.split()) == sorted(
         ["index.html", "leaderboard.csv", "leaderboard.md", *(f"{record.id}.html" for record in done[0])]
     )
     assert "Drawn scenes, not photographs" in (place / "page" / "index.html").read_text()
-    fresh = subprocess.run(
-        [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    said = fresh.stderr.splitlines()  # nothing, or in a checkout with changes that nobody could repeat the runs
+    code, _, errors = caption_zoo("leaderboard", runs, "--out", page, "--check", folder=place).end()
+    said = errors.splitlines()  # nothing, or in a checkout with changes that nobody could repeat the runs
     assert [problem for problem in said if "changed files" not in problem] == []
-    assert fresh.returncode == (1 if said else 0)
-    (place / "page" / "leaderboard.md").write_text("something else")
-    stale = subprocess.run(
-        [*line, "leaderboard", str(place / "runs"), "--out", str(place / "page"), "--check"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert stale.returncode == 1
-    assert "leaderboard.md" in stale.stderr
+    assert code == (1 if said else 0)
+    (page / "leaderboard.md").write_text("something else")
+    code, _, errors = caption_zoo("leaderboard", runs, "--out", page, "--check", folder=place).end()
+    assert code == 1
+    assert "leaderboard.md" in errors
     assert RunRecord.load(place / "runs" / done[0][0].id).done

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forking import caption_zoo
 
 SOURCE = Path(__file__).parent / "third_party"
 CONFIG = """
@@ -57,6 +58,16 @@ def call(site, tmp_path):
     return python
 
 
+@pytest.fixture
+def command(site, tmp_path):
+    """Run a command with the package installed."""
+
+    def words(*words):
+        return caption_zoo(*words, folder=tmp_path, environment={**os.environ, "PYTHONPATH": str(site)}).end()
+
+    return words
+
+
 def test_it_is_listed_without_an_import(call):
     code = (
         "import sys\nfrom benchmarks.cli.main import main\n"
@@ -72,8 +83,8 @@ def test_it_is_listed_without_an_import(call):
     assert "bahdanau" in lines
 
 
-def test_a_filter_names_the_broken_ones_in_a_warning_each(call):
-    done, stdout, errors = call("-m", "benchmarks.cli.main", "list", "attention", "--filter", "[nlt]*")
+def test_a_filter_names_the_broken_ones_in_a_warning_each(command):
+    done, stdout, errors = command("list", "attention", "--filter", "[nlt]*")
     assert done == 0
     assert {"nearest", "luong", "lost"} & {line.split()[0] for line in stdout.splitlines()} == {"nearest", "luong"}
     lost, torn = errors.splitlines()
@@ -81,8 +92,8 @@ def test_a_filter_names_the_broken_ones_in_a_warning_each(call):
     assert torn.startswith(f"caption-zoo: warning: {TORN}")
 
 
-def test_it_is_shown_like_ours(call, site):
-    done, stdout, errors = call("-m", "benchmarks.cli.main", "show", "attention", "nearest")
+def test_it_is_shown_like_ours(command, site):
+    done, stdout, errors = command("show", "attention", "nearest")
     assert (done, errors) == (0, "")
     assert stdout.startswith("attention nearest(dim: int = 16)\n\nScores a feature by how near")
     assert f"Size:    {2 * 512 * 16:,} parameters" in stdout
@@ -97,30 +108,30 @@ def test_it_keeps_the_contracts_as_its_own_tests_find(call, site):
         assert f"PASSED caption-zoo::attention {spec}::keeps images and queries apart" in stdout
 
 
-def test_the_command_checks_it(call):
-    done, stdout, errors = call("-m", "benchmarks.cli.main", "check", "attention", "nearest(dim=4)")
+def test_the_command_checks_it(command):
+    done, stdout, errors = command("check", "attention", "nearest(dim=4)")
     assert (done, errors) == (0, "")
     assert "BROKEN" not in stdout
 
 
-def test_it_runs_in_a_matrix_and_the_leaderboard_says_whose_it_is(call, tmp_path):
+def test_it_runs_in_a_matrix_and_the_leaderboard_says_whose_it_is(command, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG)
-    done, stdout, errors = call("-m", "benchmarks.cli.main", "run", "config.yaml", "--out", "runs", "--cache", "cache")
+    done, stdout, errors = command("run", "config.yaml", "--out", "runs", "--cache", "cache")
     assert done == 0, stdout + errors
     assert "1 of 1 cells done" in stdout
-    done, _, errors = call("-m", "benchmarks.cli.main", "leaderboard", "runs", "--out", "page")
+    done, _, errors = command("leaderboard", "runs", "--out", "page")
     assert (done, errors) == (0, "")
     for page in ("index.html", "leaderboard.md", "leaderboard.csv"):
         assert "caption-zoo-nearest 1.2" in (tmp_path / "page" / page).read_text(), page
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "message"),
+    ("word", "name", "message"),
     [("show", "lost", f"{LOST}ModuleNotFoundError"), ("check", "torn", f"{TORN}AttributeError")],
     ids=["lost", "torn"],
 )
-def test_a_broken_one_is_a_mistake_only_for_who_asks_for_it(call, command, name, message):
-    done, printed, errors = call("-m", "benchmarks.cli.main", command, "attention", name)
+def test_a_broken_one_is_a_mistake_only_for_who_asks_for_it(command, word, name, message):
+    done, printed, errors = command(word, "attention", name)
     assert (done, printed) == (2, "")
     assert errors.startswith(f"caption-zoo: {message}")
     assert errors.endswith(f"{REMEDY}\n")
