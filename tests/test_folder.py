@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.cli.main import main
 from benchmarks.data.folder import Folder
-from benchmarks.data.formats import splits as folder_splits
+from benchmarks.data.formats import splits
 from benchmarks.data.formats.splits import numbers
 from benchmarks.records.record import RunRecord
 
@@ -112,7 +112,7 @@ def test_where_the_file_has_two_splits_some_of_training_chooses_the_epoch(tmp_pa
 @given(st.sets(st.text(min_size=1), min_size=1), st.text(min_size=1))
 def test_more_images_move_none(names, another):
     def places(some):
-        return {name: split for split, held in folder_splits._drawn(sorted(some), 0.3, 0.3).items() for name in held}
+        return {name: split for split, held in splits._drawn(sorted(some), 0.3, 0.3).items() for name in held}
 
     names = {name.encode("utf-8", "replace").decode() for name in names}
     another = another.encode("utf-8", "replace").decode()
@@ -122,7 +122,7 @@ def test_more_images_move_none(names, another):
 
 
 def test_shares_are_about_what_was_asked_for_and_ids_are_safe_in_json():
-    drawn = folder_splits._drawn([f"{number}.jpg" for number in range(10_000)], 0.1, 0.2)
+    drawn = splits._drawn([f"{number}.jpg" for number in range(10_000)], 0.1, 0.2)
     assert {split: round(len(held) / 10_000, 1) for split, held in drawn.items()} == {
         "train": 0.7,
         "validation": 0.1,
