@@ -57,7 +57,7 @@ def offered(capsys, *words):
         (["run", "a.yaml", "--attention", "mean", "--backb"], ["--backbone"]),
         (["run", "a.yaml", "--dataset", "sc"], ["scenes"]),
         (["run", "a.yaml", "--training.precision", ""], ["float32", "bfloat16"]),
-        (["run", "a.yaml", "--training.mirror", ""], ["true", "false"]),
+        (["run", "a.yaml", "--training.hflip", ""], ["true", "false"]),
         (["run", "a.yaml", "--dry-run", "--o"], ["--out"]),
         (["reproduce", "RECORD", "--dataset", "fol"], ["folder"]),
         (["export", "runs/ID", "--format", ""], ["huggingface", "onnx"]),

@@ -182,7 +182,7 @@ def test_interrupted_it_says_how_to_go_on(place):
     os.killpg(process.pid, signal.SIGINT)
     code, _, errors = process.end(60)
     assert code == 130
-    assert errors.strip() == "caption-zoo: interrupted; the same command goes on after what is finished"
+    assert errors.strip() == "caption-zoo: interrupted; run the same command again to resume"
 
 
 def test_a_failing_cell_is_recorded_while_the_others_go_on(place):

@@ -46,7 +46,7 @@ FACTS = {
 _FORGETFUL = """
 class scoring:
     @staticmethod
-    def asked(who, images, cache):
+    def measure(who, images, cache):
         cache.mkdir(exist_ok=True)
         return {"seconds": [1.0], "scores": {"CIDEr": 1.0}}
 """
@@ -273,7 +273,7 @@ def test_photographs_are_drawn_or_found(tmp_path):
     found = Photographs.gathered(tmp_path / "drawn", 4, None)
     parts = (found.dataset.train, found.dataset.validation, found.dataset.test)
     assert [len(part) for part in parts] == [2, 1, 1]
-    assert found.told.startswith("4 drawn pictures of 640 x 480")
+    assert found.description.startswith("4 drawn pictures of 640 x 480")
     files = sorted((tmp_path / "drawn").glob("*.jpg"))
     assert files[0].read_bytes() == next(drawn())
     assert len({file.read_bytes() for file in files}) == 4
@@ -282,7 +282,7 @@ def test_photographs_are_drawn_or_found(tmp_path):
             assert (image.format, image.size) == ("JPEG", (640, 480))
             assert file.stat().st_size > 30_000  # as hard to decode as a photograph
     (tmp_path / "real").mkdir()
-    assert Photographs.gathered(tmp_path / "real", 3, tmp_path / "drawn").told == "3 photographs"
+    assert Photographs.gathered(tmp_path / "real", 3, tmp_path / "drawn").description == "3 photographs"
     with pytest.raises(ValueError, match="4 files"):
         Photographs.gathered(tmp_path / "real", 5, tmp_path / "drawn")
 
@@ -297,11 +297,11 @@ def test_bfloat16_is_read_from_the_flags(tmp_path):
 
 
 def test_a_point_is_a_process_of_its_own():
-    found = point.asked("beams", 2, QUICK)
+    found = point.measure("beams", 2, QUICK)
     assert found.keys() == {"seconds", "peak_gb"}
     assert 0.05 < found["peak_gb"] < 2
     with pytest.raises(RuntimeError, match="nonsense 2 failed"):
-        point.asked("nonsense", 2, QUICK)
+        point.measure("nonsense", 2, QUICK)
 
 
 def test_searches_go_to_the_end_whatever_was_learnt(monkeypatch):

@@ -19,13 +19,13 @@ COMMANDS = {
     "run": "train, caption and score every cell of a config",
     "reproduce": "run the cell of a record again, and compare",
     "caption": "caption images with a trained run",
-    "demo": "a local page: drop an image, see its caption and where the model looked",
+    "demo": "a local page: drop an image, see its caption and attention maps",
     "export": "write a model for others: a Hugging Face folder, or ONNX",
     "score": "score captions against references",
     "leaderboard": "make the page from records, or check them",
-    "compare": "two entries: what may be said of their difference",
+    "compare": "paired significance test of two entries",
     "doctor": "what this machine has and lacks",
-    "completion": "the script that completes all this in bash, zsh or fish",
+    "completion": "the script for TAB completion in bash, zsh or fish",
 }
 
 

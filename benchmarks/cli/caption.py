@@ -12,17 +12,23 @@ from zoo.decoding import Precision
 _DECODING: dict[str, tuple[Any, str]] = {
     "num_beams": (
         int,
-        "width of the beam search, 1 is greedy; with a temperature, captions drawn to keep the best",
+        "number of beams, 1 is greedy search; with a temperature, captions sampled, of which the best is returned",
     ),
-    "max_length": (int, "most words of a caption"),
-    "length_penalty": (float, "a caption's log-likelihood is divided by its length to this power"),
-    "no_repeat_ngram_size": (int, "length of runs of words that may not come twice, 3 for trigrams; 0 allows them"),
-    "num_beam_groups": (int, "parts of the beams that are kept from saying the same; needs --diversity_penalty"),
-    "diversity_penalty": (float, "what a word loses for each beam of an earlier group that takes it in the same step"),
-    "temperature": (float, "draw words, 1 by the model's own probabilities; 0 searches"),
-    "top_k": (int, "draw among so many likeliest words; 0 for all"),
-    "top_p": (float, "draw among the fewest likeliest words that have this probability together"),
-    "seed": (int, "of what is drawn"),
+    "max_length": (int, "maximum number of words of a caption"),
+    "length_penalty": (float, "exponent of the length by which a caption's log-likelihood is divided"),
+    "no_repeat_ngram_size": (
+        int,
+        "n-grams of this size occur only once in a caption, 3 for trigrams; 0 allows repetition",
+    ),
+    "num_beam_groups": (int, "groups of beams, for diverse beam search; needs --diversity_penalty"),
+    "diversity_penalty": (
+        float,
+        "subtracted from a word's score for each beam of an earlier group with the same word at this step",
+    ),
+    "temperature": (float, "sampling temperature, 1 is the model's own distribution; 0 searches"),
+    "top_k": (int, "sample among the k most probable words; 0 for all"),
+    "top_p": (float, "nucleus sampling: among the most probable words whose probabilities add up to this"),
+    "seed": (int, "random seed of sampling"),
     "precision": (Precision, "float32, or bfloat16 where that is safe"),
 }
 
@@ -39,7 +45,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     for name, (kind, text) in _DECODING.items():
         parser.add_argument(f"--{name}", type=kind, help=f"{text} (default: as in the run)")
     parser.add_argument("--batch", type=int, default=32, help="images captioned at once (default: 32)")
-    parser.add_argument("--maps", metavar="DIR", help="write where the model looked for each word, a folder per image")
+    parser.add_argument("--maps", metavar="DIR", help="write the attention maps of each word, a folder per image")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
@@ -62,8 +68,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     describer = Describer(checkpoint.load(options.run, device=device()), decoding, options.batch)
     maps = None if options.maps is None else Path(options.maps)
     for batch in describer.describe(files) if maps is None else describer.explain(files, maps):
-        for said in batch:
-            told = {key: value for key, value in said._asdict().items() if value is not None}
-            write(json.dumps(told) if options.json else f"{plain(said.image)}\t{plain(said.caption)}")
+        for captioned in batch:
+            fields = {key: value for key, value in captioned._asdict().items() if value is not None}
+            write(json.dumps(fields) if options.json else f"{plain(captioned.image)}\t{plain(captioned.caption)}")
         sys.stdout.flush()
     return 2 if describer.unreadable else 0

@@ -1,4 +1,4 @@
-"""Compare two entries: what may be said of their difference, figure by figure, and the images that differ most."""
+"""Paired significance test of two entries, figure by figure, and the images that differ most."""
 
 from pathlib import Path
 
@@ -22,6 +22,6 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     if options.images < 0:
         raise ValueError(f"--images {options.images} should be 0 or more")
     among = Path(options.among) if options.among else None
-    found = compare(Path(options.one), Path(options.other), among, images=options.images)
-    print(as_json(found) if options.json else as_text(found))
+    comparison = compare(Path(options.one), Path(options.other), among, images=options.images)
+    print(as_json(comparison) if options.json else as_text(comparison))
     return 0

@@ -1,4 +1,4 @@
-"""A local page for the model of a run: drop an image on it, see the caption and where the model looked."""
+"""A local page for the model of a run: drop an image on it, see its caption and attention maps."""
 
 from pathlib import Path
 

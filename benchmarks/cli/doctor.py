@@ -21,13 +21,13 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print one line per finding; the exit code is 1 where something is missing that runs need."""
     sound = True
-    for what, look in _CHECKS.items():
+    for what, check in _CHECKS.items():
         try:
-            fine, found = look()
+            fine, finding = check()
         except Exception as error:  # a broken installation may raise anything, and that is the finding
-            fine, found = False, " ".join(str(error).split())
+            fine, finding = False, " ".join(str(error).split())
         sound &= fine
-        print(f"{'ok  ' if fine else 'LACK'} {what:10} {found}")
+        print(f"{'ok  ' if fine else 'LACK'} {what:10} {finding}")
     return 0 if sound else 1
 
 
@@ -75,8 +75,8 @@ def _java() -> Finding:
 def _scorer() -> Finding:
     from benchmarks.evaluation.scorer import Scorer
 
-    said = {1: ["A dog runs on the grass."], 2: ["Two red boats lie on a beach."]}
-    scores = Scorer(said).score({image: captions[0] for image, captions in said.items()})
+    references = {1: ["A dog runs on the grass."], 2: ["Two red boats lie on a beach."]}
+    scores = Scorer(references).score({image: captions[0] for image, captions in references.items()})
     perfect = abs(scores.values["Bleu_4"] - 1) < 1e-6 and scores.values["METEOR"] > 0.99
     return perfect, "scores of a perfect caption: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.values.items())
 

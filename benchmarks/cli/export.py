@@ -23,6 +23,6 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     for plugin in options.plugin:
         load_plugin(plugin)
-    said = export_run(Path(options.run), Path(options.out), options.format)
-    print(f"{options.out}: {said}")
+    summary = export_run(Path(options.run), Path(options.out), options.format)
+    print(f"{options.out}: {summary}")
     return 0

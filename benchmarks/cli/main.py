@@ -35,10 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "caption-zoo: interrupted; the same command goes on after what is finished",
-            file=sys.stderr,
-        )
+        print("caption-zoo: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
 
 
@@ -100,13 +97,13 @@ def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: 
 
 def _with_nearest(message: str, parser: ArgumentParser) -> str:
     """The message, and the known key that is nearest to one that is not."""
-    found = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message, re.IGNORECASE)
+    match = re.search(r"(?:option|key|arguments?:?) '?(?:--)?([\w.]+)'?", message, re.IGNORECASE)
     keys = [action.dest for action in parser._actions if action.dest not in ("help", "config")]
     from zoo.settings import hint
 
     group = re.search(r"Group '(\w+)'", message)
-    asked = f"{group[1]}.{found[1]}" if group and found else found[1] if found else ""
-    return f"{message}.{hint(asked, keys)}".removesuffix(".") if asked and asked not in keys else message
+    unknown = f"{group[1]}.{match[1]}" if group and match else match[1] if match else ""
+    return f"{message}.{hint(unknown, keys)}".removesuffix(".") if unknown and unknown not in keys else message
 
 
 def _one_line(error: BaseException) -> str:

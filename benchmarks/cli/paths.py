@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where encoded images and tokenized references go unless told otherwise."""
+    """Where encoded images and tokenized references go by default."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caption-zoo"
 
 

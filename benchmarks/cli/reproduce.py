@@ -47,7 +47,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     )
     if options.dry_run:
         return 0
-    said = captions_of(record, Path(options.record))
+    captions = captions_of(record, Path(options.record))
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
     for folder in (out, cache):
         writable(folder)
@@ -61,6 +61,6 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     if done.earlier:
         print(f"Reproduced before, {done.record.finished}.")
     print("\n".join(table(record, done.record)))
-    print("\n".join(verdict(record, done.record, [said, captions_of(done.record, out / cell.id)])))
+    print("\n".join(verdict(record, done.record, [captions, captions_of(done.record, out / cell.id)])))
     print(f"The new record: {out / cell.id}")
     return 0

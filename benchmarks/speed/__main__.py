@@ -11,9 +11,9 @@ from benchmarks.speed.stages import StageResult, run, threads
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the stages that are asked for; of all of them, at full size, write the report. 1 where something is lost."""
+    """Run the chosen stages; of all of them, at full size, write the report. 1 where a benchmark failed."""
     options = _parser().parse_args(arguments)
-    asked, whole = options.only or list(threads()), not options.only and not options.quick
+    stages, whole = options.only or list(threads()), not options.only and not options.quick
     if whole and not options.docs.is_dir():
         print(f"speed: no folder {options.docs}: call it where the repository lies, or say --docs", file=sys.stderr)
         return 2
@@ -21,11 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     passed += ["--command", options.command] if options.command else []
     passed += ["--photographs", str(options.photographs.resolve())] if options.photographs else []
     started, outcomes = time.monotonic(), []
-    for stage in asked:
+    for stage in stages:
         print(f"{stage} ...", flush=True)
         begun = time.monotonic()
         outcomes.append(run(stage, passed))
-        _tell(outcomes[-1], stage, time.monotonic() - begun, judged=not options.quick)
+        _print(outcomes[-1], stage, time.monotonic() - begun, with_bars=not options.quick)
     numbers = {key: value for outcome in outcomes for key, value in outcome.numbers.items()}
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     if whole:
@@ -45,13 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=stages, help="this stage; repeatable; writes nothing")
     parser.add_argument("--quick", action="store_true", help="little of everything; writes nothing")
     parser.add_argument("--command", help="the caption-zoo to start (default: the one beside this Python)")
-    parser.add_argument("--photographs", type=Path, help="folder of JPEG files to encode (default: drawn ones)")
+    parser.add_argument("--photographs", type=Path, help="folder of JPEG files to encode (default: synthetic ones)")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the report goes (default: docs)")
     return parser
 
 
-def _tell(outcome: StageResult, stage: str, seconds: float, *, judged: bool) -> None:
-    bars = {figure.key: figure for figure in BARS} if judged else {}
+def _print(outcome: StageResult, stage: str, seconds: float, *, with_bars: bool) -> None:
+    bars = {figure.key: figure for figure in BARS} if with_bars else {}
     for key, value in outcome.numbers.items():
         if not key.endswith((".min", ".max")):
             bar = bars[key].bar if key in bars else None

@@ -72,14 +72,16 @@ def learner(model: Any, features: Tensor, captions: Tensor) -> Callable[[], obje
     """One training step on captions (B, K, T + 1); each image's features are repeated for its captions, as it needs."""
     from transformers.modeling_outputs import BaseModelOutput
 
-    said = captions.flatten(0, 1)
+    tokens = captions.flatten(0, 1)
     model.train()
     optimizer = torch.optim.AdamW(model.decoder.parameters())
 
     def step() -> None:
         repeated = features.repeat_interleave(captions.shape[1], dim=0)
         outputs = BaseModelOutput(last_hidden_state=repeated)
-        loss = model(encoder_outputs=outputs, decoder_input_ids=said[:, :-1], labels=said[:, 1:], use_cache=False).loss
+        loss = model(
+            encoder_outputs=outputs, decoder_input_ids=tokens[:, :-1], labels=tokens[:, 1:], use_cache=False
+        ).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.decoder.parameters(), 1.0)
@@ -103,7 +105,7 @@ def bare_forward(name: str, pixels: Tensor) -> Callable[[], object]:
     return forward
 
 
-def coco_scores(references: Mapping[int, Sequence[str]], said: Mapping[int, str]) -> dict[str, float]:
+def coco_scores(references: Mapping[int, Sequence[str]], candidates: Mapping[int, str]) -> dict[str, float]:
     """pycocoevalcap as shipped, its tokenizer and its scorers one by one, without SPICE."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
@@ -112,13 +114,15 @@ def coco_scores(references: Mapping[int, Sequence[str]], said: Mapping[int, str]
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     tokenizer = PTBTokenizer()
-    known = tokenizer.tokenize({image: [{"caption": text} for text in texts] for image, texts in references.items()})
-    new = tokenizer.tokenize({image: [{"caption": text}] for image, text in said.items()})
-    bleu, _ = Bleu(4).compute_score(known, new, verbose=0)
-    found = {f"Bleu_{order}": score for order, score in enumerate(bleu, start=1)}
+    tokenized_references = tokenizer.tokenize(
+        {image: [{"caption": text} for text in texts] for image, texts in references.items()}
+    )
+    tokenized_candidates = tokenizer.tokenize({image: [{"caption": text}] for image, text in candidates.items()})
+    bleu, _ = Bleu(4).compute_score(tokenized_references, tokenized_candidates, verbose=0)
+    scores = {f"Bleu_{order}": score for order, score in enumerate(bleu, start=1)}
     for name, scorer in (("METEOR", Meteor()), ("ROUGE_L", Rouge()), ("CIDEr", Cider())):
-        found[name] = float(scorer.compute_score(known, new)[0])
-    return found
+        scores[name] = float(scorer.compute_score(tokenized_references, tokenized_candidates)[0])
+    return scores
 
 
 def apart(ours: Mapping[str, float], theirs: Mapping[str, float]) -> float:

@@ -1,4 +1,4 @@
-"""What every stage is told: how much to do, and which caption-zoo to start."""
+"""The options of every stage: how much to do, and which caption-zoo to start."""
 
 import shutil
 import sys
@@ -14,7 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--quick``, ``--command`` and ``--photographs``."""
     parser.addoption("--quick", action="store_true", help="little of everything: figures that mean nothing")
     parser.addoption("--command", help="the caption-zoo to start (default: the one beside this Python)")
-    parser.addoption("--photographs", type=Path, help="folder of JPEG files to encode (default: drawn ones)")
+    parser.addoption("--photographs", type=Path, help="folder of JPEG files to encode (default: synthetic ones)")
 
 
 def pytest_benchmark_generate_machine_info() -> dict[str, object]:
@@ -37,10 +37,10 @@ def size(request: pytest.FixtureRequest) -> Size:
 def command(request: pytest.FixtureRequest) -> str:
     """The program caption-zoo."""
     beside = shutil.which("caption-zoo", path=str(Path(sys.executable).parent))
-    found = request.config.getoption("--command") or beside
-    if found is None:
+    program = request.config.getoption("--command") or beside
+    if program is None:
         pytest.skip("no caption-zoo beside this Python: name one with --command")
-    return found
+    return program
 
 
 @pytest.fixture(scope="session")

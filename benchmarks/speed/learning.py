@@ -23,6 +23,6 @@ def stored(dataset: Dataset, cache: Path, backbone: str, attention: str, decoder
 
 
 def epoch(captioner: Captioner, dataset: Dataset, store: ImageStore, *, batch: int, captions: int) -> None:
-    """Learn from every training image once, and judge nothing."""
+    """Learn from every training image once, without validation."""
     settings = Training(epochs=1, batch_size=batch, captions_per_image=captions, warmup_steps=0)
     train(captioner, dataset.train, store, settings, seed=0, validate_fn=lambda _: 0.0)

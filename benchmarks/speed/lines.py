@@ -24,8 +24,8 @@ class Panel(NamedTuple):
     lines: Mapping[str, Sequence[float]]
 
 
-def chart(name: str, told: str, panels: Sequence[Panel]) -> str:
-    """An SVG file of panels side by side; `told` says in a sentence what it shows, `name` sets its ids apart."""
+def chart(name: str, title: str, panels: Sequence[Panel]) -> str:
+    """An SVG file of panels side by side; `title` says in a sentence what it shows, `name` sets its ids apart."""
     drawn = "\n".join(
         f'  <g transform="translate({number * (_PANEL + 20)} 0)">\n{_panel(panel)}\n  </g>'
         for number, panel in enumerate(panels)
@@ -34,7 +34,7 @@ def chart(name: str, told: str, panels: Sequence[Panel]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" role="img" '
         f'aria-labelledby="{name}-title" fill="none" stroke="currentColor" stroke-width="1.6" '
         f'font-family="sans-serif" font-size="13">\n'
-        f'  <title id="{name}-title">{html(told)}</title>\n{drawn}\n</svg>\n'
+        f'  <title id="{name}-title">{html(title)}</title>\n{drawn}\n</svg>\n'
     )
 
 

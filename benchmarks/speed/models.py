@@ -46,13 +46,13 @@ def captions(size: Size) -> Tensor:
 
 def learner(captioner: Captioner, size: Size, settings: Training) -> Callable[[], object]:
     """One training step of the project's own loop, with its optimizer, whenever it is called."""
-    batch, said = rows(size, (size.features[0], captioner.backbone.feature_dim)), captions(size)
+    batch, tokens = rows(size, (size.features[0], captioner.backbone.feature_dim)), captions(size)
     captioner.train()
     optimizer = make_optimizer(captioner, settings)
-    return lambda: step(captioner, batch, said, None, settings, optimizer)
+    return lambda: step(captioner, batch, tokens, None, settings, optimizer)
 
 
-def told(size: Size, batches: int) -> list[TokenizedExample]:
+def tokenized_examples(size: Size, batches: int) -> list[TokenizedExample]:
     """Encoded captions for so many batches; their lengths spread as COCO's do, about ten and a half words."""
     draw = np.random.default_rng(0)
     return [
@@ -62,12 +62,12 @@ def told(size: Size, batches: int) -> list[TokenizedExample]:
 
 
 def epoch(captioner: Captioner, size: Size, settings: Training, batches: int) -> Callable[[], object]:
-    """Training steps on all of `told`, in the batches that `settings` ask for, whenever it is called."""
-    said, rows_ = told(size, batches), rows(size, (size.features[0], captioner.backbone.feature_dim))
+    """Training steps on all of `tokenized_examples`, in the batches that `settings` ask for, whenever it is called."""
+    examples, rows_ = tokenized_examples(size, batches), rows(size, (size.features[0], captioner.backbone.feature_dim))
     optimizer = make_optimizer(captioner.train(), settings)
 
     def run() -> None:
-        for chosen, _, captions_ in iter_batches(said, settings, np.random.default_rng(0), views=1):
+        for chosen, _, captions_ in iter_batches(examples, settings, np.random.default_rng(0), views=1):
             step(captioner, rows_[: len(chosen)], captions_, None, settings, optimizer)
 
     return run

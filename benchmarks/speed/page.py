@@ -1,4 +1,4 @@
-"""docs/speed.md and its drawings, from the numbers and from what is told of the run that made them."""
+"""docs/speed.md and its drawings, from the numbers and the facts of the run that made them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -75,13 +75,13 @@ def _remarks(facts: Mapping[str, Any]) -> Iterable[str]:
 
 def _drawings(numbers: Numbers) -> dict[str, str]:
     """The charts whose every point was measured."""
-    asked = {
+    charts = {
         "images": ("images, in multiples of 250", TIMES, _STAGES),
         "beams": ("beams", BEAMS, {"": "seconds"}),
         "cells": ("cells", CELLS, {"": "seconds"}),
     }
     made = {}
-    for name, (across, places, lines) in asked.items():
+    for name, (across, places, lines) in charts.items():
         keys = [f"growth.{name}.{place}.{field}" for place in places for field in (*lines.values(), "peak_gb")]
         if all(key in numbers for key in keys):
             times = {line: [numbers[f"growth.{name}.{n}.{field}"] for n in places] for line, field in lines.items()}

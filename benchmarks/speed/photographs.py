@@ -21,7 +21,7 @@ class Photographs(NamedTuple):
     """A data set of JPEG files, and what they are."""
 
     dataset: Dataset
-    told: str
+    description: str
 
     @classmethod
     def gathered(cls, folder: Path, count: int, source: Path | None) -> "Photographs":

@@ -19,8 +19,8 @@ Seconds = dict[str, float]
 _PATIENCE = 1200.0  # seconds
 
 
-def asked(what: str, number: int, size: Size) -> Seconds:
-    """What such a process found."""
+def measure(what: str, number: int, size: Size) -> Seconds:
+    """What such a process measured."""
     command = [sys.executable, "-m", "benchmarks.speed.point", what, str(number)]
     command += ["--quick"] if size == QUICK else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
@@ -50,21 +50,21 @@ def images(number: int, size: Size) -> Seconds:
     from zoo.generate import generate
 
     with tempfile.TemporaryDirectory() as folder:
-        found: Seconds = {}
+        seconds: Seconds = {}
         dataset = Scenes(train=number, validation=1, test=1)
-        with _clock(found, "encode_s"):
+        with _clock(seconds, "encode_s"):
             captioner, store = stored(
                 dataset, Path(folder), "patches(trainable=False)", "bahdanau", f"lstm(dim={size.dim // 4})"
             )
-        with _clock(found, "train_s"):
+        with _clock(seconds, "train_s"):
             epoch(captioner, dataset, store, batch=32, captions=5)
         decoder = NoEosDecoder(captioner.decoder)  # what it has learnt would end captions here and there
         ids = [example.image_id for example in dataset.train]
-        with _clock(found, "decode_s"), torch.inference_mode():
+        with _clock(seconds, "decode_s"), torch.inference_mode():
             for start in range(0, number, 64):
                 features = compute_features(captioner.backbone, store.batch(ids[start : start + 64]), store.grid)
                 generate(decoder, features, num_beams=size.beams, max_length=size.steps - 1)
-    return found
+    return seconds
 
 
 def beams(number: int, size: Size) -> Seconds:
@@ -86,20 +86,20 @@ def cache(number: int, size: Size) -> Seconds:
 
     backbone = f"patches(dim=512, patch={PATCH}, image_size={SIDE}, trainable=False)"
     with tempfile.TemporaryDirectory() as folder:
-        found: Seconds = {}
+        seconds: Seconds = {}
         dataset = Stills(number)
-        with _clock(found, "write_s"):
+        with _clock(seconds, "write_s"):
             captioner, store = stored(dataset, Path(folder), backbone, "mean", "lstm(dim=32)")
-        with _clock(found, "epoch_s"):
+        with _clock(seconds, "epoch_s"):
             epoch(captioner, dataset, store, batch=256, captions=1)
-    return found
+    return seconds
 
 
 @contextmanager
-def _clock(found: Seconds, name: str) -> Iterator[None]:
+def _clock(seconds: Seconds, name: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
-    found[name] = time.perf_counter() - started
+    seconds[name] = time.perf_counter() - started
 
 
 POINTS: dict[str, Callable[[int, Size], Seconds]] = {"images": images, "beams": beams, "cache": cache}

@@ -33,10 +33,10 @@ def facts(notes: list[str], problems: list[str], seconds: float) -> dict[str, An
     from benchmarks.metrics.java import process
     from benchmarks.runtime.environment import environment  # late: it imports torch
 
-    told = {name: value for name, value in environment(java=process.version()).items() if name != "threads"}
+    machine = {name: value for name, value in environment(java=process.version()).items() if name != "threads"}
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "environment": {**told, "transformers": _version("transformers")},
+        "environment": {**machine, "transformers": _version("transformers")},
         "bfloat16": bfloat16_instructions(),
         "minutes": round(seconds / 60),
         "notes": notes,

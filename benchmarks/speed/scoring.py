@@ -1,7 +1,7 @@
-"""Seconds of scoring, in a process of its own, so that Java and all that is kept start from nothing.
+"""Seconds of scoring, in a process of its own, so that Java and all caches start from nothing.
 
 python -m benchmarks.speed.scoring ours IMAGES CACHE      prints JSON: seconds of three sets, one by one
-python -m benchmarks.speed.scoring theirs IMAGES CACHE    the same of pycocoevalcap, which is asked once
+python -m benchmarks.speed.scoring theirs IMAGES CACHE    the same of pycocoevalcap, which is run once
 """
 
 import json
@@ -19,8 +19,8 @@ _TURNS = 3
 _PATIENCE = 600.0  # seconds: pycocoevalcap hangs after some failures
 
 
-def asked(who: str, images: int, cache: Path) -> dict[str, Any]:
-    """What such a process found: ``seconds`` of each set of captions, and the ``scores`` of the first.
+def measure(who: str, images: int, cache: Path) -> dict[str, Any]:
+    """What such a process measured: ``seconds`` of each set of captions, and the ``scores`` of the first.
 
     Ours keeps below `cache` what another process can use; theirs keeps nothing. Both run the same Java.
     """
@@ -50,8 +50,8 @@ def ours(images: int, cache: Path) -> dict[str, Any]:
     started = time.perf_counter()
     scorer = Scorer(references, cache=cache)
     scores, seconds = [], []
-    for said in sets:
-        scores.append(scorer.score(said).values)
+    for captions in sets:
+        scores.append(scorer.score(captions).values)
         seconds.append(time.perf_counter() - started)
         started = time.perf_counter()
     return {"seconds": seconds, "scores": scores[0]}
@@ -61,9 +61,9 @@ def theirs(images: int, _: Path) -> dict[str, Any]:
     """One set, by pycocoevalcap."""
     from benchmarks.speed.baselines import coco_scores
 
-    references, said = sentences.references(images), sentences.candidates(images, 0)
+    references, captions = sentences.references(images), sentences.candidates(images, 0)
     started = time.perf_counter()
-    scores = coco_scores(references, said)
+    scores = coco_scores(references, captions)
     return {"seconds": [time.perf_counter() - started], "scores": scores}
 
 

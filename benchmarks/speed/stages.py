@@ -19,7 +19,7 @@ _WIDE = "250"  # columns, so that pytest does not cut the reason
 
 
 class StageResult(NamedTuple):
-    """What a stage found: figures by key, notes for the reader, and a line for each benchmark that gave nothing."""
+    """What a stage measured: figures by key, notes for the reader, and a line for each benchmark that gave nothing."""
 
     numbers: Mapping[str, float]
     notes: Sequence[str]
@@ -40,18 +40,18 @@ def run(stage: str, options: Sequence[str] = (), suite: Path = _SUITE, *, patien
         file, temporary = str(suite / f"test_{stage}.py"), f"{folder}/temporary"
         plugins = ["-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin"]
         where = [file, "--rootdir", str(suite), "-c", os.devnull, "--basetemp", temporary]
-        told = ["-q", "--tb=short", "-rfEs", "--benchmark-json", str(report), *plugins]
-        command = [sys.executable, "-m", "pytest", *where, *told, *options]
+        fixed = ["-q", "--tb=short", "-rfEs", "--benchmark-json", str(report), *plugins]
+        command = [sys.executable, "-m", "pytest", *where, *fixed, *options]
         try:
-            code, said, errors = _ended(command, _environment(stage), patience)
+            code, output, errors = _ended(command, _environment(stage), patience)
         except subprocess.TimeoutExpired:
             return StageResult({}, [], [f"{stage}: no end after {patience:.0f} s"])
-        found = _benchmarks(report)
-    problems = [f"{stage}: {_without_folders(line)}" for line in _lost(said)]
+        benchmarks = _benchmarks(report)
+    problems = [f"{stage}: {_without_folders(line)}" for line in _lost(output)]
     if code and not problems:
-        problems = [f"{stage}: pytest ended with {code}: {_without_folders((said + errors)[-300:])}"]
-    numbers = {key: value for item in found for key, value in item.get("numbers", {}).items()}
-    return StageResult(numbers, [note for item in found for note in item.get("notes", [])], problems)
+        problems = [f"{stage}: pytest ended with {code}: {_without_folders((output + errors)[-300:])}"]
+    numbers = {key: value for item in benchmarks for key, value in item.get("numbers", {}).items()}
+    return StageResult(numbers, [note for item in benchmarks for note in item.get("notes", [])], problems)
 
 
 def _ended(command: Sequence[str], environment: Mapping[str, str], patience: float) -> tuple[int, str, str]:
@@ -61,19 +61,19 @@ def _ended(command: Sequence[str], environment: Mapping[str, str], patience: flo
         command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     ) as process:
         try:
-            said, errors = process.communicate(timeout=patience)
+            output, errors = process.communicate(timeout=patience)
         except BaseException:  # an interrupt does not reach a session of its own
             os.killpg(process.pid, signal.SIGKILL)
             raise
-    return process.returncode, said, errors
+    return process.returncode, output, errors
 
 
-def _lost(said: str) -> list[str]:
+def _lost(output: str) -> list[str]:
     """A line for each benchmark that gave nothing; one that could not even be read lacks a reason there."""
-    why = _REASON.search(said)
+    why = _REASON.search(output)
     return [
         f"{line} - {why[1]}" if why and line.startswith("ERROR") and " - " not in line else line
-        for line in _LOST.findall(said)
+        for line in _LOST.findall(output)
     ]
 
 

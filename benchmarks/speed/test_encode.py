@@ -39,4 +39,4 @@ def test_encode(
 
     rounds = alternate(benchmark, encode, {"timm": bare}, rounds=size.few_rounds)
     figures = {f"{key}.over_timm": rounds.ratio("timm"), f"{key}.images_per_sec": rounds.rate(len(examples))}
-    tell(benchmark, figures, f"{ours}: {photographs.told}, {threads} threads on {os.cpu_count()} cores")
+    tell(benchmark, figures, f"{ours}: {photographs.description}, {threads} threads on {os.cpu_count()} cores")

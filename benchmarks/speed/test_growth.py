@@ -14,15 +14,15 @@ from benchmarks.speed.sizes import Size
 @pytest.mark.parametrize("times", TIMES)
 def test_images(benchmark: BenchmarkFixture, size: Size, times: int) -> None:
     """Seconds and peak memory of each stage, by the number of images."""
-    found = benchmark.pedantic(point.asked, args=("images", times * size.grown, size), rounds=1)
-    tell(benchmark, {f"growth.images.{times}.{name}": value for name, value in found.items()})
+    measured = benchmark.pedantic(point.measure, args=("images", times * size.grown, size), rounds=1)
+    tell(benchmark, {f"growth.images.{times}.{name}": value for name, value in measured.items()})
 
 
 @pytest.mark.parametrize("beams", BEAMS)
 def test_beams(benchmark: BenchmarkFixture, size: Size, beams: int) -> None:
     """Seconds and peak memory of a search, by its beams."""
-    found = benchmark.pedantic(point.asked, args=("beams", beams, size), rounds=1)
-    tell(benchmark, {f"growth.beams.{beams}.{name}": value for name, value in found.items()})
+    measured = benchmark.pedantic(point.measure, args=("beams", beams, size), rounds=1)
+    tell(benchmark, {f"growth.beams.{beams}.{name}": value for name, value in measured.items()})
 
 
 @pytest.mark.parametrize("cells", CELLS)

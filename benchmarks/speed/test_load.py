@@ -31,4 +31,4 @@ def test_load(benchmark: BenchmarkFixture, size: Size, photographs: Photographs)
         "load.images_per_sec": rounds.rate(len(dataset.train)),
         "load.over_pillow": rounds.ratio("pillow"),
     }
-    tell(benchmark, figures, f"{photographs.told}, to {width} x {height}")
+    tell(benchmark, figures, f"{photographs.description}, to {width} x {height}")

@@ -20,11 +20,11 @@ def test_score(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> None:
 
     def round_() -> None:
         cache = tmp_path / str(len(seconds["first"]))
-        theirs = scoring.asked("theirs", size.scored, cache)
-        first = scoring.asked("ours", size.scored, cache)
-        again = scoring.asked("ours", size.scored, cache)
-        for found in (first, again):
-            assert apart(found["scores"], theirs["scores"]) <= _EQUAL, "the scores differ from pycocoevalcap's"
+        theirs = scoring.measure("theirs", size.scored, cache)
+        first = scoring.measure("ours", size.scored, cache)
+        again = scoring.measure("ours", size.scored, cache)
+        for measured in (first, again):
+            assert apart(measured["scores"], theirs["scores"]) <= _EQUAL, "the scores differ from pycocoevalcap's"
         assert {folder.name for folder in cache.iterdir()} == _KEPT, "not all is kept for the next process"
         taken = (first["seconds"][0], first["seconds"][-1], again["seconds"][0], theirs["seconds"][0])
         for kind, value in zip(kinds, taken, strict=True):

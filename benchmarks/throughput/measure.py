@@ -23,7 +23,7 @@ _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
 
 
 class Measurement(NamedTuple):
-    """What the suite found, in the fields of a record.
+    """What the suite measured, in the fields of a record.
 
     throughput: rates by their names ("beam_images_per_sec", ...), from the median round;
     timing: per rate what was timed, which is items per round, rounds, quickest and slowest;
@@ -58,32 +58,32 @@ def measure(
         RuntimeError: a benchmark failed; the message ends with pytest's report.
     """
     timings = {} if encoder_timings is None or frozen is None else encoder_timings
-    known = timings.get(frozen or "")
-    found = _suite(run, captioner, ["-k", "not test_encode"] if known else [])
-    if known:
-        return Measurement(*({**before, **now} for before, now in zip(known, found, strict=True)))
+    earlier = timings.get(frozen or "")
+    measured = _suite(run, captioner, ["-k", "not test_encode"] if earlier else [])
+    if earlier:
+        return Measurement(*({**before, **now} for before, now in zip(earlier, measured, strict=True)))
     timings[frozen or ""] = Measurement(
-        *({name: value for name, value in part.items() if name.startswith("encode")} for part in found)
+        *({name: value for name, value in part.items() if name.startswith("encode")} for part in measured)
     )
-    return found
+    return measured
 
 
 def _suite(run: Path, captioner: Captioner, only: Sequence[str]) -> Measurement:
     with tempfile.TemporaryDirectory() as folder:
-        report, said = Path(folder) / "benchmark.json", StringIO()
+        report, output = Path(folder) / "benchmark.json", StringIO()
         plugins = [*_WITHOUT, "-p", "pytest_benchmark.plugin"]
         options = ["-q", "-c", "/dev/null", "--benchmark-json", str(report), *plugins]
-        with redirect_stdout(said), redirect_stderr(said), _own_pytest():
+        with redirect_stdout(output), redirect_stderr(output), _own_pytest():
             words = [str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options, *only]
             status = pytest.main(words, plugins=[_AtHand(captioner)])
         if status:
-            raise RuntimeError(f"the throughput suite failed: {said.getvalue()[-2000:]}")
-        found = json.loads(report.read_text())["benchmarks"]
-    told = [(item["extra_info"], item["stats"]) for item in found]
+            raise RuntimeError(f"the throughput suite failed: {output.getvalue()[-2000:]}")
+        measured = json.loads(report.read_text())["benchmarks"]
+    results = [(item["extra_info"], item["stats"]) for item in measured]
     return Measurement(
-        throughput={info["rate"]: info["items"] / stats["median"] for info, stats in told},
-        timing={info["rate"]: _timing(info, stats) for info, stats in told},
-        flops={info["rate"].partition("_")[0]: info["flops"] for info, _ in told},
+        throughput={info["rate"]: info["items"] / stats["median"] for info, stats in results},
+        timing={info["rate"]: _timing(info, stats) for info, stats in results},
+        flops={info["rate"].partition("_")[0]: info["flops"] for info, _ in results},
     )
 
 
