@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Component:
-    """What can be told of a registered name without building it.
+    """What a list shows of a registered name, without building it.
 
     `source` is the module that defines it; `origin` is where that came from:
     "caption-zoo", a distribution, or the plug-in's file. `variants` says whether there are
-    some; of a plug-in that is not imported yet nobody knows.
+    some; False for a plug-in that is not imported yet.
     """
 
     name: str

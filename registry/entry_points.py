@@ -11,15 +11,15 @@ from registry.errors import RegistryError
 
 def advertised(group: str) -> dict[str, list[EntryPoint]]:
     """Every entry point of `group`, by name; of one name there may be several."""
-    found: dict[str, list[EntryPoint]] = {}
+    points: dict[str, list[EntryPoint]] = {}
     for point in _installed().select(group=group):
-        found.setdefault(point.name, []).append(point)
-    return found
+        points.setdefault(point.name, []).append(point)
+    return points
 
 
 @cache
 def _installed() -> Any:
-    """Those of all distributions, each of which is looked into: once for all groups. The class is another in 3.11."""
+    """Those of all distributions, each of which is read: once for all groups. The class is another in 3.11."""
     return metadata.entry_points()
 
 
@@ -30,10 +30,10 @@ def load(kind: str, point: EntryPoint) -> Any:
         RegistryError: it cannot be imported; the message says why, and whose it is.
     """
     try:
-        found = point.load()
-        if not callable(found):
+        factory = point.load()
+        if not callable(factory):
             raise TypeError("it is no class and no function")
-        return found
+        return factory
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         remedy = f"; update or uninstall {origin(point)}" if point.dist else ""
@@ -43,17 +43,17 @@ def load(kind: str, point: EntryPoint) -> Any:
 
 
 def summary(point: EntryPoint) -> str:
-    """All that can be told of it without an import, and whether there is anything to import at all."""
+    """What a list shows of it without an import; says where its package is missing."""
     package = module(point).partition(".")[0]
-    found = package and find_spec(package)
-    return f"plug-in {point.value}" + ("" if found else f", broken: there is no module {package!r}")
+    spec = package and find_spec(package)
+    return f"plug-in {point.value}" + ("" if spec else f", broken: there is no module {package!r}")
 
 
 def module(point: EntryPoint) -> str:
-    """Where it is said to lie; `EntryPoint.module` raises where that is no name of a module."""
+    """The module it names; `EntryPoint.module` raises where that is no valid name."""
     return point.value.partition(":")[0].strip()
 
 
 def origin(point: EntryPoint) -> str:
-    """Name and version of the distribution, as far as they are known."""
+    """Name and version of the distribution, or what the entry point names where there is none."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value

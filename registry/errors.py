@@ -27,5 +27,5 @@ class UnknownName(RegistryError):
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         if branches and not close:
             hint = f" Perhaps a variant: {' or '.join(f'{item}/{name}' for item in branches)}?"
-        shown = ", ".join(listed) or "none" if len(listed) <= _SHOWN else f"{len(listed)} names"
-        super().__init__(f"no {kind} {name!r}.{hint} Known: {shown}.")
+        available = ", ".join(listed) or "none" if len(listed) <= _SHOWN else f"{len(listed)} names"
+        super().__init__(f"no {kind} {name!r}.{hint} Known: {available}.")

@@ -1,4 +1,4 @@
-"""What all components of a kind are: a class of the registry's home, imported when it is first needed."""
+"""The class that all components of a kind derive from: imported from the registry's home when first needed."""
 
 import inspect
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Interface(NamedTuple):
     name: str
 
     def check(self, factory: Callable[..., Any], name: str) -> None:
-        """Refuse a class of something else; what a function makes is known once it is built."""
+        """Refuse a class of something else; what a function returns is checked in `build`."""
         if inspect.isclass(factory) and not issubclass(factory, self._type()):
             raise RegistryError(
                 f"{self.kind} {name!r}: the class {where(factory)} is no {self.name}: derive it from {self}"

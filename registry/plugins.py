@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 def load_plugin(file: str | Path) -> ModuleType:
-    """Run a Python file for its `register` calls; once, however often it is asked for.
+    """Run a Python file for its `register` calls; once, however often it is called.
 
     Raises:
         ValueError: it is not there, or it raised; the message names the file and why.

@@ -1,4 +1,4 @@
-"""The registry: names to factories, nothing imported before it is asked for."""
+"""The registry: names to factories, nothing imported before it is used."""
 
 import inspect
 import warnings
@@ -125,17 +125,17 @@ class Registry(Mapping[str, Callable[..., T]]):
 
     def components(self) -> list[Component]:
         """Everything known, by name; what is not imported yet is read off its source."""
-        found = {
+        components = {
             name: Component(name, entry_points.summary(point), entry_points.module(point), self.origin(name))
             for name, (point, *_) in self.plugins.items()
         }
         for name, item in self._at_home.items():
-            found[name] = Component(name, item.summary, item.module, self.origin(name), item.variants)
+            components[name] = Component(name, item.summary, item.module, self.origin(name), item.variants)
         for name, factory in self._factories.items():
             summary = (inspect.getdoc(factory) or "").partition("\n")[0]
             variants = hasattr(factory, "variants")
-            found[name] = Component(name, summary, factory.__module__, self.origin(name), variants)
-        return [found[name] for name in sorted(found)]
+            components[name] = Component(name, summary, factory.__module__, self.origin(name), variants)
+        return [components[name] for name in sorted(components)]
 
     def origin(self, name: str) -> str:
         """Where `name` comes from: "caption-zoo", a distribution, or a plug-in's file."""

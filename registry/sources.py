@@ -33,8 +33,8 @@ def declarations(package: str, registry: str) -> list[Declaration]:
     """
     spec = find_spec(package)
     folders = [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
-    found = [item for folder in folders for item in _Folder(folder, package, registry).declarations()]
-    return sorted(found, key=lambda item: item.name)
+    items = [item for folder in folders for item in _Folder(folder, package, registry).declarations()]
+    return sorted(items, key=lambda item: item.name)
 
 
 class _Folder:
@@ -71,8 +71,8 @@ class _Folder:
         scope = _scope(file, tree, module)
         for call, target in _calls(tree):
             if self._is_ours(call, scope, file):
-                given = [*call.args, *(keyword.value for keyword in call.keywords)]
-                name = scope.string(given[0]) if given else None
+                arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+                name = scope.string(arguments[0]) if arguments else None
                 if name is None:
                     raise RegistryError(
                         f"{file}:{call.lineno}: the name in {ast.unparse(call)} cannot be read without running it: "

@@ -1,4 +1,4 @@
-"""Whether a value is of an annotated type, told in plain words."""
+"""Whether a value is of an annotated type; what it should be, in plain words."""
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence

@@ -179,7 +179,7 @@ def test_show_tells_how_large_a_part_is(capsys, kind, spec, said):
 
 def test_show_says_why_a_size_cannot_be_told(capsys):
     assert main(["show", "attention", "multihead(num_heads=7)"]) == 0
-    assert "Size:    cannot be told: multihead(num_heads=7) does not divide" in capsys.readouterr().out
+    assert "Size:    unknown: multihead(num_heads=7) does not divide" in capsys.readouterr().out
 
 
 def test_show_leads_to_the_source_and_sizes_only_models(capsys):

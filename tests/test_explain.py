@@ -194,7 +194,7 @@ def texts(monkeypatch):
 def test_a_sheet_has_every_word_and_the_share_of_the_sentinel(texts):
     seen = explanation([one_hot(1) * 0.75, one_hot(2) * 0.4], words=["red", "circle"], non_visual=np.array([0.25, 0.6]), name="sentinel")  # fmt: skip
     sheet = seen.sheet()
-    assert {"red circle", "red", "circle", "sentinel 25%", "sentinel 60%", "75% of a look in one cell"} <= set(texts)
+    assert {"red circle", "red", "circle", "sentinel 25%", "sentinel 60%", "75% of attention in one cell"} <= set(texts)
     grey = (np.asarray(sheet) == drawing._FAINT).all(axis=-1).sum()
     assert grey > (0.25 + 0.6) * 60 * 6  # the bars are filled
 

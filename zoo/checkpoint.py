@@ -1,4 +1,4 @@
-"""A trained captioner as a folder: its parts and words as JSON, its weights as safetensors."""
+"""A trained captioner as a folder: parts and vocabulary as JSON, weights as safetensors."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,9 @@ from zoo.vocabulary import Vocabulary
 
 
 def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
-    """Write `captioner` into `folder`; `weights` is what `load_pretrained` said of its backbone.
+    """Write `captioner` into `folder`; `weights` is what `load_pretrained` of its backbone returned.
 
-    Weights of a frozen backbone that are published are left out, and had from there again;
+    Published weights of a frozen backbone are left out and loaded from their source again;
     `Captioner.save_pretrained` leaves nothing out.
     """
     stored = captioner.backbone.trainable or not weights.published
@@ -33,23 +33,23 @@ def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
 
 
 def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner:
-    """The captioner that lies in `folder`, ready to caption.
+    """The captioner saved in `folder`, in evaluation mode.
 
     Raises:
-        ValueError: there is none, or it is of another format, or its parts are not known here.
+        ValueError: there is none, or it is of another format, or its parts are not registered.
     """
     folder = Path(folder)
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
-        found, parts = config["format"], [config["parts"][kind] for kind in ("backbone", "attention", "decoder")]
-        words, stored = list(config["vocabulary"]), config["backbone_stored"] if found == FORMAT else None
+        version, parts = config["format"], [config["parts"][kind] for kind in ("backbone", "attention", "decoder")]
+        words, stored = list(config["vocabulary"]), config["backbone_stored"] if version == FORMAT else None
         if not all(isinstance(text, str) for text in (*parts, *words)):
             raise TypeError("parts and words are texts")
     except Exception as error:  # safetensors raises its own kind for a damaged file
         raise ValueError(f"no captioner in {str(folder)!r}: {type(error).__name__}: {error}") from None
-    if found != FORMAT:
-        raise ValueError(f"{folder / CONFIG} is of format {found}, this version reads {FORMAT}: train it again")
+    if version != FORMAT:
+        raise ValueError(f"{folder / CONFIG} is of format {version}, this version reads {FORMAT}: train it again")
     captioner = Captioner.build(Parts.parse(*parts), Vocabulary(words))
     captioner.backbone_weights = str(config.get("backbone_weights", ""))
     if not stored:

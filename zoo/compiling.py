@@ -1,4 +1,4 @@
-"""torch.compile where it pays: on what a decoder repeats for every word or layer, while it learns."""
+"""torch.compile where it pays: on the methods a decoder runs for every token or layer, in training."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -29,16 +29,16 @@ def compile_steps(decoder: nn.Module) -> None:
         )
     torch.compiler.reset()
     for module, name in named:
-        setattr(module, name, _learning(getattr(module, name)))
+        setattr(module, name, _compiled_in_training(getattr(module, name)))
 
 
 def _repeats(module: nn.Module) -> tuple[str, ...]:
-    """What it names; something else of that name is the module's own affair."""
+    """The method names in its ``repeats``; anything but a tuple of strings is ignored."""
     names = getattr(module, "repeats", ())
     return names if isinstance(names, tuple) and all(isinstance(name, str) for name in names) else ()
 
 
-def _learning(method: Callable[..., Any]) -> Callable[..., Any]:
+def _compiled_in_training(method: Callable[..., Any]) -> Callable[..., Any]:
     compiled = torch.compile(method, dynamic=True)
 
     @wraps(method)

@@ -12,9 +12,9 @@ _COLOURS = (
     (47, 23, 88), (91, 29, 115), (135, 39, 125), (179, 52, 110), (217, 73, 92),
     (237, 113, 71), (250, 156, 63), (254, 200, 80), (252, 244, 126),
 )  # fmt: skip
-_COLOUR = 0.5  # its share where it is looked at
+_COLOUR = 0.5  # its share where the weight is highest
 _GREY, _DIM = 0.7, 0.38  # what is left of the picture where not: share of grey, and of the light
-_LIGHT = [round(255 * (level / 255) ** 0.6) for level in range(256)]  # so that half a peak is well seen
+_LIGHT = [round(255 * (level / 255) ** 0.6) for level in range(256)]  # so that half a peak is well visible
 
 TILE, _GAP, _MARGIN = 220, 20, 32  # pixels
 _INK, _FAINT, _LINE, _PAPER = (26, 26, 30), (104, 104, 112), (226, 226, 230), (255, 255, 255)
@@ -85,12 +85,12 @@ def _draw_tile(page: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, at: tup
 
 
 def _draw_scale(page: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], peak: float) -> None:
-    """What the colours mean: from nothing of the look to `peak` of it on one cell of the grid."""
+    """What the colours mean: from 0 to `peak`, the attention weight of one cell of the grid."""
     left, top = at
     ramp = Image.linear_gradient("L").rotate(90).resize((120, 10))
     draw.text((left, top - 3), "0", _FAINT, _font(13))
     page.paste(Image.merge("RGB", [ramp.point(channel) for channel in _channels()]), (left + 14, top + 1))
-    draw.text((left + 142, top - 3), f"{100 * peak:.2g}% of a look in one cell", _FAINT, _font(13))
+    draw.text((left + 142, top - 3), f"{100 * peak:.2g}% of attention in one cell", _FAINT, _font(13))
 
 
 def _channels() -> list[list[int]]:

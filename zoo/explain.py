@@ -1,4 +1,4 @@
-"""Where a model looked for each word of a caption: maps, pictures of them, files."""
+"""Attention maps for each word of a caption: as arrays, pictures and files."""
 
 import json
 import re
@@ -25,9 +25,9 @@ class NoGrid(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A caption, and where the model looked for each of its T words.
+    """A caption, and the attention map of each of its T words.
 
-    maps: shares of the look on the grid; they sum to 1, or to less where something else than
+    maps: attention weights on the grid; they sum to 1, or to less where something else than
         the image was read.
     heads: those of each layer and head, whose mean the maps are; None where there are none.
     non_visual: the share that went to `non_visual_source`, a sentinel or memory slots; None where
@@ -52,7 +52,7 @@ class Explanation:
         grid: tuple[int, int],
         non_visual: str,
     ) -> "Explanation":
-        """What `output` tells, the answer to one caption of one image; `non_visual` is that of the decoder."""
+        """The maps of `output`, the decoder's output for one caption of one image; `non_visual` is the decoder's."""
         assert output.weights is not None
         maps = _on_grid(output.weights, len(words), grid)
         heads = None if output.heads is None else _on_grid(output.heads, len(words), grid)
@@ -60,7 +60,7 @@ class Explanation:
         return cls(" ".join(words), tuple(words), maps, heads, rest, non_visual, picture)
 
     def overlay(self, word: int, layer: int | None = None, head: int | None = None) -> Image.Image:
-        """The picture, in its own size, lit where the model looked for a word, and dim where not.
+        """The picture, in its own size, lit where the model attended for a word, and dim elsewhere.
 
         The word, the layer and the head are counted from 0. Without a layer it is the mean over
         the layers, without a head that over the heads. One scale holds for all words, layers
@@ -101,10 +101,10 @@ class Explanation:
         return drawing.sheet(self.words[word], tiles, columns=each, peak=_peak(heads))
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write `sheet.png`, an overlay for each word, `heads/` where there are any, and `maps.json`; says what.
+        """Write `sheet.png`, an overlay per word, `heads/` where there are any, and `maps.json`; returns the paths.
 
         Overlays are at most 1280 pixels wide or high: `overlay` has them as large as the picture.
-        Those that were saved there before are taken away.
+        Those saved there before are deleted.
 
         Raises:
             OSError: the folder cannot be written.
@@ -143,7 +143,7 @@ class Explanation:
 
     def _map(self, word: int, layer: int | None, head: int | None) -> tuple[Float[np.ndarray, "h w"], float]:
         """One map, and the peak of all that it is compared with."""
-        _must_be_there("word", word, len(self.words))
+        _check_index("word", word, len(self.words))
         if layer is None and head is None:
             return self.maps[word], _peak(self.maps)
         heads = self._heads()
@@ -151,13 +151,15 @@ class Explanation:
             heads, layer = heads.mean(axis=1, keepdims=True), 0
         if head is None:
             heads, head = heads.mean(axis=2, keepdims=True), 0
-        _must_be_there("layer", layer, heads.shape[1])
-        _must_be_there("head", head, heads.shape[2])
+        _check_index("layer", layer, heads.shape[1])
+        _check_index("head", head, heads.shape[2])
         return heads[word, layer, head], _peak(heads)
 
     def _heads(self) -> Float[np.ndarray, "T L H h w"]:
         if self.heads is None:
-            raise ValueError("this model has one look per word, without layers or heads: leave layer and head out")
+            raise ValueError(
+                "this model has one attention map per word, without layers or heads: leave layer and head out"
+            )
         return self.heads
 
 
@@ -168,7 +170,7 @@ def _on_grid(weights: Tensor, words: int, grid: tuple[int, int]) -> np.ndarray:
 
 
 def _peak(maps: np.ndarray) -> float:
-    """What is fully lit: the highest share, or twice an even one, so that an even look is half lit and not a blaze."""
+    """What is fully lit: the highest weight, or twice a uniform one, so that uniform attention is half lit."""
     return max(float(maps.max(initial=0)), 2 / (maps.shape[-2] * maps.shape[-1]))
 
 
@@ -182,6 +184,6 @@ def _slug(word: str) -> str:
     return safe or "word"
 
 
-def _must_be_there(what: str, asked: int, count: int) -> None:
-    if not 0 <= asked < count:
-        raise ValueError(f"no {what} {asked}: there are {count}, counted from 0")
+def _check_index(what: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise ValueError(f"no {what} {index}: there are {count}, counted from 0")

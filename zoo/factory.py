@@ -1,4 +1,4 @@
-"""Names and models from Python. What needs torch is imported when it is asked for."""
+"""Names and models from Python. What needs torch is imported on first use."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,9 +33,9 @@ def create_model(
 
     Args:
         backbone: a Spec, as the other two: ``"timm/resnet50(trainable=True)"``.
-        attention: how the decoder looks at the image.
-        decoder: what says the words.
-        vocabulary: what it can say; of mere words, the marks for start and end are added.
+        attention: how the decoder attends to the image.
+        decoder: the language model.
+        vocabulary: the words it can generate; to a plain list of words, the special tokens are added.
 
     Raises:
         ValueError: there is no such part or option, the parts do not fit, the backbone's
@@ -53,10 +53,10 @@ def create_model(
 
 
 def from_pretrained(folder: str | Path, device: str = "cpu") -> "zoo.captioner.Captioner":
-    """The captioner that lies in `folder`, a run's or what `save_pretrained` wrote, in evaluation mode.
+    """The captioner saved in `folder`, by a run or by `save_pretrained`, in evaluation mode.
 
     Raises:
-        ValueError: there is none, or its parts are not known here.
+        ValueError: there is none, or its parts are not registered.
     """
     from zoo import checkpoint
 

@@ -1,4 +1,4 @@
-"""The folder that a captioner is kept in: its parts and words as JSON, its weights as safetensors."""
+"""The folder of a saved captioner: parts and vocabulary as JSON, weights as safetensors."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ def write(
 
 
 def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as safetensors takes them: on the processor, each in storage of its own, tied weights too."""
-    kept, taken = {}, set()
+    """The tensors as safetensors accepts them: on the CPU, each in its own storage, tied weights too."""
+    tensors_out, storages = {}, set()
     for name, tensor in tensors.items():
         tensor = tensor.detach().cpu().contiguous()
         storage = tensor.untyped_storage().data_ptr()
-        kept[name] = tensor.clone() if storage in taken else tensor
-        taken.add(storage)
-    return kept
+        tensors_out[name] = tensor.clone() if storage in storages else tensor
+        storages.add(storage)
+    return tensors_out

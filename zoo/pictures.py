@@ -14,7 +14,7 @@ def open_picture(file: str | Path) -> Image.Image:
     """The picture in `file`, decoded in full, upright and in RGB.
 
     Raises:
-        OSError: the file is not there, is damaged, or is no image that can be told in RGB.
+        OSError: the file is not there, is damaged, or is no image that can be converted to RGB.
     """
     try:
         with Image.open(file, formats=_formats()) as image:
@@ -26,7 +26,7 @@ def open_picture(file: str | Path) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture in RGB, turned as the camera says it was held; of 16 bits the upper 8 are kept.
+    """The picture in RGB, rotated by its EXIF orientation; of 16 bits the upper 8 stay.
 
     It is not copied where it is upright and in RGB already.
 

@@ -5,7 +5,7 @@ Which parts to check, a project says in its pytest settings, or a command line f
     caption_zoo_contracts = ["attention gaussian", "attention gaussian(dim=8)"]
     pytest --caption-zoo-contract "attention gaussian(dim=8)"
 
-Each contract of each part is then a test of its own. A project that asks for none pays for none.
+Each contract of each part is then a test of its own. A project that lists none pays nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Find what is asked for, before any worker starts and fails in its own way.
+    """Check the requested parts before any worker starts.
 
     Raises:
         pytest.UsageError: there is no such kind, part or option.
@@ -63,7 +63,7 @@ class _Contracts(pytest.Collector):
 
 
 class _Contract(pytest.Item):
-    """One contract, put to one part; what is wrong is told in one line."""
+    """One contract of one part; a failure is reported in one line."""
 
     def __init__(self, *, contract: "Callable[[Spec], None]", spec: "Spec", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,9 +76,9 @@ class _Contract(pytest.Item):
     def runtest(self) -> None:
         from zoo.contracts import problem
 
-        found = problem(self.contract, self.spec)
-        if found:
-            pytest.fail(found, pytrace=False)
+        failure = problem(self.contract, self.spec)
+        if failure:
+            pytest.fail(failure, pytrace=False)
 
 
 def _part(line: str) -> "tuple[str, Spec]":

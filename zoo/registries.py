@@ -1,4 +1,4 @@
-"""The three kinds of parts. Importing this, or listing what is known, imports no torch."""
+"""The registries of the three kinds of parts. Importing this module, or listing names, imports no torch."""
 
 from collections.abc import Mapping
 from pathlib import PurePath

@@ -19,7 +19,7 @@ from torch import Tensor
 
 
 class Features(NamedTuple):
-    """An image as a backbone sees it.
+    """A backbone's features of an image.
 
     `grid` is (h, w) where the tokens are laid out row by row on one, so N = h x w.
     `mask` is True where a token counts; None where all do.
@@ -31,9 +31,9 @@ class Features(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What an attention keeps of the features, computed once per image.
+    """What an attention precomputes from the features, once per image.
 
-    `keys` are compared with queries, `values` are read; `mask` and `grid` as in `Features`.
+    `keys` are compared with queries, `values` are averaged; `mask` and `grid` as in `Features`.
     """
 
     keys: Tensor
@@ -48,13 +48,13 @@ class Memory(NamedTuple):
 
 
 class AttentionOutput(NamedTuple):
-    """What each query read, and the share of it that came from each position.
+    """The context vector of each query, and its attention weights over the positions.
 
     `weights` are >= 0 and sum to 1 over N, or to less where something else was read too;
-    None unless they were asked for. `log_prob` is the log-probability of the position
-    that a sampling attention drew in training; None from all others. `heads` are the
+    None unless requested. `log_prob` is the log-probability of the position
+    that a sampling attention sampled in training; None from all others. `heads` are the
     weights of each head, whose mean `weights` is; None from an attention without heads, and
-    unless the weights were asked for.
+    unless the weights were requested.
     """
 
     context: Float[Tensor, "B M C"]
@@ -63,17 +63,17 @@ class AttentionOutput(NamedTuple):
     heads: Float[Tensor, "B M H N"] | None = None
 
 
-State = tuple[Tensor, ...]  # each (B, K, ...), so that a search can re-order it without knowing what it is
+State = tuple[Tensor, ...]  # each (B, K, ...), so that a beam search can reorder it without knowing what it is
 
 
 class DecoderOutput(NamedTuple):
-    """What stands for each next word, where the decoder looked for it, and how to go on.
+    """The hidden vector of each next word, its attention weights, and the new state.
 
-    `hidden` becomes scores over the vocabulary by `Decoder.logits`; `weights` and
+    `Decoder.logits` projects `hidden` to logits over the vocabulary; `weights` and
     `log_prob` are those of the attention. `heads` are the weights of each layer and head,
-    whose mean `weights` is: of one layer where a decoder looks once per word, of one head where
-    an attention has no heads; None where there is neither, and unless the weights were asked for.
-    `memory` is what to go on with where it grows with the words; None where it stays as it was.
+    whose mean `weights` is: of one layer where a decoder attends once per word, of one head where
+    an attention has no heads; None where there is neither, and unless the weights were requested.
+    `memory` is the updated memory where it grows with the tokens; None where it is unchanged.
     """
 
     hidden: Float[Tensor, "B K T E"]

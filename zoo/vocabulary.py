@@ -1,4 +1,4 @@
-"""Words and their numbers."""
+"""Words and their token ids."""
 
 import re
 from collections import Counter
@@ -14,17 +14,17 @@ _WORD = re.compile(r"n't|'\w+|\w+(?:-\w+)*")
 def tokenise(caption: str) -> list[str]:
     """Lower-case words without punctuation, as the Penn Treebank splits them: "dog 's", "do n't".
 
-    Close to the scorer's tokeniser, so that what is learnt can be matched by it, and
+    Close to the scorer's tokeniser, so that training captions match its references, and
     without Java.
     """
     return _WORD.findall(_CLITIC.sub(r" \1", caption.lower().replace("\u2019", "'")))
 
 
 class Vocabulary:
-    """The words a captioner can say, and the four marks around them.
+    """The words a captioner can generate, and the four special tokens.
 
     Args:
-        words: the marks `SPECIAL`, then one entry for each word; its place is its number.
+        words: the special tokens `SPECIAL`, then the words; a word's index is its token id.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -41,10 +41,10 @@ class Vocabulary:
             ValueError: there is none.
         """
         counts = Counter(word for caption in captions for word in tokenise(caption))
-        known = sorted(word for word, count in counts.items() if count >= min_count)
-        if not known:
+        words = sorted(word for word, count in counts.items() if count >= min_count)
+        if not words:
             raise ValueError(f"no word of the training captions occurs {min_count} times: lower min_count")
-        return cls([*SPECIAL, *known])
+        return cls([*SPECIAL, *words])
 
     def __len__(self) -> int:
         return len(self.words)
@@ -53,16 +53,16 @@ class Vocabulary:
         return word in self._numbers
 
     def encode(self, caption: str, *, max_length: int) -> list[int]:
-        """Numbers of its words between START and END; one longer than `max_length` is cut and gets no END."""
+        """Token ids between START and END; a caption longer than `max_length` is truncated and gets no END."""
         words = tokenise(caption)
         return [*self.numbers(words[:max_length]), *([END] if len(words) <= max_length else [])]
 
     def numbers(self, words: Iterable[str]) -> list[int]:
-        """START, then the number of each word, UNKNOWN for one that is not known."""
+        """START, then the token id of each word, UNKNOWN for one outside the vocabulary."""
         return [START, *(self._numbers.get(word, UNKNOWN) for word in words)]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """The words up to END, without the marks."""
+        """The words up to END, without special tokens."""
         words = []
         for number in numbers:
             if number == END:

@@ -1,4 +1,4 @@
-"""How large a part is at stated sizes, told without memory or weights: it is built on torch's meta device."""
+"""How many parameters a part has at stated sizes; it is built on torch's meta device, without memory or weights."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ _WIDTH, _WORDS, _FEATURES, _ATTENTION = 512, 10_000, 2_048, "bahdanau"
 
 
 def sizes(kind: str, spec: Spec) -> list[tuple[str, str]]:
-    """Parameters, and what a backbone sees: each a label and what there is to say.
+    """Parameter counts, and a backbone's input and output: pairs of label and text.
 
     A part that cannot be built like this says why.
     """
@@ -18,7 +18,7 @@ def sizes(kind: str, spec: Spec) -> list[tuple[str, str]]:
         with torch.device("meta"), torch.no_grad():
             return _KINDS[kind](spec)
     except Exception as error:  # a component may break in any way
-        return [("Size", f"cannot be told: {' '.join(str(error).split()) or type(error).__name__}")]
+        return [("Size", f"unknown: {' '.join(str(error).split()) or type(error).__name__}")]
 
 
 def _backbone(spec: Spec) -> list[tuple[str, str]]:
@@ -28,7 +28,7 @@ def _backbone(spec: Spec) -> list[tuple[str, str]]:
     places = " x ".join(map(str, features.grid or features.tokens.shape[1:2]))
     return [
         ("Size", _count(backbone)),
-        ("Sees", f"images of {height} x {width}, as {places} features {backbone.feature_dim:,} wide"),
+        ("Input", f"images of {height} x {width}, as {places} features {backbone.feature_dim:,} wide"),
     ]
 
 

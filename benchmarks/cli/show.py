@@ -59,7 +59,7 @@ def spelling(registry: "Registry[Any]", spec: Spec) -> str:
 
 
 def facts(registry: "Registry[Any]", spec: Spec) -> list[tuple[str, str]]:
-    """What is known of a component beside its docstring: each a label and what there is to say."""
+    """What is known of a component besides its docstring: pairs of label and text."""
     factory = registry[spec.name]
     module = inspect.getmodule(factory)
     prose = (inspect.getdoc(factory) or "").partition("\nOptions:")[0]

@@ -29,14 +29,14 @@ class ChrF(Metric):
     def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, MetricScore]:
         """chrF, 0 to 1."""
         each = [
-            max((self._counts(said, one) for one in wanted), key=_f2)
-            for said, wanted in zip(candidates, references, strict=True)
+            max((self._counts(candidate, one) for one in own), key=_f2)
+            for candidate, own in zip(candidates, references, strict=True)
         ]
         pooled = [tuple(map(sum, zip(*same, strict=True))) for same in zip(*each, strict=True)]
         return {"chrF": MetricScore(_f2(pooled), [_f2(counts) for counts in each])}
 
-    def _counts(self, said: str, wanted: str) -> Counts:
-        pairs = [(_runs(said, length), _runs(wanted, length)) for length in range(1, self.order + 1)]
+    def _counts(self, candidate: str, reference: str) -> Counts:
+        pairs = [(_runs(candidate, length), _runs(reference, length)) for length in range(1, self.order + 1)]
         return [((one & other).total(), one.total(), other.total()) for one, other in pairs]
 
 

@@ -13,7 +13,7 @@ from zoo.pictures import open_picture
 
 @DATASETS.register("flickr8k")
 class Flickr8k(Dataset):
-    """8,000 photographs with five captions each: 6,000 to learn from, 1,000 to choose by, 1,000 judged.
+    """8,000 photographs with five captions each: 6,000 for training, 1,000 for validation, 1,000 for testing.
 
     Options:
         root: folder of ``Flickr8k.token.txt``, the three lists ``Flickr_8k.*Images.txt`` and ``Flicker8k_Dataset``.
@@ -24,14 +24,14 @@ class Flickr8k(Dataset):
     def __init__(self, *, root: str = "data/flickr8k") -> None:
         folder = Path(root).expanduser()
         self.images = folder / "Flicker8k_Dataset"  # the archive spells it so
-        said = defaultdict(list)
+        captions = defaultdict(list)
         for line in _lines(folder / "Flickr8k.token.txt"):
             name, _, caption = line.partition("\t")  # 1000268201_693b08cb0e.jpg#0
-            said[name.partition("#")[0]].append(caption.strip())
+            captions[name.partition("#")[0]].append(caption.strip())
         names = [_lines(folder / f"Flickr_8k.{split}Images.txt") for split in ("train", "dev", "test")]
         number = {name: place for place, name in enumerate(name for split in names for name in split)}
         self.train, self.validation, self.test = splits = [
-            [Example(number[name], tuple(said[name]), source=name) for name in split] for split in names
+            [Example(number[name], tuple(captions[name]), source=name) for name in split] for split in names
         ]
         self.fingerprint = hashlib.sha256(repr(splits).encode()).hexdigest()[:16]
 

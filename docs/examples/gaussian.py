@@ -9,10 +9,10 @@ from zoo.attention import ATTENTIONS, ScoreAttention
 
 @ATTENTIONS.register("gaussian")
 class Gaussian(ScoreAttention):
-    """Scores a feature by the distance between W q and U f: -s |W q - U f|^2, with a learnt s.
+    """Scores a feature by the distance between W q and U f: -s |W q - U f|^2, with a learned s.
 
     Options:
-        dim: width of the space in which the two meet.
+        dim: width of the space in which both are compared.
     """
 
     def __init__(self, query_dim: int, feature_dim: int, *, dim: int = 64) -> None:

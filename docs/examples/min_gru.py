@@ -11,7 +11,7 @@ from zoo.decoders.recurrent import Recurrent, Step
 
 @DECODERS.register("min_gru")
 class MinGRU(Recurrent):
-    """h = (1 - z) h + z c, where z and c come from the word alone; the new state looks at the image.
+    """h = (1 - z) h + z c, where z and c come from the word alone; the new state attends to the image.
 
     Options:
         dim: width of the state, the words and the projected features.
@@ -36,12 +36,12 @@ class MinGRU(Recurrent):
         return self.gate_and_candidate(words)
 
     def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """Step, then look."""
+        """Update h, then attend with it."""
         z, c = driven.chunk(2, dim=-1)
         h = torch.lerp(state[0], c, z.sigmoid())
-        seen = self.attention(h, memory[0], weights=weights)
-        return Step(torch.cat([h, seen.context], dim=-1), seen, (h,))
+        read = self.attention(h, memory[0], weights=weights)
+        return Step(torch.cat([h, read.context], dim=-1), read, (h,))
 
-    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+    def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
         """tanh(W [h; context])."""
-        return self.join(told).tanh()
+        return self.join(hidden).tanh()

@@ -31,9 +31,9 @@ class Stem(Backbone):
         return RANDOM
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
-        """One feature for each place that is left, row by row."""
-        made = self.mix(self.halve(images))
-        return Features(made.flatten(2).transpose(1, 2), grid=(made.shape[2], made.shape[3]))
+        """One feature for each position of the last map, row by row."""
+        features = self.mix(self.halve(images))
+        return Features(features.flatten(2).transpose(1, 2), grid=(features.shape[2], features.shape[3]))
 
 
 def _halving(narrow: int, wide: int) -> nn.Sequential:
