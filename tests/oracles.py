@@ -107,7 +107,7 @@ def inputs(dtype, grid=None, *, sizes=(3, 7, 4, 10, 8), masked=True):
 
 def read(attention, query, features):
     """Context and weights, side by side."""
-    context, weights, *_ = attention(query, attention.precompute(features), weights=True)
+    context, weights, *_ = attention(query, attention.precompute(features), need_weights=True)
     return torch.cat([context, weights.to(context.dtype)], dim=-1)
 
 
@@ -129,7 +129,7 @@ def say(decoder, features, tokens):
     """Hidden, logits and weights of K captions per image, side by side."""
     memory, state = decoder.init_state(features)
     state = tuple(repeat(part, "b 1 ... -> b k ...", k=tokens.shape[1]) for part in state)
-    output = decoder(tokens, memory, state, weights=True)
+    output = decoder(tokens, memory, state, need_weights=True)
     return torch.cat([output.hidden, decoder.logits(output.hidden), output.weights.to(output.hidden.dtype)], dim=-1)
 
 

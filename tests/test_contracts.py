@@ -71,21 +71,21 @@ def test_every_registered_backbone_is_covered():
 
 
 class Unnormalised(Bahdanau):
-    def forward(self, query, memory, *, weights=False):
-        output = super().forward(query, memory, weights=weights)
+    def forward(self, query, memory, *, need_weights=False):
+        output = super().forward(query, memory, need_weights=need_weights)
         return AttentionOutput(output.context, None if output.weights is None else 2 * output.weights)
 
 
 class Uneven(MultiHead):
-    def forward(self, query, memory, *, weights=False):
-        output = super().forward(query, memory, weights=weights)
+    def forward(self, query, memory, *, need_weights=False):
+        output = super().forward(query, memory, need_weights=need_weights)
         return output._replace(weights=output.weights if output.heads is None else output.heads[:, :, 0])
 
 
 class Moody(Bahdanau):
-    def forward(self, query, memory, *, weights=False):
-        output = super().forward(query, memory, weights=weights)
-        return output if weights else output._replace(context=output.context + 0.01)
+    def forward(self, query, memory, *, need_weights=False):
+        output = super().forward(query, memory, need_weights=need_weights)
+        return output if need_weights else output._replace(context=output.context + 0.01)
 
 
 class Unmasked(Bahdanau):
@@ -94,8 +94,8 @@ class Unmasked(Bahdanau):
 
 
 class Crossed(MultiHead):
-    def forward(self, query, memory, *, weights=False):
-        return super().forward(query - query.mean(dim=0), memory, weights=weights)
+    def forward(self, query, memory, *, need_weights=False):
+        return super().forward(query - query.mean(dim=0), memory, need_weights=need_weights)
 
 
 class Ordered(Bahdanau):
@@ -108,8 +108,8 @@ class Gridless(Bahdanau):
 
 
 class Counting(Bahdanau):
-    def forward(self, query, memory, *, weights=False):
-        output = super().forward(query, memory, weights=weights)
+    def forward(self, query, memory, *, need_weights=False):
+        output = super().forward(query, memory, need_weights=need_weights)
         return output._replace(context=output.context * memory.values.shape[1])
 
 
@@ -125,13 +125,13 @@ class Detached(Bahdanau):
 
 
 class Silent(Hard):
-    def forward(self, query, memory, *, weights=False):
-        return super().forward(query, memory, weights=weights)._replace(log_prob=None)
+    def forward(self, query, memory, *, need_weights=False):
+        return super().forward(query, memory, need_weights=need_weights)._replace(log_prob=None)
 
 
 class Chatty(Bahdanau):
-    def forward(self, query, memory, *, weights=False):
-        return super().forward(query, memory, weights=weights)._replace(log_prob=-query.norm(dim=-1))
+    def forward(self, query, memory, *, need_weights=False):
+        return super().forward(query, memory, need_weights=need_weights)._replace(log_prob=-query.norm(dim=-1))
 
 
 class Overflowing(ScoreAttention):
@@ -220,25 +220,25 @@ class PricedPatches(Patches):
 
 
 class Forgetful(LSTM):
-    def forward(self, tokens, memory, state, *, weights=False):
-        output = super().forward(tokens, memory, state, weights=weights)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        output = super().forward(tokens, memory, state, need_weights=need_weights)
         return output._replace(state=tuple(torch.zeros_like(part) for part in output.state))
 
 
 class Overweighted(LSTM):
-    def forward(self, tokens, memory, state, *, weights=False):
-        output = super().forward(tokens, memory, state, weights=weights)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        output = super().forward(tokens, memory, state, need_weights=need_weights)
         return output._replace(weights=None if output.weights is None else 2 * output.weights)
 
 
 class Headless(LSTM):
-    def forward(self, tokens, memory, state, *, weights=False):
-        return super().forward(tokens, memory, state, weights=weights)._replace(heads=None)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        return super().forward(tokens, memory, state, need_weights=need_weights)._replace(heads=None)
 
 
 class Topheavy(Transformer):
-    def forward(self, tokens, memory, state, *, weights=False):
-        output = super().forward(tokens, memory, state, weights=weights)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        output = super().forward(tokens, memory, state, need_weights=need_weights)
         return output._replace(heads=None if output.heads is None else output.heads[:, :, :, -1:])
 
 
@@ -249,8 +249,8 @@ class Twofold(LSTM):
 
 
 class Leaky(LSTM):
-    def forward(self, tokens, memory, state, *, weights=False):
-        output = super().forward(tokens, memory, state, weights=weights)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        output = super().forward(tokens, memory, state, need_weights=need_weights)
         return output._replace(hidden=output.hidden + output.hidden.mean(dim=1, keepdim=True))
 
 
@@ -261,9 +261,9 @@ class Secretive(LSTM):
         self.cell = None
         return super().init_state(features)
 
-    def forward(self, tokens, memory, state, *, weights=False):
+    def forward(self, tokens, memory, state, *, need_weights=False):
         kept = state[1] if self.cell is None else self.cell
-        output = super().forward(tokens, memory, (state[0], kept), weights=weights)
+        output = super().forward(tokens, memory, (state[0], kept), need_weights=need_weights)
         self.cell = output.state[1]
         return output
 
@@ -310,13 +310,13 @@ class Choosy(LSTM):
 
 
 class Deaf(LSTM):
-    def forward(self, tokens, memory, state, *, weights=False):
-        return super().forward(tokens, memory, state, weights=weights)._replace(log_prob=None)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        return super().forward(tokens, memory, state, need_weights=need_weights)._replace(log_prob=None)
 
 
 class Muddled(LSTM):
-    def forward(self, tokens, memory, state, *, weights=False):
-        output = super().forward(tokens, memory, state, weights=weights)
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        output = super().forward(tokens, memory, state, need_weights=need_weights)
         return output._replace(state=tuple(part.flip(1) for part in output.state))
 
 
@@ -402,9 +402,9 @@ def test_an_attention_that_is_no_score_attention_fits_too(monkeypatch):
             keep = torch.ones(features.tokens.shape[:2]) if features.mask is None else features.mask.float()
             return Memory(keep / keep.sum(1, keepdim=True), features.tokens)
 
-        def forward(self, query, memory, *, weights=False):
+        def forward(self, query, memory, *, need_weights=False):
             share = memory.keys[:, None].expand(-1, query.shape[1], -1)
-            return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)
+            return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if need_weights else None)
 
     monkeypatch.setitem(ATTENTIONS._factories, "first", First)
     assert [problem for _, problem in contracts.check("attention", "first") if problem] == []

@@ -102,7 +102,7 @@ def test_the_maps_are_those_that_the_caption_was_written_with():
         features = model.encode(model.backbone.preprocess.normalise(model.backbone.preprocess.resize(picture)[None]))
         memory, state = model.decoder.init_state(features)
         for number, token in zip(range(3), model.vocabulary.numbers(seen.words), strict=False):
-            output = model.decoder(torch.tensor([[[token]]]), memory, state, weights=True)
+            output = model.decoder(torch.tensor([[[token]]]), memory, state, need_weights=True)
             memory, state = output.memory or memory, output.state
             np.testing.assert_allclose(seen.maps[number].ravel(), output.weights[0, 0, 0], atol=1e-5)
 
@@ -117,9 +117,9 @@ class Fixed(Attention):
     def precompute(self, features):
         return Memory(features.tokens, features.tokens)
 
-    def forward(self, query, memory, *, weights=False):
+    def forward(self, query, memory, *, need_weights=False):
         share = torch.eye(memory.values.shape[1])[6].expand(*query.shape[:2], -1)
-        return AttentionOutput(share @ memory.values, share if weights else None)
+        return AttentionOutput(share @ memory.values, share if need_weights else None)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 40), (30, 200)])

@@ -99,7 +99,7 @@ def test_the_lstm_cell_is_torchs(agree, dtype):
         cell.bias_hh.zero_()
     memory = decoder.attention.precompute(Features(context))
     step = decoder.step(
-        decoder.project_inputs(words[:, None, None])[:, :, 0], (memory,), (h[:, None], c[:, None]), weights=False
+        decoder.project_inputs(words[:, None, None])[:, :, 0], (memory,), (h[:, None], c[:, None]), need_weights=False
     )
     theirs = cell(torch.cat([words, context[:, 0]], dim=-1), (h, c))
     leaves = [words, context, h, c, decoder.word_gates.bias]
@@ -165,7 +165,9 @@ def test_lstm_that_looks_after_in_numpy(agree, dtype, beta):
 
 def gru_step(decoder, words, image, s):
     memory = decoder.attention.precompute(Features(image))
-    step = decoder.step(decoder.project_inputs(words[:, None, None])[:, :, 0], (memory,), (s[:, None],), weights=False)
+    step = decoder.step(
+        decoder.project_inputs(words[:, None, None])[:, :, 0], (memory,), (s[:, None],), need_weights=False
+    )
     return step.state[0][:, 0]
 
 
@@ -440,8 +442,8 @@ def test_transformer_is_torchs(agree, default_dtype):
         [*leaves, *(own for _, own in pairs)],
         [*leaves[:2], norm.weight, *(other for other, _ in pairs)],
     )
-    for weights in (False, True):
-        ours = decoder(tokens, memory, state, weights=weights).hidden
+    for need_weights in (False, True):
+        ours = decoder(tokens, memory, state, need_weights=need_weights).hidden
         agree("transformer", "torch TransformerDecoderLayer", ours, theirs, leaves, their_leaves)
     said = torch.cat([decoder(tokens[:, :, :2], memory, state).hidden, *one_by_one(decoder, tokens, memory, state)], 2)
     agree("transformer(word by word)", "torch TransformerDecoderLayer", said, theirs, leaves, their_leaves)

@@ -51,7 +51,7 @@ def slopes(captioner, features, monkeypatch):
 
 def composed(captioner, features):
     """The same, in any dtype, where a step computes its loss in float32."""
-    output = captioner.teacher_force(features, CAPTIONS[..., :-1], weights=True)
+    output = captioner.teacher_force(features, CAPTIONS[..., :-1], need_weights=True)
     targets = CAPTIONS[..., 1:]
     said = targets != PAD
     logits = captioner.decoder.logits(output.hidden[said])
@@ -73,7 +73,7 @@ class Forced(nn.Module):
         super().__init__()
         self.scorer, self.places, self.precompute = scorer, iter(places), scorer.precompute
 
-    def forward(self, query, memory, *, weights):
+    def forward(self, query, memory, *, need_weights):
         share = self.scorer.score(query, memory.keys).softmax(-1)
         context = torch.stack([row[place] for row, place in zip(memory.values, next(self.places), strict=True)])
         return AttentionOutput(context, share)
@@ -88,13 +88,13 @@ def draws(captioner, features):
     for places in product(range(N), repeat=captions * words):
         drawn = torch.tensor(places).view(1, captions, words)
         captioner.decoder.attention = Forced(hard.scorer, drawn.unbind(-1))
-        output = captioner.teacher_force(features, CAPTIONS[..., :-1], weights=True)
+        output = captioner.teacher_force(features, CAPTIONS[..., :-1], need_weights=True)
         captioner.decoder.attention = hard
         of_each = output.weights.gather(-1, drawn[..., None]).squeeze(-1)
         scores = captioner.decoder.logits(output.hidden).log_softmax(-1)
         likely = (scores.gather(-1, targets[..., None]).squeeze(-1) * said).sum(-1)
         queue = list(drawn.unbind(-1))
-        hard.draw = lambda share, queue=queue: queue.pop(0)
+        hard.sample = lambda share, queue=queue: queue.pop(0)
         yield of_each.flatten(1).prod(-1), likely
 
 
@@ -172,7 +172,7 @@ def test_a_step_adds_the_penalty_over_the_number_of_words(agree, monkeypatch):
     features, weight = Features(torch.randn(1, N, D)), 0.8
     plain, weighed = (model(attention="bahdanau(hidden_dim=3)", doubly_stochastic=w) for w in (0.0, weight))
     (loss, one), (other_loss, other) = (slopes(each, features, monkeypatch) for each in (plain, weighed))
-    weights = plain.teacher_force(features, CAPTIONS[..., :-1], weights=True).weights
+    weights = plain.teacher_force(features, CAPTIONS[..., :-1], need_weights=True).weights
     first, second = weights[0, 0].sum(dim=0), weights[0, 1, 0]  # two words, and one
     penalty = weight * ((1 - first).square().sum() + (1 - second).square().sum()) / 3
     exact = torch.autograd.grad(penalty, list(plain.parameters()), allow_unused=True)

@@ -206,7 +206,7 @@ def test_local_sees_nothing_outside_of_its_window(dtype):
 def test_local_with_a_window_over_the_grid_is_global_times_the_gaussian(agree, dtype):
     attention, window = shaken(Local(Q, D, score="luong", window=3), dtype), 3
     query, features = inputs(dtype, GRID, sizes=SIZES)
-    plain = attention.scorer(query, attention.scorer.precompute(features), weights=True).weights
+    plain = attention.scorer(query, attention.scorer.precompute(features), need_weights=True).weights
     middle = torch.tensor(GRID) * torch.sigmoid(attention.V(attention.W(query).tanh()))
     cell = torch.tensor([(row + 0.5, column + 0.5) for row in range(2) for column in range(3)], dtype=dtype)
     gaussian = torch.exp(-(cell - middle[:, :, None]).square().sum(-1) / (2 * (window / 2) ** 2))

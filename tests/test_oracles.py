@@ -142,7 +142,7 @@ def test_luong_dot_is_torchnlps(agree, dtype):
     torchnlp = pytest.importorskip("torchnlp.nn.attention")
     attention, theirs = Luong(Q, Q, score="dot"), torchnlp.Attention(Q, "dot").to(dtype)
     query, features = inputs(dtype, sizes=(B, N, M, Q, Q), masked=False)  # theirs knows no mask
-    context, weights, *_ = attention(query, attention.precompute(features), weights=True)
+    context, weights, *_ = attention(query, attention.precompute(features), need_weights=True)
     told = theirs.linear_out(torch.cat([context, query], dim=-1)).tanh()
     expected = theirs(query, features.tokens)
     agree("luong(dot)", "torchnlp Attention", beside(told, weights), beside(*expected), [query, features.tokens])
@@ -322,7 +322,7 @@ def test_aoa_with_an_open_gate_gives_the_information(agree, dtype):
     query, features = inputs(dtype)
     with torch.no_grad():
         attention.information_and_gate.bias[Q:] = torch.inf
-    context, weights, *_ = attention.attention(query, attention.attention.precompute(features), weights=True)
+    context, weights, *_ = attention.attention(query, attention.attention.precompute(features), need_weights=True)
     of_context, of_query = attention.information_and_gate.weight[:Q].split([D, Q], dim=1)
     information = context @ of_context.T + query @ of_query.T + attention.information_and_gate.bias[:Q]
     ours = read(attention, query, features)
@@ -340,7 +340,7 @@ def test_hard_reads_softly_where_all_of_it_is_soft(agree, dtype):
 def test_hard_draws_and_doubts_as_torch_categorical(agree, dtype):
     hard = shaken(Hard(Q, D, soft=0.0, reinforce=0.0, entropy=1.0), dtype).train()
     query, features = inputs(dtype)
-    seen = hard(query, hard.precompute(features), weights=True)
+    seen = hard(query, hard.precompute(features), need_weights=True)
     keys = hard.scorer.keys(features.tokens)
     scores = hard.scorer.score(query, keys).masked_fill(~features.mask[:, None], -1e4)
     theirs = torch.distributions.Categorical(logits=scores)
@@ -358,7 +358,7 @@ def test_hard_draws_every_place_by_its_share():
     torch.manual_seed(0)
     hard = Hard(Q, D)
     share = masked_softmax(torch.randn(1, 1, N), torch.tensor([[True] * (N - 1) + [False]]))
-    drawn = hard.draw(share.expand(200, 500, -1)).flatten().bincount(minlength=N) / 100_000
+    drawn = hard.sample(share.expand(200, 500, -1)).flatten().bincount(minlength=N) / 100_000
     torch.testing.assert_close(drawn, share[0, 0], atol=6e-3, rtol=0)  # four standard deviations
     assert drawn[-1] == 0
 

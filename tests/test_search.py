@@ -94,9 +94,9 @@ class Counting(Decoder):
     def init_state(self, features):
         return self.decoder.init_state(features)
 
-    def forward(self, tokens, memory, state, *, weights=False) -> DecoderOutput:
+    def forward(self, tokens, memory, state, *, need_weights=False) -> DecoderOutput:
         self.asked.append(tuple(tokens.shape[:2]))
-        return self.decoder(tokens, memory, state, weights=weights)
+        return self.decoder(tokens, memory, state, need_weights=need_weights)
 
     def logits(self, hidden):
         scores = self.decoder.logits(hidden)

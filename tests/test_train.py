@@ -191,7 +191,7 @@ def test_maps_stand_behind_their_words(data, tmp_path):
     tokens = torch.tensor([[[START, *model.vocabulary.numbers(words)[1:3]]]])
     pixels = model.backbone.preprocess.normalise(store.batch([example.image_id]))
     with torch.inference_mode():
-        weights = model.teacher_force(model.encode(pixels), tokens, weights=True).weights
+        weights = model.teacher_force(model.encode(pixels), tokens, need_weights=True).weights
     np.testing.assert_allclose(seen.maps[2].ravel(), weights[0, 0, 2], rtol=1e-4, atol=1e-6)
 
 

@@ -93,12 +93,12 @@ class Captioner(nn.Module):
         return features
 
     def teacher_force(
-        self, features: Features, tokens: Int[Tensor, "B K T"], *, weights: bool = False
+        self, features: Features, tokens: Int[Tensor, "B K T"], *, need_weights: bool = False
     ) -> DecoderOutput:
         """What stands for the word after each token of K captions per image (teacher forcing)."""
         memory, state = self.decoder.init_state(features)
         state = tuple(tensor.expand(-1, tokens.shape[1], *tensor.shape[2:]) for tensor in state)
-        output: DecoderOutput = self.decoder(tokens, memory, state, weights=weights)
+        output: DecoderOutput = self.decoder(tokens, memory, state, need_weights=need_weights)
         return output
 
     def forward(self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]) -> Float[Tensor, "B K T V"]:
@@ -155,7 +155,7 @@ class Captioner(nn.Module):
             numbers = generate(self.decoder, features, **settings)
             words = self.vocabulary.decode(numbers[0].tolist())
             tokens = torch.tensor([[self.vocabulary.numbers(words)]], device=numbers.device)
-            output = self.teacher_force(features, tokens, weights=True)
+            output = self.teacher_force(features, tokens, need_weights=True)
         return Explanation.of(picture, words, output, features.grid, self.decoder.non_visual_source)
 
     def _encode_images(self, pictures: Sequence[Image.Image]) -> Features:

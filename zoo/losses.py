@@ -16,8 +16,8 @@ def cross_entropy(
 ) -> Float[Tensor, ""]:
     """The mean over words; `label_smoothing` of each target is spread over all V (Szegedy et al., 2016, section 7).
 
-    The same as torch's, in less than half of its time on a processor: the gradient is made in
-    the one array of log-probabilities that is kept for it. So it can be asked for once.
+    The same as torch's, in less than half of its time on a processor: the gradient is
+    computed in place of the saved log-probabilities. So backward can run only once.
     """
     return cast(Tensor, _CrossEntropy.apply(logits, targets, label_smoothing))
 
@@ -27,43 +27,45 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
         log_probs = logits.log_softmax(dim=1)
         ctx.save_for_backward(log_probs, targets)
-        ctx.spread = label_smoothing
+        ctx.label_smoothing = label_smoothing
         loss = -(1 - label_smoothing) * log_probs.gather(1, targets[:, None]).mean()
-        return loss - label_smoothing * log_probs.mean() if label_smoothing else loss  # a score may be -inf
+        return loss - label_smoothing * log_probs.mean() if label_smoothing else loss  # a logit may be -inf
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         log_probs, targets = ctx.saved_tensors
         words, vocabulary = log_probs.shape
-        given = log_probs.exp_().sub_(ctx.spread / vocabulary)  # shares of the model, less those of the targets
-        whole = torch.full_like(targets[:, None], ctx.spread - 1, dtype=given.dtype)
-        return given.scatter_add_(1, targets[:, None], whole).mul_(gradient / words), None, None
+        gradients = log_probs.exp_().sub_(ctx.label_smoothing / vocabulary)  # probabilities less smoothed targets
+        whole = torch.full_like(targets[:, None], ctx.label_smoothing - 1, dtype=gradients.dtype)
+        return gradients.scatter_add_(1, targets[:, None], whole).mul_(gradient / words), None, None
 
 
 class TrainingOutput(NamedTuple):
-    """What is known once a batch of captions has been read in training.
+    """The decoder's output on a batch of captions under teacher forcing, for auxiliary losses.
 
-    `said` is True where a next word was to be learnt, `log_likelihood` that of each whole
+    `target_mask` is True where a target is no padding; `log_likelihood` is that of each whole
     caption, without gradients.
     """
 
     output: DecoderOutput
-    said: Bool[Tensor, "B K T"]
+    target_mask: Bool[Tensor, "B K T"]
     log_likelihood: Float[Tensor, "B K"]
 
     @classmethod
-    def of(cls, output: DecoderOutput, said: Bool[Tensor, "B K T"], each: Float[Tensor, "words"]) -> "TrainingOutput":
-        """From the log-likelihood of each word that was said, in the order of `said`."""
-        spread = each.new_zeros(said.shape).masked_scatter(said, each)
-        return cls(output, said, spread.sum(dim=-1))
+    def of(
+        cls, output: DecoderOutput, target_mask: Bool[Tensor, "B K T"], log_likelihoods: Float[Tensor, "words"]
+    ) -> "TrainingOutput":
+        """From the log-likelihood of each target, in the order of `target_mask`."""
+        padded = log_likelihoods.new_zeros(target_mask.shape).masked_scatter(target_mask, log_likelihoods)
+        return cls(output, target_mask, padded.sum(dim=-1))
 
 
 class AuxiliaryLoss(ABC):
     """A module that adds a term to the loss; training finds it wherever it sits in the decoder."""
 
     @abstractmethod
-    def auxiliary_loss(self, taught: TrainingOutput) -> Float[Tensor, ""]:
+    def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
         """The term, summed over all captions; training divides it by the number of words, as it does the words' own."""
 
 
@@ -73,7 +75,7 @@ def auxiliary_losses(module: nn.Module) -> list[AuxiliaryLoss]:
 
 
 class DoublyStochastic(nn.Module, AuxiliaryLoss):
-    """Every place should be looked at about once in a caption (Show, Attend and Tell, 4.2.1, eq. 14).
+    """The attention on each place should sum to about 1 over a caption (Show, Attend and Tell, 4.2.1, eq. 14).
 
     The term is weight x sum over places of (1 - sum over words of the attention)^2.
     """
@@ -84,8 +86,8 @@ class DoublyStochastic(nn.Module, AuxiliaryLoss):
             raise ValueError(f"doubly_stochastic={weight} should not be negative")
         self.weight = weight
 
-    def auxiliary_loss(self, taught: TrainingOutput) -> Float[Tensor, ""]:
-        """The term of all captions; padding adds nothing to what was looked at."""
-        assert taught.output.weights is not None
-        looked = (taught.output.weights * taught.said[..., None]).sum(dim=2)
-        return self.weight * (1 - looked).square().sum()
+    def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
+        """The term of all captions; padding adds nothing."""
+        assert training.output.weights is not None
+        attended = (training.output.weights * training.target_mask[..., None]).sum(dim=2)
+        return self.weight * (1 - attended).square().sum()

@@ -43,7 +43,7 @@ def attention_maps(
     for batch, features in _features(captioner, list(hypotheses), store):
         numbers = [torch.tensor(captioner.vocabulary.numbers(hypotheses[image])) for image in batch]
         tokens = pad_sequence(numbers, batch_first=True, padding_value=PAD).to(features.tokens.device)
-        weights = captioner.teacher_force(features, tokens[:, None], weights=True).weights
+        weights = captioner.teacher_force(features, tokens[:, None], need_weights=True).weights
         for row, image in enumerate(batch):
             words = tuple(hypotheses[image])
             maps = (

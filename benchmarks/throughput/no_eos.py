@@ -19,10 +19,10 @@ class NoEosDecoder(Decoder):
         return self.decoder.init_state(features)
 
     def forward(
-        self, tokens: torch.Tensor, memory: tuple[Memory, ...], state: State, *, weights: bool = False
+        self, tokens: torch.Tensor, memory: tuple[Memory, ...], state: State, *, need_weights: bool = False
     ) -> DecoderOutput:
         """As the decoder."""
-        output: DecoderOutput = self.decoder(tokens, memory, state, weights=weights)
+        output: DecoderOutput = self.decoder(tokens, memory, state, need_weights=need_weights)
         return output
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -11,11 +11,11 @@ from zoo.decoders.recurrent import Recurrent, Step
 
 @DECODERS.register("min_gru")
 class MinGRU(Recurrent):
-    """h = (1 - z) h + z c, where z and c come from the word alone; the new state attends to the image.
+    """h = (1 - z) h + z c, where z and c come from the word alone; the new state looks at the image.
 
     Options:
         dim: width of the state, the words and the projected features.
-        dropout: share of words, features and outputs dropped in training.
+        dropout: dropout probability of words, features and outputs.
     """
 
     def __init__(
@@ -35,12 +35,14 @@ class MinGRU(Recurrent):
         """z, before its sigmoid, and c: of all steps at once."""
         return self.gate_and_candidate(words)
 
-    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """Update h, then attend with it."""
-        z, c = driven.chunk(2, dim=-1)
+    def step(
+        self, inputs: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, need_weights: bool
+    ) -> Step:
+        """Step, then look."""
+        z, c = inputs.chunk(2, dim=-1)
         h = torch.lerp(state[0], c, z.sigmoid())
-        read = self.attention(h, memory[0], weights=weights)
-        return Step(torch.cat([h, read.context], dim=-1), read, (h,))
+        attention = self.attention(h, memory[0], need_weights=need_weights)
+        return Step(torch.cat([h, attention.context], dim=-1), attention, (h,))
 
     def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
         """tanh(W [h; context])."""

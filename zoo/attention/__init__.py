@@ -1,4 +1,4 @@
-"""Attention: where to look in the image, given the words so far."""
+"""Attention over image features, given the words so far."""
 
 from abc import ABC, abstractmethod
 
@@ -29,9 +29,9 @@ class Attention(nn.Module, ABC):
     """Reads features with queries: `precompute` once per image, `forward` for every word.
 
     A component is built as ``(query_dim, feature_dim, *, options)`` and says in
-    `context_dim` how wide its answer is. A class also says whether its weights sum to 1
-    (`sums_to_one`; else to 1 at most), whether it minds where on the grid a feature lies
-    (`reads_grid`), whether it draws what it reads in training (`samples`), and what it
+    `context_dim` how wide its output is. A class also says whether its weights sum to 1
+    (`sums_to_one`; else to 1 at most), whether its output depends on where on the grid a feature lies
+    (`reads_grid`), whether it samples what it reads in training (`samples`), and what it
     reads beside the image, where there is such a thing (`non_visual_source`): what the weights lack
     to 1 is then its share.
     """
@@ -47,18 +47,18 @@ class Attention(nn.Module, ABC):
         """Whatever of the attention depends on the image alone."""
 
     @abstractmethod
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """What each of the M queries of an image reads from its memory.
 
-        Positions that the mask leaves out are neither read nor weighed. The weights, and
-        those of each head, are returned only where `weights` asks for them.
+        Masked positions are neither read nor given a weight. The weights, and
+        those of each head, are returned only with `need_weights` (as in torch, but off by default).
         """
 
 
 def masked_softmax(
     scores: Float[Tensor, "B *queries N"], mask: Bool[Tensor, "B N"] | None
 ) -> Float[Tensor, "B *queries N"]:
-    """Shares of the positions, in float32 or better; what the mask leaves out gets exactly 0."""
+    """Weights of the positions, in float32 or better; masked ones get exactly 0."""
     if mask is not None:
         mask = mask.view(mask.shape[0], *[1] * (scores.ndim - 2), -1)
         scores = scores.masked_fill(~mask, float("-inf"))
@@ -87,10 +87,10 @@ class ScoreAttention(Attention):
         """The keys of the features, and the features themselves."""
         return Memory(self.keys(features.tokens), features.tokens, features.mask)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """The weighted mean; the weights are a softmax of the scores."""
-        share = masked_softmax(self.score(query, memory.keys), memory.mask)
-        return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)
+        weights = masked_softmax(self.score(query, memory.keys), memory.mask)
+        return AttentionOutput(weights.to(memory.values.dtype) @ memory.values, weights if need_weights else None)
 
 
 def scorer(spec: str | Spec, query_dim: int, feature_dim: int) -> ScoreAttention:

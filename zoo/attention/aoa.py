@@ -31,8 +31,8 @@ class AttentionOnAttention(Attention):
         """The inner attention's memory."""
         return self.attention.precompute(features)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """The information, as far as the gate lets it through."""
-        output: AttentionOutput = self.attention(query, memory, weights=weights)
+        output: AttentionOutput = self.attention(query, memory, need_weights=need_weights)
         both = self.information_and_gate(torch.cat([output.context, query], dim=-1))
         return output._replace(context=F.glu(both, dim=-1))

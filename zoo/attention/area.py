@@ -45,17 +45,18 @@ class Area(Attention):
         if features.mask is not None:
             cells = cells * features.mask[:, None]
         count = cells.sum(dim=-1, keepdim=True)
-        share = cells / count.clamp_min(1)  # (B, R, N); (1, R, N) where nothing is masked
-        means = share @ tokens
-        values = torch.cat([means, share.expand(tokens.shape[0], -1, -1)], dim=-1)
+        shares = cells / count.clamp_min(1)  # (B, R, N); (1, R, N) where nothing is masked
+        means = shares @ tokens
+        values = torch.cat([means, shares.expand(tokens.shape[0], -1, -1)], dim=-1)
         mask = None if features.mask is None else count.squeeze(-1) > 0
         return Memory(self.scorer.keys(means), values, mask)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """The mean over the rectangles by the softmax of their scores."""
-        share = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
+        weights = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
         means, cells = memory.values.split([self.context_dim, memory.values.shape[-1] - self.context_dim], dim=-1)
-        return AttentionOutput(share.to(means.dtype) @ means, share @ cells.to(share.dtype) if weights else None)
+        context = weights.to(means.dtype) @ means
+        return AttentionOutput(context, weights @ cells.to(weights.dtype) if need_weights else None)
 
 
 def _rectangles(grid: tuple[int, int], largest: int, device: torch.device) -> Bool[Tensor, "R N"]:

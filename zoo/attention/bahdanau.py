@@ -39,11 +39,11 @@ class Bahdanau(ScoreAttention):
         So exponentials are taken of queries and, once per image, of keys, and not of their pairs,
         of which there are (B, M, N, A); on a processor that is the larger part of the time.
         """
-        asked, v = _squared_exponential(self.W(query)), self.v.weight[0].to(keys.dtype)
+        queries, v = _squared_exponential(self.W(query)), self.v.weight[0].to(keys.dtype)
         with torch.autocast(keys.device.type, enabled=False):  # a score is a small difference of large sums
             parts = [
-                torch.addcmul(keys.new_ones(()), some[:, :, None], each[:, None]).reciprocal_() @ v
-                for some, each in _some_at_once(asked, keys)
+                torch.addcmul(keys.new_ones(()), query_part[:, :, None], key_part[:, None]).reciprocal_() @ v
+                for query_part, key_part in _chunks(queries, keys)
             ]
             score = v.sum() - 2 * torch.cat(parts)
         return score if self.g is None else score * (self.g / v.norm())
@@ -54,9 +54,9 @@ def _squared_exponential(x: Float[Tensor, "*shape A"]) -> Float[Tensor, "*shape 
     return (2 * x.to(torch.promote_types(x.dtype, torch.float32))).clamp(-_FAR, _FAR).exp()
 
 
-def _some_at_once(asked: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> Sequence[tuple[Tensor, Tensor]]:
+def _chunks(queries: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> Sequence[tuple[Tensor, Tensor]]:
     """On a processor, images whose pairs fit in its cache; all on other devices, and where a graph is taken of them."""
     if keys.device.type != "cpu" or torch.compiler.is_compiling():
-        return [(asked, keys)]
-    size = max(1, _CACHED // (asked.shape[1] * keys.shape[1] * keys.shape[2]))
-    return list(zip(asked.split(size), keys.split(size), strict=True))
+        return [(queries, keys)]
+    size = max(1, _CACHED // (queries.shape[1] * keys.shape[1] * keys.shape[2]))
+    return list(zip(queries.split(size), keys.split(size), strict=True))

@@ -14,7 +14,7 @@ from zoo.types import AttentionOutput, Features, Memory
 
 @ATTENTIONS.register("hard")
 class Hard(Attention, AuxiliaryLoss):
-    """Reads one place, drawn by the scores' softmax, and learns by REINFORCE which to draw.
+    """Reads one place, sampled from the softmax of the scores; trained by REINFORCE.
 
     To the words' loss it adds -reinforce x (log p(words) - baseline) log p(places) -
     entropy x H(places), where the baseline is a moving average of log p(words). To lessen
@@ -25,7 +25,7 @@ class Hard(Attention, AuxiliaryLoss):
         score: the attention whose scores are used.
         evaluate: what is read outside of training, "expectation" the mean by the weights or
             "argmax" the likeliest place.
-        soft: share of the queries that read the expectation in training.
+        soft: probability that a query reads the expectation in training.
         reinforce: weight of the REINFORCE term.
         entropy: weight of the entropy.
     """
@@ -58,31 +58,31 @@ class Hard(Attention, AuxiliaryLoss):
         """The scorer's memory."""
         return self.scorer.precompute(features)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
-        """One feature per query, or a mean of them; in training the weights are those that places are drawn by."""
-        share = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
-        read, log_prob = share, None
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
+        """One feature per query, or a mean of them; in training the weights are those that places are sampled by."""
+        weights = masked_softmax(self.scorer.score(query, memory.keys), memory.mask)
+        read, log_prob = weights, None
         if self.training:
-            place = self.draw(share)
+            place = self.sample(weights)
             soft = torch.rand(place.shape, device=place.device) < self.soft
-            read = torch.where(soft[..., None], share, F.one_hot(place, share.shape[-1]).to(share.dtype))
-            log_prob = share.gather(-1, place[..., None]).squeeze(-1).log().masked_fill(soft, 0.0)
+            read = torch.where(soft[..., None], weights, F.one_hot(place, weights.shape[-1]).to(weights.dtype))
+            log_prob = weights.gather(-1, place[..., None]).squeeze(-1).log().masked_fill(soft, 0.0)
         elif self.evaluate == "argmax":
-            share = read = F.one_hot(share.argmax(dim=-1), share.shape[-1]).to(share.dtype)
+            weights = read = F.one_hot(weights.argmax(dim=-1), weights.shape[-1]).to(weights.dtype)
         context = read.to(memory.values.dtype) @ memory.values
-        return AttentionOutput(context, share if weights else None, log_prob)
+        return AttentionOutput(context, weights if need_weights else None, log_prob)
 
-    def draw(self, share: Float[Tensor, "B M N"]) -> Int[Tensor, "B M"]:
-        """One position per query, by its share."""
-        return torch.multinomial(share.flatten(0, 1), 1).view(share.shape[:2])
+    def sample(self, weights: Float[Tensor, "B M N"]) -> Int[Tensor, "B M"]:
+        """One position per query, with the probability that is its weight."""
+        return torch.multinomial(weights.flatten(0, 1), 1).view(weights.shape[:2])
 
-    def auxiliary_loss(self, taught: TrainingOutput) -> Float[Tensor, ""]:
+    def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
         """The two terms of all captions; moves the baseline."""
-        output, said, log_likelihood = taught
+        output, target_mask, log_likelihood = training
         assert output.log_prob is not None
         assert output.weights is not None
-        chosen = (output.log_prob * said).sum(dim=-1)
+        log_prob = (output.log_prob * target_mask).sum(dim=-1)
         reward = log_likelihood - self.baseline
         self.baseline.lerp_(log_likelihood.mean(), 0.1)
-        doubt = -(output.weights * output.weights.clamp_min(torch.finfo(output.weights.dtype).tiny).log()).sum(dim=-1)
-        return -self.reinforce * (reward * chosen).sum() - self.entropy * (doubt * said).sum()
+        entropy = -(output.weights * output.weights.clamp_min(torch.finfo(output.weights.dtype).tiny).log()).sum(dim=-1)
+        return -self.reinforce * (reward * log_prob).sum() - self.entropy * (entropy * target_mask).sum()

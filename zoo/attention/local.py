@@ -43,7 +43,7 @@ class Local(Attention):
             raise ValueError("local looks around a place, and these features lie on no grid")
         return self.scorer.precompute(features)._replace(grid=features.grid)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """The mean over the window, each weight damped by its distance from p."""
         assert memory.grid is not None
         exact = torch.promote_types(query.dtype, torch.float32)
@@ -55,6 +55,6 @@ class Local(Attention):
         if memory.mask is not None:
             near = near & memory.mask[:, None]
         scores = self.scorer.score(query, memory.keys).to(exact)
-        share = scores.masked_fill(~near, torch.finfo(scores.dtype).min).softmax(dim=-1) * near
-        share = share * (-2 * away.square().sum(dim=-1) / self.window**2).exp()
-        return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)
+        weights = scores.masked_fill(~near, torch.finfo(scores.dtype).min).softmax(dim=-1) * near
+        weights = weights * (-2 * away.square().sum(dim=-1) / self.window**2).exp()
+        return AttentionOutput(weights.to(memory.values.dtype) @ memory.values, weights if need_weights else None)

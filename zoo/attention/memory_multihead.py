@@ -54,13 +54,13 @@ class MemoryMultiHead(Attention):
             mask = torch.cat([mask, mask.new_ones(mask.shape[0], self.num_slots)], dim=1)
         return Memory(keys, values, mask)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """softmax(q K / sqrt(d)) V of each head over image and slots, through a last matrix."""
         q = split_heads(self.query(query), self.num_heads)
-        share = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N + slots)
-        read = share.to(memory.values.dtype) @ memory.values
+        weights = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N + slots)
+        read = weights.to(memory.values.dtype) @ memory.values
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
-        if not weights:
+        if not need_weights:
             return AttentionOutput(context, None)
-        image = share[..., : -self.num_slots]
+        image = weights[..., : -self.num_slots]
         return AttentionOutput(context, image.mean(dim=1), heads=image.transpose(1, 2))

@@ -11,9 +11,9 @@ from zoo.types import AttentionOutput, Features, Memory
 
 @ATTENTIONS.register("multihead")
 class MultiHead(Attention):
-    """Looks through several heads at once, each a scaled dot product.
+    """Several heads at once, each a scaled dot product.
 
-    The weights it shows are the mean over the heads; each head's come beside them.
+    The weights are the mean over the heads; each head's come beside them.
 
     Options:
         num_heads: how many; each is query_dim / num_heads channels wide.
@@ -34,17 +34,17 @@ class MultiHead(Attention):
         keys, values = (split_heads(part(features.tokens), self.num_heads) for part in (self.key, self.value))
         return Memory(keys, values, features.mask)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """softmax(q K / sqrt(d)) V of each head, side by side, through a last matrix."""
         q = split_heads(self.query(query), self.num_heads)
-        share = None
-        if weights:
-            share = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N)
-            read = share.to(memory.values.dtype) @ memory.values
+        weights = None
+        if need_weights:
+            weights = masked_softmax(q @ memory.keys.mT * q.shape[-1] ** -0.5, memory.mask)  # (B, heads, M, N)
+            read = weights.to(memory.values.dtype) @ memory.values
         else:
             mask = None if memory.mask is None else memory.mask[:, None, None]
             read = F.scaled_dot_product_attention(q, memory.keys, memory.values, attn_mask=mask)
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
-        if share is None:
+        if weights is None:
             return AttentionOutput(context, None)
-        return AttentionOutput(context, share.mean(dim=1), heads=share.transpose(1, 2))
+        return AttentionOutput(context, weights.mean(dim=1), heads=weights.transpose(1, 2))

@@ -42,10 +42,10 @@ class Sparse(Attention):
         """The scorer's memory."""
         return self.scorer.precompute(features)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """The mean by the sparse weights."""
-        share = self.normaliser(_below_highest(self.scorer.score(query, memory.keys), memory.mask))
-        return AttentionOutput(share.to(memory.values.dtype) @ memory.values, share if weights else None)
+        weights = self.normaliser(_below_highest(self.scorer.score(query, memory.keys), memory.mask))
+        return AttentionOutput(weights.to(memory.values.dtype) @ memory.values, weights if need_weights else None)
 
 
 def _below_highest(scores: Float[Tensor, "B M N"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "B M N"]:

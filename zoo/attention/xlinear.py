@@ -34,14 +34,14 @@ class XLinear(Attention):
         """The features' sides of both products, (B, N, hidden_dim)."""
         return Memory(F.elu(self.key(features.tokens)), F.elu(self.value(features.tokens)), features.mask)
 
-    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, weights: bool = False) -> AttentionOutput:
+    def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
         """Spatial attention over the products, times channel attention; the largest array is (B, M, N, hidden_dim)."""
         product = F.elu(self.query_of_key(query))[:, :, None] * memory.keys[:, None]
         squeezed = self.squeeze(product).relu()  # (B, M, N, S)
-        share = masked_softmax(self.where(squeezed).squeeze(-1), memory.mask)
+        weights = masked_softmax(self.where(squeezed).squeeze(-1), memory.mask)
         channels = self.excite(_mean(squeezed, memory)).sigmoid()
-        read = F.elu(self.query_of_value(query)) * (share.to(memory.values.dtype) @ memory.values)
-        return AttentionOutput(channels * read, share if weights else None)
+        read = F.elu(self.query_of_value(query)) * (weights.to(memory.values.dtype) @ memory.values)
+        return AttentionOutput(channels * read, weights if need_weights else None)
 
 
 def _mean(squeezed: Float[Tensor, "B M N S"], memory: Memory) -> Float[Tensor, "B M S"]:

@@ -28,7 +28,7 @@ def _attention(spec: Spec) -> Attention:
 
 
 def _ask(attention: Attention, query: Tensor, features: Features) -> AttentionOutput:
-    output: AttentionOutput = attention(query, attention.precompute(features), weights=True)
+    output: AttentionOutput = attention(query, attention.precompute(features), need_weights=True)
     return output
 
 

@@ -37,7 +37,7 @@ def _tokens(captions: int = 2, length: int = 5) -> Tensor:
 
 def _say(decoder: Decoder, features: Features, tokens: Tensor) -> Any:
     memory, state = decoder.init_state(features)
-    return decoder(tokens, memory, _spread(state, tokens.shape[1]), weights=True)
+    return decoder(tokens, memory, _spread(state, tokens.shape[1]), need_weights=True)
 
 
 def _spread(state: State, captions: int) -> State:
@@ -49,7 +49,7 @@ def _stepwise(decoder: Decoder, features: Features, tokens: Tensor) -> tuple[Ten
     state = _spread(state, tokens.shape[1])
     hidden, weights = [], []
     for t in range(tokens.shape[2]):
-        output = decoder(tokens[:, :, t : t + 1], memory, state, weights=True)
+        output = decoder(tokens[:, :, t : t + 1], memory, state, need_weights=True)
         memory, state = output.memory or memory, output.state
         hidden.append(output.hidden)
         weights.append(output.weights)

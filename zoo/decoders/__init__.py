@@ -1,4 +1,4 @@
-"""Decoders: words out, one after another, looking at the image all along."""
+"""Decoders: language models that attend to the image, word by word."""
 
 from abc import ABC, abstractmethod
 
@@ -34,9 +34,9 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
+        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, need_weights: bool = False
     ) -> DecoderOutput:
-        """What stands for the word after each token, and the state after the last.
+        """The hidden state that predicts the word after each token, and the state after the last.
 
         `state` has K hypotheses; memory has one per image, whatever K. A memory that has
         grown is in the output.
@@ -44,4 +44,4 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
-        """Scores over the vocabulary; apart, so that padding need not be scored."""
+        """Logits over the vocabulary; a method of its own, so that padding need not be scored."""

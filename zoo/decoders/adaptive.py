@@ -15,7 +15,7 @@ from zoo.types import AttentionOutput, Features, Memory, State
 
 @DECODERS.register("adaptive")
 class Adaptive(Recurrent):
-    """An LSTM that may look at a visual sentinel, what it knows already, instead of the image.
+    """An LSTM that may attend to a visual sentinel, what it knows already, instead of the image.
 
     The sentinel s = sigmoid(W_x x + W_h h) * tanh(m), with m the new cell, competes with
     the features for the attention of the new state; the output is context + state. The
@@ -25,9 +25,9 @@ class Adaptive(Recurrent):
 
     Options:
         dim: width of the state, the words and the projected features.
-        dropout: share of words, features and outputs dropped in training.
-        positions: how features know their place on the grid: by sines and cosines of row and
-            column, by a learnt vector for each, or not at all.
+        dropout: dropout probability of words, features and outputs.
+        positions: encoding of each feature's place on the grid: sines and cosines of row and
+            column, a learnt vector for each, or none.
     """
 
     attention: ScoreAttention
@@ -59,30 +59,32 @@ class Adaptive(Recurrent):
         return (self.attention.precompute(features), Memory(view, view)), (zero, zero)  # nobody compares with its keys
 
     def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
-        """The words' share of the gates."""
+        """The words' part of the gates."""
         return self.word_gates(words)
 
-    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """Step, then look at the image or at the sentinel."""
+    def step(
+        self, inputs: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, need_weights: bool
+    ) -> Step:
+        """Step, then attend to the image or the sentinel."""
         h, c = state
-        gates, gate = (driven + memory[1].values + self.state_gates(h)).split([4 * h.shape[-1], h.shape[-1]], dim=-1)
+        gates, gate = (inputs + memory[1].values + self.state_gates(h)).split([4 * h.shape[-1], h.shape[-1]], dim=-1)
         h, c = lstm_cell(gates, c)
-        seen = self._look(h, gate.sigmoid() * c.tanh(), memory[0], weights)
-        return Step(seen.context + h, seen, (h, c))
+        attention = self._attend(h, gate.sigmoid() * c.tanh(), memory[0], need_weights)
+        return Step(attention.context + h, attention, (h, c))
 
-    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+    def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
         """Context + state."""
-        return told
+        return hidden
 
-    def _look(
-        self, query: Float[Tensor, "B K E"], sentinel: Float[Tensor, "B K E"], memory: Memory, weights: bool
+    def _attend(
+        self, query: Float[Tensor, "B K E"], sentinel: Float[Tensor, "B K E"], memory: Memory, need_weights: bool
     ) -> AttentionOutput:
         """One softmax over the features and each query's own sentinel."""
         key = self.attention.keys(self.sentinel(sentinel))
         own = self.attention.score(query.flatten(0, 1)[:, None], key.flatten(0, 1)[:, None])
         scores = torch.cat([self.attention.score(query, memory.keys), own.view(*query.shape[:2], 1)], dim=-1)
         mask = None if memory.mask is None else F.pad(memory.mask, (0, 1), value=True)
-        share = masked_softmax(scores, mask)
-        image, rest = share[..., :-1], share[..., -1:]
+        weights = masked_softmax(scores, mask)
+        image, rest = weights[..., :-1], weights[..., -1:]
         context = image.to(memory.values.dtype) @ memory.values + rest.to(sentinel.dtype) * sentinel
-        return AttentionOutput(context, image if weights else None)
+        return AttentionOutput(context, image if need_weights else None)

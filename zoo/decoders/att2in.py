@@ -15,13 +15,13 @@ from zoo.types import Features, Memory, State
 class Att2in(Recurrent):
     """An LSTM whose gates do not see the image: only the candidate does, and it is a maxout.
 
-    The state begins at 0, so that all it knows of the image it has read.
+    The state begins at 0, so that all it knows of the image comes from the attention.
 
     Options:
         dim: width of the state, the words and the projected features.
-        dropout: share of words, features and outputs dropped in training.
-        positions: how features know their place on the grid: by sines and cosines of row and
-            column, by a learnt vector for each, or not at all.
+        dropout: dropout probability of words, features and outputs.
+        positions: encoding of each feature's place on the grid: sines and cosines of row and
+            column, a learnt vector for each, or none.
     """
 
     def __init__(
@@ -47,20 +47,22 @@ class Att2in(Recurrent):
         return (self.attention.precompute(features),), (zero, zero)
 
     def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
-        """The words' share of gates and candidates."""
+        """The words' part of gates and candidates."""
         return self.word_gates(words)
 
-    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """Look by the last state, then step."""
+    def step(
+        self, inputs: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, need_weights: bool
+    ) -> Step:
+        """Attend with the last state, then step."""
         h, c = state
-        seen = self.attention(h, memory[0], weights=weights)
-        gates, candidates = (driven + self.state_gates(h)).split([3 * self.dim, 2 * self.dim], dim=-1)
+        attention = self.attention(h, memory[0], need_weights=need_weights)
+        gates, candidates = (inputs + self.state_gates(h)).split([3 * self.dim, 2 * self.dim], dim=-1)
         i, f, o = gates.sigmoid().chunk(3, dim=-1)
-        one, other = (candidates + self.candidates(seen.context)).chunk(2, dim=-1)
+        one, other = (candidates + self.candidates(attention.context)).chunk(2, dim=-1)
         c = f * c + i * torch.maximum(one, other)
         h = o * c.tanh()
-        return Step(h, seen, (h, c))
+        return Step(h, attention, (h, c))
 
-    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+    def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
         """The states as they are."""
-        return told
+        return hidden

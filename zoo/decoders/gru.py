@@ -14,7 +14,7 @@ from zoo.types import Features, Memory, State
 
 @DECODERS.register("gru")
 class GRU(Recurrent):
-    """A GRU that looks at the image before each step, with a maxout output.
+    """A GRU that attends to the image before each step, with a maxout output.
 
     s~ = tanh(W word + U (r * s) + C context) and s' = (1 - z) s + z s~: the reset r comes
     before U, as in the paper, and not behind it, as in torch. The output is the larger of
@@ -23,9 +23,9 @@ class GRU(Recurrent):
 
     Options:
         dim: width of the state, the words and the projected features.
-        dropout: share of words, features and outputs dropped in training.
-        positions: how features know their place on the grid: by sines and cosines of row and
-            column, by a learnt vector for each, or not at all.
+        dropout: dropout probability of words, features and outputs.
+        positions: encoding of each feature's place on the grid: sines and cosines of row and
+            column, a learnt vector for each, or none.
     """
 
     def __init__(
@@ -52,19 +52,21 @@ class GRU(Recurrent):
         return (self.attention.precompute(features),), (self.start(mean).tanh(),)
 
     def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
-        """The words' share of gates and candidate."""
+        """The words' part of gates and candidate."""
         return self.word_gates(words)
 
-    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """Look by the last state, then step."""
+    def step(
+        self, inputs: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, need_weights: bool
+    ) -> Step:
+        """Attend with the last state, then step."""
         (s,) = state
-        seen = self.attention(s, memory[0], weights=weights)
-        given = driven + self.context_gates(seen.context)
-        gates, candidate = given.split([2 * s.shape[-1], s.shape[-1]], dim=-1)
+        attention = self.attention(s, memory[0], need_weights=need_weights)
+        gate_inputs = inputs + self.context_gates(attention.context)
+        gates, candidate = gate_inputs.split([2 * s.shape[-1], s.shape[-1]], dim=-1)
         z, r = (gates + self.state_gates(s)).sigmoid().chunk(2, dim=-1)
         s = (1 - z) * s + z * (candidate + self.candidate(r * s)).tanh()
-        return Step(torch.cat([s, seen.context], dim=-1), seen, (s,))
+        return Step(torch.cat([s, attention.context], dim=-1), attention, (s,))
 
-    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+    def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
         """Maxout."""
-        return reduce(self.join(torch.cat([told, words], dim=-1)), "b k t (e pair) -> b k t e", "max", pair=2)
+        return reduce(self.join(torch.cat([hidden, words], dim=-1)), "b k t (e pair) -> b k t e", "max", pair=2)

@@ -17,26 +17,26 @@ from zoo.types import AttentionOutput, DecoderOutput, Features, Memory, State
 
 
 class Step(NamedTuple):
-    """What one step gives: what the output layer is told, what the attention saw, the new state."""
+    """What one step gives: the input of the output layer, the attention's output, the new state."""
 
-    told: Float[Tensor, "B K X"]
-    seen: AttentionOutput
+    hidden: Float[Tensor, "B K X"]
+    attention: AttentionOutput
     state: State
 
 
 class Recurrent(Decoder):
     """A decoder that takes one step per word.
 
-    To define one: `init_state` (with `project_and_pool`), what the words alone give to the cell (`project_inputs`, for
-    all steps at once), the `step`, and what becomes of it (`output`, for all at once).
+    To define one: `init_state` (with `project_and_pool`), the words' part of the cell's inputs
+    (`project_inputs`, for all steps at once), the `step`, and what becomes of it (`output`, for all at once).
 
     Args:
         vocab_size: V.
         feature_dim: width of the backbone's features.
         attention: Spec of what reads features of width `dim`.
         dim: width of the state, the words and the projected features.
-        dropout: share of words, features and outputs dropped in training.
-        positions: how features know their place on the grid, see `Projection`.
+        dropout: dropout probability of words, features and outputs.
+        positions: encoding of each feature's place on the grid, see `Projection`.
     """
 
     repeats = ("step",)
@@ -62,15 +62,17 @@ class Recurrent(Decoder):
 
     @abstractmethod
     def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
-        """What the words alone give to the cell."""
+        """The words' part of the cell's inputs, for all steps at once."""
 
     @abstractmethod
-    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """One word further."""
+    def step(
+        self, inputs: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, need_weights: bool
+    ) -> Step:
+        """One step: attend and update the state."""
 
     @abstractmethod
-    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
-        """What stands for the next words."""
+    def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """The hidden states of the next words, from those of all steps."""
 
     def project_and_pool(self, features: Features) -> tuple[Features, Float[Tensor, "B 1 E"]]:
         """The projected features, and their mean."""
@@ -81,21 +83,23 @@ class Recurrent(Decoder):
         return features, (features.tokens * keep).sum(dim=1, keepdim=True) / keep.sum(dim=1, keepdim=True)
 
     def forward(
-        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
+        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, need_weights: bool = False
     ) -> DecoderOutput:
         """One step per token; all that does not wait for the state is done before and after."""
         words = self.dropout(self.embed(tokens))
-        told, seen = [], []
-        for driven in self.project_inputs(words).unbind(dim=2):  # one gradient for all steps, not a padded one for each
-            step = self.step(driven, memory, state, weights=weights)
-            told.append(step.told)
-            seen.append(step.seen)
+        hidden, attended = [], []
+        for inputs in self.project_inputs(words).unbind(dim=2):  # one gradient for all steps, not a padded one for each
+            step = self.step(inputs, memory, state, need_weights=need_weights)
+            hidden.append(step.hidden)
+            attended.append(step.attention)
             state = step.state
-        hidden = self.dropout(self.output(torch.stack(told, dim=2), words))
-        looked, drawn = _over_time([look.weights for look in seen]), _over_time([look.log_prob for look in seen])
-        heads = _over_time([look.heads for look in seen])
+        output = self.dropout(self.output(torch.stack(hidden, dim=2), words))
+        weights, log_prob, heads = (
+            _over_time([getattr(attention, name) for attention in attended])
+            for name in ("weights", "log_prob", "heads")
+        )
         heads = None if heads is None else heads[:, :, :, None]  # of one layer
-        return DecoderOutput(hidden, looked, state, drawn, heads)
+        return DecoderOutput(output, weights, state, log_prob, heads)
 
     def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
         """The words' own vectors are the output layer (Press and Wolf, 2017)."""
@@ -116,5 +120,5 @@ def init_forget_bias(gates: nn.Linear, dim: int) -> nn.Linear:
 
 
 def _over_time(each: list[Tensor | None]) -> Tensor | None:
-    kept = [tensor for tensor in each if tensor is not None]
-    return torch.stack(kept, dim=2) if kept else None
+    steps = [tensor for tensor in each if tensor is not None]
+    return torch.stack(steps, dim=2) if steps else None

@@ -13,16 +13,16 @@ from zoo.types import Features, Memory, State
 
 @DECODERS.register("top_down")
 class TopDown(Recurrent):
-    """Two LSTMs: the first asks, the second speaks.
+    """Two LSTMs: an attention LSTM gives the query, a language LSTM the output.
 
-    h1 = LSTM([h2; mean feature; word]) asks the attention, h2 = LSTM([context; h1]) is the
+    h1 = LSTM([h2; mean feature; word]) is the query, h2 = LSTM([context; h1]) is the
     output.
 
     Options:
         dim: width of both states, the words and the projected features.
-        dropout: share of words, features and outputs dropped in training.
-        positions: how features know their place on the grid: by sines and cosines of row and
-            column, by a learnt vector for each, or not at all.
+        dropout: dropout probability of words, features and outputs.
+        positions: encoding of each feature's place on the grid: sines and cosines of row and
+            column, a learnt vector for each, or none.
     """
 
     def __init__(
@@ -42,25 +42,27 @@ class TopDown(Recurrent):
         self.language_lstm = init_forget_bias(nn.Linear(self.attention.context_dim + 2 * dim, 4 * dim), dim)
 
     def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
-        """The attention's memory, and what the mean gives to the first LSTM; h1, c1, h2 and c2 are 0."""
+        """The attention's memory, and the mean's part of the attention LSTM's gates; h1, c1, h2 and c2 are 0."""
         features, mean = self.project_and_pool(features)
         overview = self.mean_gates(mean)
         zero = torch.zeros_like(mean)
         return (self.attention.precompute(features), Memory(overview, overview)), (zero, zero, zero, zero)
 
     def project_inputs(self, words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T G"]:
-        """The words' share of the first LSTM's gates."""
+        """The words' part of the attention LSTM's gates."""
         return self.word_gates(words)
 
-    def step(self, driven: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, weights: bool) -> Step:
-        """Ask, look, speak."""
+    def step(
+        self, inputs: Float[Tensor, "B K G"], memory: tuple[Memory, ...], state: State, *, need_weights: bool
+    ) -> Step:
+        """The attention LSTM, the attention, the language LSTM."""
         h1, c1, h2, c2 = state
-        asking = self.attention_lstm(torch.cat([h2, h1], dim=-1))
-        h1, c1 = lstm_cell(driven + memory[1].values + asking, c1)
-        seen = self.attention(h1, memory[0], weights=weights)
-        h2, c2 = lstm_cell(self.language_lstm(torch.cat([seen.context, h1, h2], dim=-1)), c2)
-        return Step(h2, seen, (h1, c1, h2, c2))
+        recurrent = self.attention_lstm(torch.cat([h2, h1], dim=-1))
+        h1, c1 = lstm_cell(inputs + memory[1].values + recurrent, c1)
+        attention = self.attention(h1, memory[0], need_weights=need_weights)
+        h2, c2 = lstm_cell(self.language_lstm(torch.cat([attention.context, h1, h2], dim=-1)), c2)
+        return Step(h2, attention, (h1, c1, h2, c2))
 
-    def output(self, told: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
-        """The second LSTM's states as they are."""
-        return told
+    def output(self, hidden: Float[Tensor, "B K T X"], words: Float[Tensor, "B K T E"]) -> Float[Tensor, "B K T E"]:
+        """The language LSTM's states as they are."""
+        return hidden

@@ -1,4 +1,4 @@
-"""The Transformer decoder (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762), looking through any attention."""
+"""The Transformer decoder (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762), with any attention to the image."""
 
 import math
 from collections.abc import Iterable
@@ -24,18 +24,18 @@ class Transformer(Decoder):
 
     Each layer has an attention of its own, of any kind, and normalises what it reads first
     (pre-norm, Xiong et al., 2020, https://arxiv.org/abs/2002.04745). The weights are the
-    mean over the layers; each layer's come beside them. Keys and values of words are kept once
-    for all captions of an image, and the state says which of them are a caption's own: search
-    reorders that and copies none of them.
+    mean over the layers; each layer's come beside them. Keys and values of words are cached once
+    for all captions of an image, and the state says which of them are a caption's own: beam
+    search reorders that and copies none of them.
 
     Options:
         dim: width of the words and the projected features.
         num_layers: how many layers.
         num_heads: of the self-attention; each is dim / num_heads channels wide.
         hidden_dim: width inside the feed-forward network; None is 4 x dim.
-        dropout: share of features, words and each sub-layer's output dropped in training.
-        positions: how features know their place on the grid: by sines and cosines of row and
-            column, by a learnt vector for each, or not at all.
+        dropout: dropout probability of features, words and each sub-layer's output.
+        positions: encoding of each feature's place on the grid: sines and cosines of row and
+            column, a learnt vector for each, or none.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Transformer(Decoder):
         return (*images, *(Memory(none, none) for _ in images)), (own,)
 
     def forward(
-        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, weights: bool = False
+        self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, need_weights: bool = False
     ) -> DecoderOutput:
-        """All tokens at once; each sees those before it in its caption, also those that memory has kept."""
+        """All tokens at once; causal within each caption, over the words in the cache too."""
         (own,) = state
         length = tokens.shape[2]
         past = own[0, 0].sum()  # all captions are of one length
@@ -89,16 +89,16 @@ class Transformer(Decoder):
             + _sinusoidal_encoding(past, length, self.embed.weight)
         )
         visible = _visible(own, length)
-        images, words = memory[: len(self.layers)], memory[len(self.layers) :]
-        kept: list[Memory] = []
-        looked: list[AttentionOutput] = []
-        for layer, image, said in zip(self.layers, images, words, strict=True):
-            x, seen, said = layer(x, image, said, visible, weights=weights)
-            kept.append(said)
-            looked.append(seen)
-        share, heads = _mean_and_each(looked, *tokens.shape[1:]) if weights else (None, None)
+        images, cache = memory[: len(self.layers)], memory[len(self.layers) :]
+        kv_cache: list[Memory] = []
+        attended: list[AttentionOutput] = []
+        for layer, image, cached in zip(self.layers, images, cache, strict=True):
+            x, attention, cached = layer(x, image, cached, visible, need_weights=need_weights)
+            kv_cache.append(cached)
+            attended.append(attention)
+        weights, heads = _mean_and_each(attended, *tokens.shape[1:]) if need_weights else (None, None)
         own = visible[:, length - 1 :: length]  # what the last of a caption sees is what is its own
-        return DecoderOutput(self.norm(x), share, (own,), heads=heads, memory=(*images, *kept))
+        return DecoderOutput(self.norm(x), weights, (own,), heads=heads, memory=(*images, *kv_cache))
 
     def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
         """The words' own vectors are the output layer (Press and Wolf, 2017)."""
@@ -116,7 +116,7 @@ class Layer(nn.Module):
         self.attention = ATTENTIONS.build(attention, dim, dim)
         if self.attention.samples:
             raise ValueError(
-                f"a transformer looks in every layer, and {attention} learns from one look per word: "
+                f"a transformer attends in every layer, and {attention} learns from one attention per word: "
                 "take a recurrent decoder"
             )
         self.before_words, self.before_image, self.before_network = (nn.LayerNorm(dim) for _ in range(3))
@@ -133,57 +133,58 @@ class Layer(nn.Module):
         self,
         x: Float[Tensor, "B K T E"],
         image: Memory,
-        words: Memory,
+        kv_cache: Memory,
         visible: Bool[Tensor, "B M S"],
         *,
-        weights: bool,
+        need_weights: bool,
     ) -> tuple[Tensor, AttentionOutput, Memory]:
-        """x, what the K x T queries saw, and keys and values of all S words so far."""
-        read, words = self._self_attention(self.before_words(x), words, visible)
+        """x, what the K x T queries read of the image, and the cache grown to all S words so far."""
+        read, kv_cache = self._self_attention(self.before_words(x), kv_cache, visible)
         x = x + self.dropout(read)
         query = rearrange(self.before_image(x), "b k t e -> b (k t) e")
-        seen: AttentionOutput = self.attention(query, image, weights=weights)
-        x = x + self.dropout(self.fit(seen.context).view_as(x))
+        attention: AttentionOutput = self.attention(query, image, need_weights=need_weights)
+        x = x + self.dropout(self.fit(attention.context).view_as(x))
         x = x + self.dropout(self.network(self.before_network(x)))
-        return x, seen, words
+        return x, attention, kv_cache
 
     def _self_attention(
-        self, x: Float[Tensor, "B K T E"], words: Memory, visible: Bool[Tensor, "B M S"]
+        self, x: Float[Tensor, "B K T E"], kv_cache: Memory, visible: Bool[Tensor, "B M S"]
     ) -> tuple[Float[Tensor, "B K T E"], Memory]:
         query, key, value = self.query_key_value(x.flatten(1, 2)).chunk(3, dim=-1)
-        words = Memory(torch.cat([words.keys.to(key), key], dim=1), torch.cat([words.values.to(value), value], dim=1))
-        q, k, v = (split_heads(part, self.num_heads) for part in (query, words.keys, words.values))
+        keys = torch.cat([kv_cache.keys.to(key), key], dim=1)
+        values = torch.cat([kv_cache.values.to(value), value], dim=1)
+        q, k, v = (split_heads(part, self.num_heads) for part in (query, keys, values))
         read = F.scaled_dot_product_attention(q, k, v, attn_mask=visible[:, None])
-        return self.out(rearrange(read, "b heads m c -> b m (heads c)")).view_as(x), words
+        return self.out(rearrange(read, "b heads m c -> b m (heads c)")).view_as(x), Memory(keys, values)
 
 
 def _visible(own: Bool[Tensor, "B K S"], length: int) -> Bool[Tensor, "B M R"]:
     """For K x T queries, which of R words each reads: of the S before, and of the K x T new ones behind them.
 
-    All captions of an image are kept side by side, and each reads its own alone, up to itself.
+    The cache holds all captions of an image side by side, and each reads its own alone, up to itself.
     """
-    captions, places = (torch.arange(count, device=own.device) for count in (own.shape[1], length))
-    new = (captions[:, None, None, None] == captions[:, None]) & (places[:, None, None] >= places)
+    captions, positions = (torch.arange(count, device=own.device) for count in (own.shape[1], length))
+    new = (captions[:, None, None, None] == captions[:, None]) & (positions[:, None, None] >= positions)
     past = own[:, :, None].expand(-1, -1, length, -1)
     return torch.cat([past.flatten(1, 2), new.flatten(2).flatten(0, 1).expand(own.shape[0], -1, -1)], dim=2)
 
 
 def _mean_and_each(
-    looked: list[AttentionOutput], captions: int, length: int
+    attended: list[AttentionOutput], captions: int, length: int
 ) -> tuple[Float[Tensor, "B K T N"], Float[Tensor, "B K T L H N"] | None]:
     """The weights' mean over the layers, and those of each layer and head; one layer without heads has no more."""
-    weights = [seen.weights for seen in looked if seen.weights is not None]
-    heads = [seen.heads for seen in looked if seen.heads is not None]
-    share = rearrange(torch.stack(weights).mean(dim=0), "b (k t) n -> b k t n", k=captions, t=length)
-    each = heads or ([part[:, :, None] for part in weights] if len(weights) > 1 else [])
-    if not each:
-        return share, None
-    return share, rearrange(torch.stack(each), "l b (k t) h n -> b k t l h n", k=captions, t=length)
+    each = [layer.weights for layer in attended if layer.weights is not None]
+    heads = [layer.heads for layer in attended if layer.heads is not None]
+    weights = rearrange(torch.stack(each).mean(dim=0), "b (k t) n -> b k t n", k=captions, t=length)
+    heads = heads or ([layer[:, :, None] for layer in each] if len(each) > 1 else [])
+    if not heads:
+        return weights, None
+    return weights, rearrange(torch.stack(heads), "l b (k t) h n -> b k t l h n", k=captions, t=length)
 
 
 def _sinusoidal_encoding(past: Int[Tensor, ""], now: int, like: Float[Tensor, "V E"]) -> Float[Tensor, "T E"]:
-    """Sines and cosines of each token's place in its caption (3.5), all sines first; as exact as `like`."""
+    """Sines and cosines of each token's position in its caption (3.5), all sines first; as exact as `like`."""
     dim = like.shape[1]
-    place = (past + torch.arange(now, device=like.device))[:, None]
-    angles = place / 10000 ** (torch.arange(0, dim, 2, device=like.device, dtype=like.dtype) / dim)
+    position = (past + torch.arange(now, device=like.device))[:, None]
+    angles = position / 10000 ** (torch.arange(0, dim, 2, device=like.device, dtype=like.dtype) / dim)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)

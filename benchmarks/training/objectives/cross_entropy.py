@@ -26,7 +26,7 @@ class CrossEntropy(Objective):
         auxiliary = auxiliary_losses(captioner.decoder)
         with torch.autocast(rows.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             features = compute_features(captioner.backbone, rows, grid)
-            output = captioner.teacher_force(features, captions[..., :-1], weights=bool(auxiliary))
+            output = captioner.teacher_force(features, captions[..., :-1], need_weights=bool(auxiliary))
             targets = captions[..., 1:]
             mask = targets != PAD
             logits = captioner.decoder.logits(output.hidden[mask]).float()
