@@ -1,5 +1,7 @@
 """What a list shows."""
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -17,3 +19,11 @@ class Component:
     source: str
     origin: str
     variants: bool = False
+
+
+def source_file(factory: Callable[..., object]) -> str | None:
+    """The file in which `factory` is written; None of what has none, such as a class made in a notebook."""
+    try:
+        return inspect.getsourcefile(factory)
+    except TypeError:
+        return None

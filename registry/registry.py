@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from registry import entry_points
-from registry.component import Component
+from registry.component import Component, source_file
 from registry.errors import PluginWarning, RegistryError, UnknownName
 from registry.interface import Interface, where
 from registry.options import check, options
@@ -143,7 +143,7 @@ class Registry(Mapping[str, Callable[..., T]]):
             return "caption-zoo"
         if name in self.plugins:
             return entry_points.origin(self.plugins[name][0])
-        return Path(inspect.getsourcefile(self[name]) or self[name].__module__).name
+        return Path(source_file(self[name]) or self[name].__module__).name
 
     @cached_property
     def plugins(self) -> Mapping[str, list[EntryPoint]]:

@@ -29,7 +29,7 @@ def refused(attention, decoder):
     if decoder == "adaptive" and not issubclass(ATTENTIONS[attention], ScoreAttention):
         return "has no scores to use"
     if decoder == "transformer" and ATTENTIONS[attention].samples:
-        return "learns from one look per word"
+        return "learns from one attention per word"
     return None
 
 

@@ -1,6 +1,5 @@
 """A matrix of cells, planned before the first second of compute."""
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import METRICS, build_metrics
 from benchmarks.plan.cell import Cell
 from registry import Spec
+from registry.component import source_file
 from zoo.backbones.weights import digest
 from zoo.registries import ATTENTIONS, PARTS
 
@@ -70,7 +70,7 @@ def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dic
     used += [(f"metric {metric.name}", METRICS, metric.name) for metric in experiment.metrics]
     sources = {}
     for label, registry, name in used:
-        file = inspect.getsourcefile(registry[name]) if registry.origin(name) != "caption-zoo" else None
+        file = source_file(registry[name]) if registry.origin(name) != "caption-zoo" else None
         if file:
             sources[label] = digest(file)
     if file := parts["backbone"].options.get("weights"):

@@ -13,7 +13,7 @@ from zoo.pictures import upright
 from zoo.registries import BACKBONES
 from zoo.types import Features
 
-__all__ = ["BACKBONES", "RANDOM", "Backbone", "Features", "Preparation", "Weights", "upright"]
+__all__ = ["BACKBONES", "RANDOM", "Backbone", "Features", "Preprocess", "WeightsSource", "upright"]
 
 
 class WeightsSource(NamedTuple):

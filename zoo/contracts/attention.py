@@ -142,9 +142,9 @@ def tells_what_it_draws(spec: Spec) -> None:
     attention, query, features = _attention(spec), _query(), some_features()
     check(_ask(attention, query, features).log_prob is None, "it draws outside of training")
     drawn = _ask(attention.train(), query, features).log_prob
-    check((drawn is not None) == attention.samples, f"samples is {attention.samples}, log_choice {drawn}")
+    check((drawn is not None) == attention.samples, f"samples is {attention.samples}, log_prob {drawn}")
     if drawn is not None:
-        check(drawn.shape == (IMAGES, QUERIES) and bool((drawn <= 0).all()), "log_choice should be (B, M), and <= 0")
+        check(drawn.shape == (IMAGES, QUERIES) and bool((drawn <= 0).all()), "log_prob should be (B, M), and <= 0")
 
 
 def stays_finite_in_bfloat16(spec: Spec) -> None:
