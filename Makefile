@@ -21,7 +21,7 @@ leaderboard: .venv/.installed
 	echo "The leaderboard: $(RUNS)/leaderboard/index.html"; exit $$status
 
 test: .venv/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --benchmark-disable
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --benchmark-disable
 
 test-demo: .venv-demo/.installed
 	.venv-demo/bin/python -m pytest tests/test_demo.py

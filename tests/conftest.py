@@ -7,6 +7,20 @@ from hypothesis import settings
 settings.register_profile("any machine", deadline=None)  # shape checks compile at the first call
 settings.load_profile("any machine")
 
+# The longest first, so that no worker is left with a long file when the others have none.
+LONGEST = (
+    "test_harness", "test_scoring", "test_speed", "test_contracts", "test_docs_run", "test_export", "test_contract_plugin",
+    "test_third_party", "test_paraphrases", "test_reproduce", "test_backbones", "test_timm", "test_folder",
+    "test_simulation", "test_audit", "test_page_size", "test_browser_access", "test_grid", "test_caption",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Files in the order in which they should start; inside a file nothing moves."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter):

@@ -109,18 +109,18 @@ class Placed(Small):
 
 
 DATA_MISTAKES = [
-    (Nameless, "says what it is"),
+    (Nameless, "declares what it is"),
     (Unsplit, "has images and captions in every split"),
     (Mute, "has images and captions in every split"),
-    (Leaking, "shares no image between splits"),
-    (Doubled, "shares no image between splits"),
-    (Restless, "is the same when built again"),
-    (Grey, "loads pictures"),
-    (Flickering, "loads pictures"),
-    (Percent, "assesses with shares"),
-    (Backwards, "assesses with shares"),
-    (Homeless, "keeps places out of its name"),
-    (Placed, "keeps places out of its name"),
+    (Leaking, "has disjoint splits"),
+    (Doubled, "has disjoint splits"),
+    (Restless, "is deterministic"),
+    (Grey, "loads images"),
+    (Flickering, "loads images"),
+    (Percent, "diagnostics lie between 0 and 1"),
+    (Backwards, "diagnostics lie between 0 and 1"),
+    (Homeless, "keeps paths out of its name"),
+    (Placed, "keeps paths out of its name"),
 ]
 
 
@@ -181,16 +181,16 @@ class Stale(Rouge):
 
 
 METRIC_MISTAKES = [
-    (Barred, "says what it is"),
-    (Mistitled, "gives its columns for every image"),
-    (Pooled, "gives its columns for every image"),
-    (Distance, "puts the right captions first"),
-    (FirstReference, "does not mind the order"),
-    (Fussy, "takes captions without a word"),
-    (Crowd, "takes one image"),
-    (Drifting, "says the same again"),
-    (Wearing, "keeps what it weighed"),
-    (Stale, "keeps what it weighed"),
+    (Barred, "declares what it is"),
+    (Mistitled, "scores every image in every column"),
+    (Pooled, "scores every image in every column"),
+    (Distance, "ranks the right captions first"),
+    (FirstReference, "does not depend on the order"),
+    (Fussy, "accepts empty captions"),
+    (Crowd, "accepts a single image"),
+    (Drifting, "gives the same score twice"),
+    (Wearing, "leaves prepared references unchanged"),
+    (Stale, "leaves prepared references unchanged"),
 ]
 
 
@@ -205,13 +205,13 @@ def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
 
 def test_every_contract_has_a_mistake_that_it_catches():
     caught = {contract for _, contract in DATA_MISTAKES + METRIC_MISTAKES}
-    assert caught | {"is what it is called"} == {name for kind in CONTRACTS.values() for name in kind}
+    assert caught | {"is named as registered"} == {name for kind in CONTRACTS.values() for name in kind}
 
 
 def test_the_command_says_what_is_broken(monkeypatch, capsys):
     monkeypatch.setitem(METRICS._factories, "planted", Distance)
     assert main(["check", "metric", "planted"]) == 1
-    assert "BROKEN  puts the right captions first: AssertionError: ROUGE_L is no higher" in capsys.readouterr().out
+    assert "BROKEN  ranks the right captions first: AssertionError: ROUGE_L is no higher" in capsys.readouterr().out
     assert main(["check", "dataset", "scenes(train=0)"]) == 1
     assert "not train=0" in capsys.readouterr().out
 

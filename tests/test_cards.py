@@ -317,7 +317,7 @@ def test_notices_stand_at_the_head():
     limited = record(**(COCO | {"dataset": "coco(limit=50, split='karpathy')"}), origins={"attention": "mine.py"})
     assert "A sample of the data set" in told(made(limited))
     assert "A part comes from the plug-in mine.py." in told(made(limited))
-    assert "Drawn scenes, not photographs" in told(made(record()))
+    assert "Synthetic scenes, not photographs" in told(made(record()))
     assert "Backbones with random weights" in told(made(record(weights="random")))
 
 

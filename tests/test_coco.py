@@ -177,8 +177,8 @@ def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", hflip
 def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
     model, stored = store(folder, tmp_path)
     data = Coco(root=str(folder))
-    pixels = torch.stack([model.preprocess.resize(data.load(example)) for example in data.test])
-    seen = model(model.preprocess.normalise(torch.cat([pixels, pixels.flip(-1)])))
+    pixels = torch.stack([model.preprocess.to_tensor(data.load(example)) for example in data.test])
+    seen = model(model.preprocess.normalize(torch.cat([pixels, pixels.flip(-1)])))
     again = [
         compute_features(model, stored.batch([example.image_id for example in data.test], view), stored.grid)
         for view in (0, 1)

@@ -28,7 +28,7 @@ class Careless(ScoreAttention):
         return query[..., :1] * 0 + keys.mT * 0
 '''
 LINES = '["attention careless", "attention careless(careful=True)"]'
-MASKED, APART = "leaves masked positions alone", "keeps images and queries apart"
+MASKED, APART = "respects the mask", "treats images and queries independently"
 
 
 @pytest.fixture

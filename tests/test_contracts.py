@@ -182,8 +182,8 @@ class Blank(Patches):
 
 
 class Cropping(Preprocess):
-    def resize(self, image):
-        return super().resize(image)[..., 1:]
+    def to_tensor(self, image):
+        return super().to_tensor(image)[..., 1:]
 
 
 class Unprepared(Patches):
@@ -332,48 +332,48 @@ class Crowded(LSTM):
 
 
 PLANTED = [
-    ("attention", Unnormalised, "weighs with shares"),
+    ("attention", Unnormalised, "weights are a distribution"),
     ("attention", Uneven, "heads average to the weights"),
-    ("attention", Moody, "answers alike with and without weights"),
-    ("attention", Unmasked, "leaves masked positions alone"),
-    ("attention", Crossed, "keeps images and queries apart"),
-    ("attention", Ordered, "minds the order only if it says so"),
-    ("attention", Gridless, "minds the order only if it says so"),
+    ("attention", Moody, "gives the same context with and without weights"),
+    ("attention", Unmasked, "respects the mask"),
+    ("attention", Crossed, "treats images and queries independently"),
+    ("attention", Ordered, "is permutation equivariant unless it reads the grid"),
+    ("attention", Gridless, "is permutation equivariant unless it reads the grid"),
     ("attention", Counting, "reads equal features as one"),
     ("attention", Idle, "learns"),
-    ("attention", Detached, "has the gradients of its answers"),
-    ("attention", Silent, "tells what it draws"),
-    ("attention", Chatty, "tells what it draws"),
+    ("attention", Detached, "has the gradients of its outputs"),
+    ("attention", Silent, "returns the log prob of its samples"),
+    ("attention", Chatty, "returns the log prob of its samples"),
     ("attention", Overflowing, "stays finite in bfloat16"),
-    ("attention", Unstored, "can be stored"),
-    ("attention", Scattered, "can be stored"),
-    ("attention", Priced, "is what it is called"),
+    ("attention", Unstored, "can be saved and loaded"),
+    ("attention", Scattered, "can be saved and loaded"),
+    ("attention", Priced, "is named as registered"),
     ("backbone", Narrow, "returns the features it declares"),
-    ("backbone", Batchy, "sees each image alone"),
-    ("backbone", Blank, "sees each image alone"),
-    ("backbone", Unprepared, "prepares any picture"),
-    ("backbone", Stuck, "learns where it says so"),
+    ("backbone", Batchy, "treats images independently"),
+    ("backbone", Blank, "treats images independently"),
+    ("backbone", Unprepared, "preprocesses any image"),
+    ("backbone", Stuck, "trains what it declares trainable"),
     ("backbone", Fragile, "stays finite in bfloat16"),
-    ("backbone", UnstoredPatches, "can be stored"),
-    ("backbone", PricedPatches, "is what it is called"),
-    ("decoder", Forgetful, "says the same step by step"),
-    ("decoder", Overweighted, "weighs with shares"),
+    ("backbone", UnstoredPatches, "can be saved and loaded"),
+    ("backbone", PricedPatches, "is named as registered"),
+    ("decoder", Forgetful, "gives the same output step by step"),
+    ("decoder", Overweighted, "weights are a distribution"),
     ("decoder", Headless, "heads average to the weights"),
     ("decoder", Topheavy, "heads average to the weights"),
-    ("decoder", Twofold, "begins with one hypothesis"),
-    ("decoder", Leaky, "keeps captions apart"),
+    ("decoder", Twofold, "starts with one hypothesis"),
+    ("decoder", Leaky, "treats captions independently"),
     ("decoder", Secretive, "state can be reordered"),
-    ("decoder", Blind, "looks at the image"),
-    ("decoder", Staring, "leaves masked positions alone"),
+    ("decoder", Blind, "depends on the image"),
+    ("decoder", Staring, "respects the mask"),
     ("decoder", Lazy, "learns"),
     ("decoder", Exploding, "stays finite in bfloat16"),
-    ("decoder", UnstoredLSTM, "can be stored"),
-    ("decoder", PricedLSTM, "is what it is called"),
-    ("decoder", Choosy, "takes every attention or refuses it"),
-    ("decoder", Deaf, "takes every attention or refuses it"),
-    ("decoder", Muddled, "a wide beam finds the best of all captions"),
-    ("decoder", Noisy, "one beam is greedy"),
-    ("decoder", Crowded, "an image alone gets the caption it gets in a batch"),
+    ("decoder", UnstoredLSTM, "can be saved and loaded"),
+    ("decoder", PricedLSTM, "is named as registered"),
+    ("decoder", Choosy, "accepts or refuses every attention"),
+    ("decoder", Deaf, "accepts or refuses every attention"),
+    ("decoder", Muddled, "exhaustive beam search is exact"),
+    ("decoder", Noisy, "beam search of width one is greedy"),
+    ("decoder", Crowded, "decoding does not depend on the batch"),
 ]
 REGISTRIES = {registry.kind: registry for registry in (BACKBONES, ATTENTIONS, DECODERS)}
 

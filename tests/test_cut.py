@@ -40,7 +40,7 @@ def build(spec):
 
 def pictures(backbone, count=4):
     pixels = torch.randint(256, (count, 3, *backbone.preprocess.size), dtype=torch.uint8)
-    return backbone.preprocess.normalise(pixels)
+    return backbone.preprocess.normalize(pixels)
 
 
 def learnt(backbone, features):

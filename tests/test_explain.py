@@ -99,7 +99,7 @@ def test_the_maps_are_those_that_the_caption_was_written_with():
     picture = Image.effect_noise((64, 64), 90).convert("RGB")
     seen = model.explain(picture, num_beams=1, max_length=3)
     with torch.inference_mode():
-        features = model.encode(model.backbone.preprocess.normalise(model.backbone.preprocess.resize(picture)[None]))
+        features = model.encode(model.backbone.preprocess.normalize(model.backbone.preprocess.to_tensor(picture)[None]))
         memory, state = model.decoder.init_state(features)
         for number, token in zip(range(3), model.vocabulary.numbers(seen.words), strict=False):
             output = model.decoder(torch.tensor([[[token]]]), memory, state, need_weights=True)

@@ -401,7 +401,7 @@ def steps(made):
     step = None
     for images, beams in ((2, 3), (4, 1)):
         pixels = torch.randint(256, (images, 3, 64, 64), dtype=torch.uint8)
-        begun, state = made.decoder.init_state(made.encode(made.backbone.preprocess.normalise(pixels)))
+        begun, state = made.decoder.init_state(made.encode(made.backbone.preprocess.normalize(pixels)))
         step, memory = step or Step(made.decoder, begun, state).eval(), flat(begun)
         state = tuple(tensor.expand(-1, beams, *tensor.shape[2:]).contiguous() for tensor in state)
         words = torch.randint(len(WORDS), (images, beams))

@@ -59,7 +59,7 @@ def test_any_attention_goes_with_any_decoder_or_is_refused(attention, decoder, b
     pictures, captions, vocabulary = batch
     torch.manual_seed(0)
     model = Captioner.build(Parts.parse("patches(dim=32)", attention, spelt), vocabulary).train()
-    rows = torch.stack([model.backbone.preprocess.resize(picture) for picture in pictures])
+    rows = torch.stack([model.backbone.preprocess.to_tensor(picture) for picture in pictures])
     optimizer = make_optimizer(model, SETTINGS)
     losses = [step(model, rows, captions, None, SETTINGS, optimizer).item() for _ in range(12)]
     assert sum(losses[-3:]) < 0.95 * sum(losses[:3]), losses

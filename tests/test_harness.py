@@ -273,7 +273,7 @@ def test_caption_and_leaderboard_from_the_run(place, done):
     assert sorted(Path(name).name for name in said.split()) == sorted(
         ["index.html", "leaderboard.csv", "leaderboard.md", *(f"{record.id}.html" for record in done[0])]
     )
-    assert "Drawn scenes, not photographs" in (place / "page" / "index.html").read_text()
+    assert "Synthetic scenes, not photographs" in (place / "page" / "index.html").read_text()
     code, _, errors = caption_zoo("leaderboard", runs, "--out", page, "--check", folder=place).end()
     said = errors.splitlines()  # nothing, or in a checkout with changes that nobody could repeat the runs
     assert [problem for problem in said if "changed files" not in problem] == []

@@ -318,7 +318,7 @@ def test_of_a_backbone_that_learns_in_part_the_frozen_part_is_stored(data, tmp_p
     store = made(data, backbone, tmp_path)
     rows = store.batch([1001, 3], [0, 1])
     assert (rows.dtype, rows.shape) == (torch.float16, (2, 10, 10, 192))
-    pixels = torch.stack([backbone.preprocess.resize(data.load(e)) for e in data.test if e.image_id == 1001])
+    pixels = torch.stack([backbone.preprocess.to_tensor(data.load(e)) for e in data.test if e.image_id == 1001])
     features = compute_features(backbone, rows, store.grid)
     whole = compute_features(backbone, pixels, None)
     assert features.grid == whole.grid == (5, 5)

@@ -106,17 +106,17 @@ def test_the_page_loads_nothing_and_its_policy_names_its_own_script_and_style(tm
 def test_drawn_scenes_random_weights_and_plugins_are_announced(tmp_path):
     runs = [record(weights="random"), record("mine", origins={"attention": "/home/me/mine.py"})]
     for text in made(runs, tmp_path)[:2]:
-        assert "Drawn scenes, not photographs: these scores say nothing of COCO." in text
+        assert "Synthetic scenes, not photographs: these scores say nothing of COCO." in text
         assert text.count("Backbones with random weights: these scores say nothing of trained ones.") == 1
         assert "plug-in mine.py" in text
         assert "/home/me" not in text
-    assert "Drawn scenes" not in made([record(**COCO)], tmp_path)[0]
+    assert "Synthetic scenes" not in made([record(**COCO)], tmp_path)[0]
 
 
 def test_few_photographs_are_announced_as_a_sample(tmp_path):
     few, whole = ({"train": count, "test": 347} for count in (2040, 113_287))
     for text in made([record(**COCO, data=few)], tmp_path)[:2]:
-        assert "A small sample: trained on 2\u2009040 photographs, judged on 347 images." in text
+        assert "A small sample: trained on 2\u2009040 photographs, tested on 347 images." in text
     assert "A small sample" not in made([record(**COCO, data=whole)], tmp_path)[0]
     assert "A small sample" not in made([record(data=few)], tmp_path)[0]
 

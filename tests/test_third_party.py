@@ -105,7 +105,7 @@ def test_it_keeps_the_contracts_as_its_own_tests_find(call, site):
     done, stdout, errors = call("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", cwd=site.parent / "source")
     assert done == 0, stdout + errors
     for spec in ("nearest", "nearest(dim=4)"):
-        assert f"PASSED caption-zoo::attention {spec}::keeps images and queries apart" in stdout
+        assert f"PASSED caption-zoo::attention {spec}::treats images and queries independently" in stdout
 
 
 def test_the_command_checks_it(command):

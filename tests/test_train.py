@@ -189,7 +189,7 @@ def test_maps_stand_behind_their_words(data, tmp_path):
     assert seen.maps.shape == (len(words), 8, 8)
     np.testing.assert_allclose(seen.maps.sum((1, 2)), 1, rtol=1e-5)
     tokens = torch.tensor([[[START, *model.vocabulary.numbers(words)[1:3]]]])
-    pixels = model.backbone.preprocess.normalise(store.batch([example.image_id]))
+    pixels = model.backbone.preprocess.normalize(store.batch([example.image_id]))
     with torch.inference_mode():
         weights = model.teacher_force(model.encode(pixels), tokens, need_weights=True).weights
     np.testing.assert_allclose(seen.maps[2].ravel(), weights[0, 0, 2], rtol=1e-4, atol=1e-6)

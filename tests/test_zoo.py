@@ -213,7 +213,7 @@ def test_a_photograph_taken_on_its_side_is_set_upright():
     exif[0x0112] = 6  # turn it by 90 degrees, clockwise, to look at it
     data = io.BytesIO()
     picture.save(data, "jpeg", exif=exif)
-    pixels = Preprocess(size=(20, 10)).resize(Image.open(data).convert("RGB"))
+    pixels = Preprocess(size=(20, 10)).to_tensor(Image.open(data).convert("RGB"))
     assert pixels[:, :8].min() > 240
     assert pixels[:, 12:].max() < 15
 
@@ -221,7 +221,7 @@ def test_a_photograph_taken_on_its_side_is_set_upright():
 def test_preparation_squashes_the_whole_picture():
     picture = Image.new("RGB", (100, 50), "black")
     picture.paste("white", (0, 0, 50, 50))
-    pixels = Preprocess(size=(10, 20)).resize(picture)
+    pixels = Preprocess(size=(10, 20)).to_tensor(picture)
     assert pixels.shape == (3, 10, 20)
     assert pixels[:, :, :8].min() > 250
     assert pixels[:, :, 12:].max() < 5

@@ -20,7 +20,7 @@ from zoo.folder import write
 from zoo.generate import generate, n_best
 from zoo.pictures import open_picture, upright
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, without_paths
-from zoo.types import DecoderOutput, Features
+from zoo.types import DecoderOutput, Features, expand_state
 from zoo.vocabulary import Vocabulary
 
 
@@ -97,7 +97,7 @@ class Captioner(nn.Module):
     ) -> DecoderOutput:
         """What stands for the word after each token of K captions per image (teacher forcing)."""
         memory, state = self.decoder.init_state(features)
-        state = tuple(tensor.expand(-1, tokens.shape[1], *tensor.shape[2:]) for tensor in state)
+        state = expand_state(state, tokens.shape[1])
         output: DecoderOutput = self.decoder(tokens, memory, state, need_weights=need_weights)
         return output
 
@@ -133,7 +133,7 @@ class Captioner(nn.Module):
         with self._in_evaluation():
             features = self._encode_images([_picture(image) for image in images])
             numbers = n_best(self.decoder, features, count, **settings).tolist()
-        return [[" ".join(self.vocabulary.decode(said)) for said in each] for each in numbers]
+        return [[" ".join(self.vocabulary.decode(tokens)) for tokens in each] for each in numbers]
 
     @torch.inference_mode()
     def explain(self, image: Image.Image | str | Path, **settings: Any) -> Explanation:
@@ -160,8 +160,8 @@ class Captioner(nn.Module):
 
     def _encode_images(self, pictures: Sequence[Image.Image]) -> Features:
         preprocess, device = self.backbone.preprocess, next(self.parameters()).device
-        pixels = torch.stack([preprocess.resize(picture) for picture in pictures]).to(device)
-        return self.encode(preprocess.normalise(pixels))
+        pixels = torch.stack([preprocess.to_tensor(picture) for picture in pictures]).to(device)
+        return self.encode(preprocess.normalize(pixels))
 
     @contextmanager
     def _in_evaluation(self) -> Iterator[None]:

@@ -13,22 +13,24 @@ _STRIDE = 0x9E3779B97F4A7C15  # odd, and far from any seed that one would choose
 
 @dataclass(frozen=True)
 class Decoding:
-    """How captions are written: searched for, or drawn.
+    """How captions are decoded: by beam search, or by sampling.
+
+    Options that transformers' `generate` has too are called as there; docs/protocol.md tells where they differ.
 
     Args:
-        num_beams: width of the beam search; 1 is greedy. Where words are sampled,
-            so many captions are, and the best is kept.
-        max_length: most words of a caption.
-        length_penalty: a caption's log-likelihood is divided by its length to this power.
+        num_beams: width of the beam search; 1 is greedy. With a temperature, so many captions are sampled and the
+            best is kept.
+        max_length: most words of a caption, END not counted.
+        length_penalty: a caption's log-likelihood is divided by its length, END counted, to this power.
         no_repeat_ngram_size: length of n-grams that may not come twice in a caption; 0 allows them all.
-        num_beam_groups: parts of equal size that the beams are in; each is kept from saying what those before it say.
-        diversity_penalty: log-likelihood that a word loses for each beam of an earlier group that takes it in the
-            same step.
-        temperature: words are drawn, from probabilities to the power 1 / temperature, 0.001 to 1000; 0 searches.
-        top_k: draw among so many likeliest words; 0 for all.
-        top_p: draw among the fewest likeliest words that have this probability together.
-        seed: of what is drawn.
-        precision: "bfloat16" lets the decoder compute in it where that is safe, the scores of the next words too;
+        num_beam_groups: groups of equal size in diverse beam search; each is penalised for words of those before it.
+        diversity_penalty: taken from a word's log-probability for each beam of an earlier group that takes it in the
+            same step (Hamming).
+        temperature: samples words from probabilities to the power 1 / temperature, 0.001 to 1000; 0 is beam search.
+        top_k: sample among so many likeliest words; 0 for all.
+        top_p: sample among the fewest likeliest words that have this probability together.
+        seed: of sampling.
+        precision: "bfloat16" lets the decoder compute in it where that is safe, the logits too;
             log-likelihoods are added in float32.
 
     Raises:
@@ -71,7 +73,7 @@ class Decoding:
             for name, unset in (("top_k", 0), ("top_p", 1.0), ("seed", 0)):
                 if getattr(self, name) != unset:
                     raise ValueError(
-                        f"{name}={getattr(self, name)} is for words that are drawn: set a temperature, "
+                        f"{name}={getattr(self, name)} is for sampling: set a temperature, "
                         f"1 for the model's own probabilities, or leave {name} out"
                     )
         elif self.num_beam_groups > 1:

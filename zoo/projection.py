@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo.types import Features, places
 
 Positions = Literal["sinusoidal", "learned", "none"]
-_WAVES = 4  # per axis: the finest tells neighbours on a 16 x 16 grid apart
+_FREQUENCIES = 4  # per axis: the finest tells neighbours on a 16 x 16 grid apart
 _SIDE = 16  # rows and columns of the learnt table, stretched to any grid
 
 
@@ -32,7 +32,11 @@ class Projection(nn.Module):
     def __init__(self, feature_dim: int, dim: int, *, dropout: float, positions: Positions) -> None:
         super().__init__()
         self.scale = nn.Sequential(nn.LayerNorm(feature_dim), nn.Linear(feature_dim, dim), nn.ReLU())
-        self.place = {"sinusoidal": Waves, "learned": Table}[positions](dim) if positions != "none" else None
+        self.place = (
+            {"sinusoidal": SinusoidalEncoding, "learned": LearnedEncoding}[positions](dim)
+            if positions != "none"
+            else None
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Features) -> Features:
@@ -43,24 +47,24 @@ class Projection(nn.Module):
         return Features(self.dropout(tokens), features.grid, features.mask)
 
 
-class Waves(nn.Module):
+class SinusoidalEncoding(nn.Module):
     """Sines and cosines of row and column, at four frequencies each, through a matrix."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.mix = nn.Linear(4 * _WAVES, dim, bias=False)
+        self.mix = nn.Linear(4 * _FREQUENCIES, dim, bias=False)
 
     def forward(self, grid: tuple[int, int]) -> Float[Tensor, "N E"]:
         """One vector per cell."""
         like = self.mix.weight
         within = places(grid, like.device).to(like.dtype) / torch.tensor(grid, device=like.device)  # each in (0, 1)
-        angles = within[..., None] * math.pi * 2.0 ** torch.arange(_WAVES, device=like.device, dtype=like.dtype)
+        angles = within[..., None] * math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=like.device, dtype=like.dtype)
         waves = rearrange([angles.sin(), angles.cos()], "trig n side wave -> n (trig side wave)")
         return self.mix(waves)
 
 
-class Table(nn.Module):
-    """A vector per row plus one per column."""
+class LearnedEncoding(nn.Module):
+    """Learned positional encoding: a vector per row plus one per column."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

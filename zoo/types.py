@@ -84,6 +84,11 @@ class DecoderOutput(NamedTuple):
     memory: tuple[Memory, ...] | None = None
 
 
+def expand_state(state: State, hypotheses: int) -> State:
+    """The state of one hypothesis per image, (B, 1, ...), as that of K: a view, nothing is copied."""
+    return tuple(tensor.expand(-1, hypotheses, *tensor.shape[2:]) for tensor in state)
+
+
 def reorder(state: State, parents: Int[Tensor, "B K"], images: Int[Tensor, "B"] | None = None) -> State:
     """The state of hypothesis ``parents[b, k]`` of image b, or of ``images[b]``, for every (b, k)."""
     images = torch.arange(parents.shape[0], device=parents.device) if images is None else images

@@ -162,10 +162,10 @@ def _samples(
     picks = picked(rated)
     if not picks:
         return ()
-    described = attention_maps(captioner, {image: hypotheses[image] for image in picks}, store)
-    told, gallery = samples(dataset, described, rated, picks, non_visual=bool(captioner.decoder.non_visual_source))
+    predictions = attention_maps(captioner, {image: hypotheses[image] for image in picks}, store)
+    entries, gallery = samples(dataset, predictions, rated, picks, non_visual=bool(captioner.decoder.non_visual_source))
     write_gallery(gallery, folder)
-    return tuple(told)
+    return tuple(entries)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -34,7 +34,7 @@ def picked(scores: Mapping[int, float]) -> dict[int, str]:
 
 def samples(
     dataset: Dataset,
-    described: Mapping[int, Prediction],
+    predictions: Mapping[int, Prediction],
     scores: Mapping[int, float],
     picks: Mapping[int, str],
     *,
@@ -45,21 +45,21 @@ def samples(
     `non_visual` says whether the model can look at something beside the image.
     """
     examples = {example.image_id: example for example in dataset.test}
-    told, gallery = [], {}
+    entries, gallery = [], {}
     for image, pick in picks.items():
         shown = {"picture": _picture(dataset, examples[image]), "references": list(examples[image].captions)}
-        said = {
+        entry = {
             "image": image,
             "pick": pick,
             "score": round(scores[image], 6),
-            **_looked(described[image], non_visual=non_visual),
+            **_attention(predictions[image], non_visual=non_visual),
         }
         if examples[image].source:
-            said["source"] = examples[image].source
-        told.append(said | shown if dataset.shareable else said)
+            entry["source"] = examples[image].source
+        entries.append(entry | shown if dataset.shareable else entry)
         if not dataset.shareable:
             gallery[str(image)] = shown
-    return told, gallery
+    return entries, gallery
 
 
 def write_gallery(gallery: Mapping[str, Any], folder: Path) -> None:
@@ -68,17 +68,17 @@ def write_gallery(gallery: Mapping[str, Any], folder: Path) -> None:
         (folder / GALLERY).write_text(json.dumps(gallery, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _looked(described: Prediction, *, non_visual: bool) -> dict[str, Any]:
+def _attention(prediction: Prediction, *, non_visual: bool) -> dict[str, Any]:
     """Words and their maps, in bytes: 255 is the highest share, `peak`."""
-    said: dict[str, Any] = {"words": list(described.words)}
-    if described.maps is None or not described.maps.size:
-        return said
-    peak = float(described.maps.max()) or 1.0
-    shares = np.rint(described.maps * (255 / peak)).astype(np.uint8)
+    entry: dict[str, Any] = {"words": list(prediction.words)}
+    if prediction.maps is None or not prediction.maps.size:
+        return entry
+    peak = float(prediction.maps.max()) or 1.0
+    shares = np.rint(prediction.maps * (255 / peak)).astype(np.uint8)
     if non_visual:
-        said["non_visual"] = [round(float(1 - shares.sum()), 3) for shares in described.maps]
-    return said | {
-        "grid": list(described.maps.shape[1:]),
+        entry["non_visual"] = [round(float(1 - shares.sum()), 3) for shares in prediction.maps]
+    return entry | {
+        "grid": list(prediction.maps.shape[1:]),
         "peak": round(peak, 6),
         "maps": b64encode(shares.tobytes()).decode(),
     }

@@ -34,7 +34,7 @@ def offered(parser: ArgumentParser, words: Sequence[str], registries: Mapping[st
     option, equals, _ = begun.partition("=")
     if equals and option in parser._option_string_actions:
         values = _values(parser._option_string_actions[option], {}, registries)
-        return {f"{option}={value}": said for value, said in values.items()}
+        return {f"{option}={value}": summary for value, summary in values.items()}
     wanted, given = _wanted(parser, before)
     if begun.startswith("-") and not (wanted and wanted.option_strings):
         return _options(parser)
@@ -47,8 +47,8 @@ def lines(offer: Offer, begun: str) -> list[str]:
     A word that a shell could take for more than a word is left out: a name may come from anybody's package.
     """
     return [
-        f"{word}\t{plain(' '.join(said.split()))}"
-        for word, said in offer.items()
+        f"{word}\t{plain(' '.join(summary.split()))}"
+        for word, summary in offer.items()
         if word.startswith(begun) and _HARMLESS.issuperset(word)
     ]
 

@@ -12,7 +12,7 @@ from zoo.vocabulary import tokenise
 _TRIED = 3  # pictures of each split
 
 
-def says_what_it_is(spec: Spec) -> None:
+def declares_what_it_is(spec: Spec) -> None:
     """Its name, what is judged, a fingerprint, and whether images are drawn, can be mirrored and may be passed on."""
     dataset = DATASETS.build(spec)
     for field in ("name", "split", "fingerprint"):
@@ -32,16 +32,18 @@ def has_images_and_captions_in_every_split(spec: Spec) -> None:
             check(
                 type(example.image_id) is int, f"{split}: image {example.image_id!r} should have a whole number as id"
             )
-            said = example.captions
+            captions = example.captions
             check(
-                isinstance(said, tuple) and len(said) > 0 and all(isinstance(caption, str) for caption in said),
-                f"{split}: image {example.image_id} has captions {str(said)[:60]}, and should have a tuple of texts",
+                isinstance(captions, tuple)
+                and len(captions) > 0
+                and all(isinstance(caption, str) for caption in captions),
+                f"{split}: image {example.image_id} has captions {str(captions)[:60]}, not a tuple of texts",
             )
     for example in dataset.test:
         check(any(map(tokenise, example.captions)), f"judged image {example.image_id} has no caption with a word")
 
 
-def shares_no_image_between_splits(spec: Spec) -> None:
+def has_disjoint_splits(spec: Spec) -> None:
     """No image comes twice, in two splits or in one."""
     seen: dict[int, str] = {}
     for split, examples in _splits(DATASETS.build(spec)).items():
@@ -51,7 +53,7 @@ def shares_no_image_between_splits(spec: Spec) -> None:
         check(len({example.image_id for example in examples}) == len(examples), f"an image is in {split} twice")
 
 
-def is_the_same_when_built_again(spec: Spec) -> None:
+def is_deterministic(spec: Spec) -> None:
     """A run that goes on finds the same images, captions, fingerprint and files."""
     one, other = DATASETS.build(spec), DATASETS.build(spec)
     check(one.fingerprint == other.fingerprint, "built again it has another fingerprint")
@@ -60,7 +62,7 @@ def is_the_same_when_built_again(spec: Spec) -> None:
         check(list(examples) == list(_splits(other)[split]), f"built again it has other images or captions in {split}")
 
 
-def loads_pictures(spec: Spec) -> None:
+def loads_images(spec: Spec) -> None:
     """The first images of each split are pictures in RGB, the same when loaded again."""
     dataset = DATASETS.build(spec)
     for split, examples in _splits(dataset).items():
@@ -73,7 +75,7 @@ def loads_pictures(spec: Spec) -> None:
             check(picture.tobytes() == again.tobytes(), f"{split}: image {example.image_id} is another one each time")
 
 
-def assesses_with_shares(spec: Spec) -> None:
+def diagnostics_lie_between_0_and_1(spec: Spec) -> None:
     """What it makes of captions, right ones and none, lies between 0 and 1 under the same names."""
     dataset = DATASETS.build(spec)
     right = dataset.diagnostics({example.image_id: _described(example.captions[0]) for example in dataset.test})
@@ -84,7 +86,7 @@ def assesses_with_shares(spec: Spec) -> None:
         check(right[name] >= silent[name], f"{name} is better for saying nothing than for a right caption")
 
 
-def keeps_places_out_of_its_name(spec: Spec) -> None:
+def keeps_paths_out_of_its_name(spec: Spec) -> None:
     """What it calls `location` are options: records leave them out of the data set's spelling. No other is a place."""
     known, location = inspect.signature(DATASETS[spec.name]).parameters, DATASETS.build(spec).location
     for option in location:
@@ -95,7 +97,7 @@ def keeps_places_out_of_its_name(spec: Spec) -> None:
         check(option in location or not there, f"{option} is a place, {value!r}, and location does not name it")
 
 
-def is_what_it_is_called(spec: Spec) -> None:
+def is_named_as_registered(spec: Spec) -> None:
     """Its spelling is read as the same component with the same options."""
     is_spelled(DATASETS, spec)
 

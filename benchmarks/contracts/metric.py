@@ -13,11 +13,11 @@ _REFERENCES = (
     ("a red bus drives down a busy city street", "a double decker bus in traffic"),
     ("a plate of pasta with tomatoes and basil", "some spaghetti on a white plate with fresh leaves"),
 )
-_RIGHT = tuple(said[0] for said in _REFERENCES)
+_RIGHT = tuple(candidates[0] for candidates in _REFERENCES)
 _OTHERS = (*_RIGHT[1:], _RIGHT[0])  # each caption with the next image
 
 
-def says_what_it_is(spec: Spec) -> None:
+def declares_what_it_is(spec: Spec) -> None:
     """Columns with names of their own, and a signature without the bar that parts signatures."""
     metric = METRICS.build(spec)
     columns, signature = metric.columns, metric.signature
@@ -28,13 +28,13 @@ def says_what_it_is(spec: Spec) -> None:
     check("|" not in signature, f"signature {signature!r} has a bar, which parts one signature from the next")
 
 
-def gives_its_columns_for_every_image(spec: Spec) -> None:
+def scores_every_image_in_every_column(spec: Spec) -> None:
     """A number for each column over all images, and one for each image."""
     for name, score in _scores(spec, _RIGHT).items():
         _numbers(name, score, len(_RIGHT))
 
 
-def puts_the_right_captions_first(spec: Spec) -> None:
+def ranks_the_right_captions_first(spec: Spec) -> None:
     """An image's own captions are worth more than those of others, for all images and on the mean of each."""
     right, others = _scores(spec, _RIGHT), _scores(spec, _OTHERS)
     for name in right:
@@ -43,17 +43,19 @@ def puts_the_right_captions_first(spec: Spec) -> None:
         check(mean > less, f"{name} of each image is no higher for right captions than for wrong ones")
 
 
-def does_not_mind_the_order(spec: Spec) -> None:
+def does_not_depend_on_the_order(spec: Spec) -> None:
     """Images and references in another order have the same scores."""
-    said = (_RIGHT[0], _OTHERS[1], _RIGHT[2], _OTHERS[3])
-    for name, score in _scores(spec, said).items():
-        turned = METRICS.build(spec).score(said[::-1], [references[::-1] for references in _REFERENCES[::-1]])[name]
+    candidates = (_RIGHT[0], _OTHERS[1], _RIGHT[2], _OTHERS[3])
+    for name, score in _scores(spec, candidates).items():
+        turned = METRICS.build(spec).score(candidates[::-1], [references[::-1] for references in _REFERENCES[::-1]])[
+            name
+        ]
         check(_near(turned.corpus, score.corpus), f"{name} changes with the order of images or references")
         pairs = zip(turned.per_image, list(score.per_image)[::-1], strict=True)
         check(all(_near(*pair) for pair in pairs), f"{name} of an image changes with the order")
 
 
-def takes_captions_without_a_word(spec: Spec) -> None:
+def accepts_empty_captions(spec: Spec) -> None:
     """Silence has a score, no higher than a right caption's; a reference may be empty too."""
     silent, right = _scores(spec, ("", *_RIGHT[1:])), _scores(spec, _RIGHT)
     for name, score in silent.items():
@@ -64,37 +66,40 @@ def takes_captions_without_a_word(spec: Spec) -> None:
         _numbers(name, score, len(_RIGHT))
 
 
-def takes_one_image(spec: Spec) -> None:
+def accepts_a_single_image(spec: Spec) -> None:
     """One image alone has a score, be it 0."""
     for name, score in METRICS.build(spec).score(_RIGHT[:1], _REFERENCES[:1]).items():
         _numbers(name, score, 1)
 
 
-def says_the_same_again(spec: Spec) -> None:
+def gives_the_same_score_twice(spec: Spec) -> None:
     """Asked again, and built again, it gives the same; what it was given it leaves alone."""
     metric = METRICS.build(spec)
-    said, references = list(_OTHERS), [list(each) for each in _REFERENCES]
-    first = metric.score(said, references)
-    check(said == list(_OTHERS) and references == [list(each) for each in _REFERENCES], "it changes what it is given")
-    for again in (metric.score(said, references), _scores(spec, _OTHERS)):
+    candidates, references = list(_OTHERS), [list(each) for each in _REFERENCES]
+    first = metric.score(candidates, references)
+    check(
+        candidates == list(_OTHERS) and references == [list(each) for each in _REFERENCES],
+        "it changes what it is given",
+    )
+    for again in (metric.score(candidates, references), _scores(spec, _OTHERS)):
         for name, score in first.items():
             check(score.corpus == again[name].corpus, f"{name} is another one each time")
             check(list(score.per_image) == list(again[name].per_image), f"{name} of an image is another one each time")
 
 
-def keeps_what_it_weighed(spec: Spec) -> None:
+def leaves_prepared_references_unchanged(spec: Spec) -> None:
     """References weighed once serve any captions after any others; each set of references has its own weights."""
     metric = METRICS.build(spec)
     if not isinstance(metric, PreparedMetric):
         return
     turned = _REFERENCES[::-1]
     weighed, other = metric.prepare_references(_REFERENCES), metric.prepare_references(turned)
-    for said, references, weights in (
+    for candidates, references, weights in (
         (_OTHERS, _REFERENCES, weighed),
         (_OTHERS, turned, other),
         (_RIGHT, _REFERENCES, weighed),
     ):
-        fresh, found = METRICS.build(spec).score(said, references), metric.compare(said, weights)
+        fresh, found = METRICS.build(spec).score(candidates, references), metric.compare(candidates, weights)
         for name, score in fresh.items():
             check(found[name].corpus == score.corpus, f"{name} depends on what was compared or weighed before")
             check(
@@ -102,14 +107,14 @@ def keeps_what_it_weighed(spec: Spec) -> None:
             )
 
 
-def is_what_it_is_called(spec: Spec) -> None:
+def is_named_as_registered(spec: Spec) -> None:
     """Its spelling is read as the same component with the same options."""
     is_spelled(METRICS, spec)
 
 
-def _scores(spec: Spec, said: tuple[str, ...]) -> dict[str, MetricScore]:
+def _scores(spec: Spec, candidates: tuple[str, ...]) -> dict[str, MetricScore]:
     metric = METRICS.build(spec)
-    scores = metric.score(said, _REFERENCES)
+    scores = metric.score(candidates, _REFERENCES)
     check(
         scores.keys() == set(metric.columns), f"it declares {', '.join(metric.columns)} and gives {', '.join(scores)}"
     )

@@ -1,6 +1,6 @@
 """Data sets: images with captions, in three splits that never share an image.
 
-`train` is learnt from, `validation` chooses the epoch, `test` is judged and nothing else.
+`train` is for training, `validation` chooses the epoch, `test` is for the final scores.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ class UnreadableImage(Exception):
 
 @dataclass(frozen=True)
 class Example:
-    """One image, by its id, and what was said of it; `source` tells people which it is: a link, or a file's name."""
+    """One image, by its id, and its captions; `source` tells people which it is: a link, or a file's name."""
 
     image_id: int
     captions: tuple[str, ...]
@@ -30,7 +30,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model said of an image: the caption, its words, and where it looked.
+    """What a model predicts for an image: the caption, its words, and an attention map for each.
 
     `maps` has one map for each word, (words, h, w) with values >= 0, or is None where the
     model does not look at places.
@@ -44,7 +44,7 @@ class Prediction:
 class Dataset(ABC):
     """Images with captions, split three ways.
 
-    `split` names what is judged, as published ("val2017"); `synthetic` marks drawn
+    `split` names the test split, as published ("val2017"); `synthetic` marks synthetic
     images; `allows_hflip` says whether a mirrored image keeps its captions; `fingerprint`
     changes when an image id or a caption does; `location` names the options that say where
     the data lie and not what they are, which no record repeats; `shareable` says whether
@@ -78,7 +78,7 @@ class Dataset(ABC):
         """Changes when an image's file does, so that what was encoded before is encoded again."""
 
     @abstractmethod
-    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
+    def diagnostics(self, predictions: Mapping[int, Prediction]) -> dict[str, float]:
         """Scores that only this data set can give, of the captions of its test images.
 
         Keys are image ids of `test`; values are shares between 0 and 1. Empty where the

@@ -65,7 +65,7 @@ class Coco(Dataset):
         """The size of every file: a mended image has another."""
         return photos.sizes(self.train, self.validation, self.test)
 
-    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
+    def diagnostics(self, predictions: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
         return {}
 

@@ -26,13 +26,13 @@ class Folder(Dataset):
     several rows, several columns, or a list. Which split an image is in, a hash of its name
     decides, so that more images never move one; or else a column ``split`` says train,
     validation or test. Where that has no validation, about a tenth of training chooses the
-    epoch, by the same hash; where it has no test, its validation images are judged.
+    epoch, by the same hash; where it has no test, its validation images are the test split.
 
     Options:
         root: folder that holds the images, in sub-folders too.
         captions: the captions file, as seen from `root`; by default the only one there that
             ends in .csv, .json, .jsonl or .tsv.
-        validation, test: shares of the images, a tenth each if nothing is said; not where
+        validation, test: shares of the images, a tenth each by default; not where
             the file has a column ``split``.
         allows_hflip: whether a mirrored image keeps its captions. False where they say left
             and right, or what is written.
@@ -85,7 +85,7 @@ class Folder(Dataset):
         """The size of every file: a mended image has another."""
         return photos.sizes(self.train, self.validation, self.test)
 
-    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
+    def diagnostics(self, predictions: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
         return {}
 

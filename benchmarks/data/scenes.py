@@ -1,4 +1,4 @@
-"""The embedded data set: drawn scenes, whose captions can be judged word by word."""
+"""The embedded data set: synthetic scenes, whose captions can be scored word by word."""
 
 import hashlib
 import random
@@ -28,7 +28,7 @@ class Scenes(Dataset):
 
     Options:
         train, validation, test: images in each split.
-        seed: of everything that is drawn and said.
+        seed: of scenes and captions.
         size: of an image's side, in pixels.
 
     Raises:
@@ -55,8 +55,8 @@ class Scenes(Dataset):
             [self._example(first + _SPLITS * index) for index in range(count)] for first, count in enumerate(images)
         ]
         self.train, self.validation, self.test = parts
-        said = [VERSION, size, *((each.image_id, each.captions) for part in parts for each in part)]
-        self.fingerprint = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+        content = [VERSION, size, *((each.image_id, each.captions) for part in parts for each in part)]
+        self.fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def scene(self, image_id: int) -> Scene:
         """What the image of that id shows."""
@@ -70,9 +70,9 @@ class Scenes(Dataset):
         """There are none: the fingerprint tells all."""
         return ""
 
-    def diagnostics(self, described: Mapping[int, Prediction]) -> dict[str, float]:
+    def diagnostics(self, predictions: Mapping[int, Prediction]) -> dict[str, float]:
         """Scores slot by slot, and of pointing: see `benchmarks.data.synthetic.accuracy`."""
-        return accuracy((self.scene(image_id), said) for image_id, said in described.items())
+        return accuracy((self.scene(image_id), prediction) for image_id, prediction in predictions.items())
 
     def _example(self, image_id: int) -> Example:
         rng = self._rng(image_id)

@@ -90,7 +90,7 @@ def compute_features(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | N
     if not backbone.trainable:
         return Features(rows.float(), grid)
     if rows.dtype == torch.uint8:
-        features: Features = backbone(backbone.preprocess.normalise(rows))
+        features: Features = backbone(backbone.preprocess.normalize(rows))
         return features
     cut = find_cut(backbone)
     assert isinstance(cut, Cut), cut

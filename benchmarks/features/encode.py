@@ -82,10 +82,10 @@ def row_encoder(backbone: Backbone, cut: Cut | None, device: torch.device) -> It
         yield lambda pixels: (pixels, None)
         return
     if cut is None:
-        yield _alone(device, lambda pixels: _features(backbone(backbone.preprocess.normalise(pixels))))
+        yield _alone(device, lambda pixels: _features(backbone(backbone.preprocess.normalize(pixels))))
         return
     with frozen_stem(backbone, cut) as run:
-        yield _alone(device, lambda pixels: (_half(run(backbone.preprocess.normalise(pixels))), None))
+        yield _alone(device, lambda pixels: (_half(run(backbone.preprocess.normalize(pixels))), None))
 
 
 def _alone(device: torch.device, work: RowEncoder) -> RowEncoder:
@@ -123,7 +123,7 @@ def _together(images: Sequence[Tensor]) -> Tensor:
 
 def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | str:
     try:
-        return backbone.preprocess.resize(dataset.load(example))
+        return backbone.preprocess.to_tensor(dataset.load(example))
     except UnreadableImage as error:
         return str(error)
 

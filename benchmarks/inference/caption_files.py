@@ -40,7 +40,7 @@ class Describer:
 
     def describe(self, listed: Listed) -> Iterator[list[CaptionedFile]]:
         """The captions of each batch."""
-        batches = self._read(listed, self.captioner.backbone.preprocess.squash, self.batch)
+        batches = self._read(listed, self.captioner.backbone.preprocess.resize, self.batch)
         for number, readable in enumerate(batches):
             pictures = [picture for _, picture in readable]
             captions = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))

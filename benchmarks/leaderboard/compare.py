@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.leaderboard.html.comparison import change, said
+from benchmarks.leaderboard.html.comparison import change, significance
 from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.formatting import clean, hundred
 from benchmarks.leaderboard.tables.pairwise import Judged, Versus, most_different, versus
@@ -92,7 +92,7 @@ def as_text(comparison: Comparison) -> str:
         f"A  {_named(table, one)}",
         f"B  {_named(table, other)}",
         "",
-        said(table, one, other, comparison.difference),
+        significance(table, one, other, comparison.difference),
         "",
     ]
     rows = [

@@ -57,15 +57,15 @@ def _caption(
 ) -> str:
     """One of four forms, each with words that are mostly the scene's first."""
     someone, something, somewhere = (words.choices(pair, (4, 1))[0] for pair in (who, thing, place))
-    act, look, near = words.choices(doing, (3, 1))[0], words.choice(like), words.choice(_NEAR)
+    act, adjective, near = words.choices(doing, (3, 1))[0], words.choice(like), words.choice(_NEAR)
     form = words.randrange(4)
     if form == 0:
-        text = f"a {look} {someone} {act} {near} a {something} in the {somewhere}"
+        text = f"a {adjective} {someone} {act} {near} a {something} in the {somewhere}"
     elif form == 1:
-        text = f"there is a {someone} {act} {near} the {look} {something}"
+        text = f"there is a {someone} {act} {near} the {adjective} {something}"
     elif form == 2:
         text = f"the {someone} is {act} in a {somewhere} with a {something}"
     else:
-        text = f"a {something} and a {look} {someone} {near} a {somewhere}"
+        text = f"a {something} and a {adjective} {someone} {near} a {somewhere}"
     end = words.choice(_ENDS)
     return text[0].upper() + text[1:] + end

@@ -29,8 +29,8 @@ def test_encode(
     dataset, threads = photographs.dataset, torch.get_num_threads()
     backbone = BACKBONES.build(ours).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     examples = [*dataset.test, *dataset.validation, *dataset.train]
-    prepared = torch.stack([backbone.preprocess.resize(dataset.load(example)) for example in examples])
-    bare = clocked(baselines.bare_forward(theirs, backbone.preprocess.normalise(prepared)))
+    prepared = torch.stack([backbone.preprocess.to_tensor(dataset.load(example)) for example in examples])
+    bare = clocked(baselines.bare_forward(theirs, backbone.preprocess.normalize(prepared)))
     caches = itertools.count()
 
     def encode() -> None:

@@ -19,7 +19,7 @@ def test_load(benchmark: BenchmarkFixture, size: Size, photographs: Photographs)
 
     def ours() -> None:
         for example in dataset.train:
-            preprocess.resize(dataset.load(example))
+            preprocess.to_tensor(dataset.load(example))
 
     def pillow() -> None:
         for example in dataset.train:

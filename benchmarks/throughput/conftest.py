@@ -65,6 +65,6 @@ def pixels(captioner: Captioner) -> torch.Tensor:
 def features(captioner: Captioner, pixels: torch.Tensor) -> Features:
     """Features for that batch: those of its first image, repeated."""
     with torch.inference_mode():
-        seen = captioner.encode(captioner.backbone.preprocess.normalise(pixels[:1]))
+        seen = captioner.encode(captioner.backbone.preprocess.normalize(pixels[:1]))
     rows = torch.zeros(len(pixels), dtype=torch.long, device=seen.tokens.device)
     return Features(seen.tokens[rows].clone(), seen.grid, None if seen.mask is None else seen.mask[rows])

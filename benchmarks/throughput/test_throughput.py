@@ -45,7 +45,7 @@ def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch
 
     @torch.inference_mode()
     def encode(images: torch.Tensor) -> None:
-        captioner.encode(captioner.backbone.preprocess.normalise(images))
+        captioner.encode(captioner.backbone.preprocess.normalize(images))
 
     flops = operations(lambda: encode(pixels[:1]))
     _time(benchmark, "encode_images_per_sec", len(pixels), lambda: encode(pixels), flops, _ENCODING_ROUNDS)

@@ -38,16 +38,16 @@ class Preprocess(NamedTuple):
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     interpolation: str = "bicubic"
 
-    def squash(self, image: Image.Image) -> Image.Image:
-        """The picture upright, in RGB and at `size`; what has been squashed stays as it is."""
+    def resize(self, image: Image.Image) -> Image.Image:
+        """The picture upright, in RGB and at `size`; what has been resized stays as it is."""
         height, width = self.size
         return upright(image).resize((width, height), Image.Resampling[self.interpolation.upper()])
 
-    def resize(self, image: Image.Image) -> UInt8[Tensor, "3 H W"]:
-        """The picture's pixels at `size`, still whole numbers."""
-        return transforms.pil_to_tensor(self.squash(image))
+    def to_tensor(self, image: Image.Image) -> UInt8[Tensor, "3 H W"]:
+        """The pixels at `size`, as bytes."""
+        return transforms.pil_to_tensor(self.resize(image))
 
-    def normalise(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+    def normalize(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """Pixels with the backbone's own mean and standard deviation, on their device, channels last in memory."""
         mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
         return (pixels.contiguous(memory_format=torch.channels_last) / 255).sub_(mean).div_(std)

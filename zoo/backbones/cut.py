@@ -1,6 +1,6 @@
 """A cut through a backbone that learns in part: the frozen part gives the same for an image in every step.
 
-In front of it is the head, whose last output can be kept. Behind it is the tail, in which the
+In front of it is the frozen stem, whose last output can be stored. Behind it is the trainable tail, in which the
 frozen modules answer at once: the last one with what was kept and the others with zeros.
 That is right where nothing behind the cut uses the zeros; `zoo.backbones.cutting` tries it.
 """
@@ -61,14 +61,14 @@ def frozen_stem(backbone: Backbone, cut: Cut) -> Iterator[Callable[[Tensor], Ten
         handle.remove()
 
 
-def trainable_tail(backbone: Backbone, cut: Cut, kept: Float[Tensor, "B ..."]) -> Features:
+def trainable_tail(backbone: Backbone, cut: Cut, stem_output: Float[Tensor, "B ..."]) -> Features:
     """The features of images by what `frozen_stem` gave of them; with gradients for all that learns."""
     answers: dict[str, list[Any]] = defaultdict(list)
     for name, output in zip(cut.modules, cut.outputs, strict=False):
-        answers[name].append(_zeros(output, len(kept), kept.device))
-    values = kept.float()
+        answers[name].append(_zeros(output, len(stem_output), stem_output.device))
+    values = stem_output.float()
     answers[cut.modules[-1]].append(values.permute(0, 3, 1, 2) if cut.channels_last else values)
-    nothing = torch.zeros((), device=kept.device).expand(len(kept), 3, *backbone.preprocess.size)
+    nothing = torch.zeros((), device=stem_output.device).expand(len(stem_output), 3, *backbone.preprocess.size)
     with _answering({backbone.get_submodule(name): given for name, given in answers.items()}):
         features: Features = backbone(nothing)
     return features

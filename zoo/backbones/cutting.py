@@ -97,18 +97,18 @@ def _noise(backbone: Backbone, images: int) -> Tensor:
     generator = torch.Generator().manual_seed(images)
     shape = (images, 3, *backbone.preprocess.size)
     pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    return backbone.preprocess.normalise(pixels.to(next(backbone.parameters()).device))
+    return backbone.preprocess.normalize(pixels.to(next(backbone.parameters()).device))
 
 
 def _agrees(backbone: Backbone, cut: Cut, images: Tensor) -> bool:
     """Whether head and tail give what the whole gives, and teach the same."""
     with frozen_stem(backbone, cut) as run, torch.no_grad():
-        kept = run(images)
-    seen = [backbone(images), trainable_tail(backbone, cut, kept)]
+        stem_output = run(images)
+    seen = [backbone(images), trainable_tail(backbone, cut, stem_output)]
     learning = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
     taught = [torch.autograd.grad(each.tokens.square().mean(), learning, allow_unused=True) for each in seen]
     whole, parts = ([each.tokens, *gradients] for each, gradients in zip(seen, taught, strict=True))
-    return bool(kept.half().isfinite().all()) and all(map(_close, whole, parts))
+    return bool(stem_output.half().isfinite().all()) and all(map(_close, whole, parts))
 
 
 def _close(one: Tensor | None, other: Tensor | None) -> bool:

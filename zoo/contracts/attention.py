@@ -36,7 +36,7 @@ def _query() -> Tensor:
     return torch.randn(IMAGES, QUERIES, WIDTH)
 
 
-def weighs_with_shares(spec: Spec) -> None:
+def weights_are_a_distribution(spec: Spec) -> None:
     """The context is as wide as declared; weights are >= 0 and sum to 1, or to at most 1 where it says so."""
     attention = _attention(spec)
     for masked in (False, True):
@@ -55,7 +55,7 @@ def heads_average_to_the_weights(spec: Spec) -> None:
     average(_ask(attention, query, features), (IMAGES, QUERIES), axes=1)
 
 
-def answers_alike_with_and_without_weights(spec: Spec) -> None:
+def gives_the_same_context_with_and_without_weights(spec: Spec) -> None:
     """Asking for the weights changes nothing but that they come."""
     attention, query, features = _attention(spec), _query(), some_features(masked=True)
     plain = attention(query, attention.precompute(features))
@@ -63,7 +63,7 @@ def answers_alike_with_and_without_weights(spec: Spec) -> None:
     same(plain.context, _ask(attention, query, features).context, "the context differs")
 
 
-def leaves_masked_positions_alone(spec: Spec) -> None:
+def respects_the_mask(spec: Spec) -> None:
     """What is masked has weight 0, changing it changes nothing, and no gradient reaches it."""
     attention, query, features = _attention(spec), _query(), some_features(masked=True)
     assert features.mask is not None
@@ -80,7 +80,7 @@ def leaves_masked_positions_alone(spec: Spec) -> None:
     check(tokens.grad is not None and (tokens.grad[~features.mask] == 0).all(), "a gradient reaches a masked position")
 
 
-def keeps_images_and_queries_apart(spec: Spec) -> None:
+def treats_images_and_queries_independently(spec: Spec) -> None:
     """One image, or one query, alone gives what it gives among others."""
     attention, query, features = _attention(spec), _query(), some_features()
     whole = _ask(attention, query, features).context
@@ -88,7 +88,7 @@ def keeps_images_and_queries_apart(spec: Spec) -> None:
     same(alone, whole[1:2, 2:3], "other images or queries change the answer")
 
 
-def minds_the_order_only_if_it_says_so(spec: Spec) -> None:
+def is_permutation_equivariant_unless_it_reads_the_grid(spec: Spec) -> None:
     """Features in another order are weighed in that order and read alike, unless their place on the grid matters.
 
     One that minds their place refuses features that have none.
@@ -125,7 +125,7 @@ def learns(spec: Spec) -> None:
     common.learns(attention, _ask(attention, _query(), some_features()).context)
 
 
-def has_the_gradients_of_its_answers(spec: Spec) -> None:
+def has_the_gradients_of_its_outputs(spec: Spec) -> None:
     """In float64, gradients with respect to queries and features are those of finite differences."""
     attention = ATTENTIONS.build(spec, WIDTH, WIDTH).double().eval()
     query = torch.randn(1, 2, WIDTH, dtype=torch.float64, requires_grad=True)
@@ -137,7 +137,7 @@ def has_the_gradients_of_its_answers(spec: Spec) -> None:
     torch.autograd.gradcheck(read, (query, tokens), fast_mode=True)
 
 
-def tells_what_it_draws(spec: Spec) -> None:
+def returns_the_log_prob_of_its_samples(spec: Spec) -> None:
     """One that samples gives each choice's log-probability in training; no other gives any, and none outside of it."""
     attention, query, features = _attention(spec), _query(), some_features()
     check(_ask(attention, query, features).log_prob is None, "it draws outside of training")
@@ -155,12 +155,12 @@ def stays_finite_in_bfloat16(spec: Spec) -> None:
     check(answer.context.isfinite().all(), "the context is not finite")
 
 
-def can_be_stored(spec: Spec) -> None:
+def can_be_saved_and_loaded(spec: Spec) -> None:
     """One with the state of another answers alike."""
     query, features = _query(), some_features()
-    common.can_be_stored(lambda: _attention(spec), lambda attention: _ask(attention, query, features).context)
+    common.can_be_saved_and_loaded(lambda: _attention(spec), lambda attention: _ask(attention, query, features).context)
 
 
-def is_what_it_is_called(spec: Spec) -> None:
+def is_named_as_registered(spec: Spec) -> None:
     """Its spelling is read as the same component with the same options."""
     common.is_spelled(ATTENTIONS, spec)

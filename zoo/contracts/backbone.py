@@ -22,7 +22,7 @@ def returns_the_features_it_declares(spec: Spec) -> None:
     check(features.tokens.isfinite().all(), "a feature is not finite")
 
 
-def sees_each_image_alone(spec: Spec) -> None:
+def treats_images_independently(spec: Spec) -> None:
     """An image's features do not depend on its batch, and different images differ."""
     backbone, features = _seen(spec)
     with torch.no_grad():
@@ -30,15 +30,15 @@ def sees_each_image_alone(spec: Spec) -> None:
     check(not torch.allclose(features.tokens[0], features.tokens[1]), "two images have the same features")
 
 
-def prepares_any_picture(spec: Spec) -> None:
+def preprocesses_any_image(spec: Spec) -> None:
     """Pictures of any shape and mode become bytes (3, height, width) of the size it declares."""
     preprocess = BACKBONES.build(spec).preprocess
     for mode, size in (("RGB", (90, 40)), ("L", (17, 300)), ("RGBA", (1, 1)), ("P", (64, 64))):
-        pixels = preprocess.resize(Image.new(mode, size))
+        pixels = preprocess.to_tensor(Image.new(mode, size))
         check(pixels.shape == (3, *preprocess.size), f"a picture of {size} becomes {tuple(pixels.shape)}")
 
 
-def learns_where_it_says_so(spec: Spec) -> None:
+def trains_what_it_declares_trainable(spec: Spec) -> None:
     """A trainable one learns something from a gradient; what it froze itself gets none."""
     backbone = BACKBONES.build(spec).eval()
     if not backbone.trainable:
@@ -57,17 +57,17 @@ def stays_finite_in_bfloat16(spec: Spec) -> None:
         check(backbone(_images(backbone)).tokens.isfinite().all(), "a feature is not finite")
 
 
-def can_be_stored(spec: Spec) -> None:
+def can_be_saved_and_loaded(spec: Spec) -> None:
     """One with the state of another sees the same."""
 
     def see(backbone: Backbone) -> Tensor:
         with torch.no_grad():
             return backbone(_images(backbone)).tokens
 
-    common.can_be_stored(lambda: BACKBONES.build(spec).eval(), see)
+    common.can_be_saved_and_loaded(lambda: BACKBONES.build(spec).eval(), see)
 
 
-def is_what_it_is_called(spec: Spec) -> None:
+def is_named_as_registered(spec: Spec) -> None:
     """Its spelling is read as the same component with the same options."""
     common.is_spelled(BACKBONES, spec)
 
@@ -75,7 +75,7 @@ def is_what_it_is_called(spec: Spec) -> None:
 def _images(backbone: Backbone) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (2, 3, *backbone.preprocess.size), dtype=torch.uint8, generator=generator)
-    return backbone.preprocess.normalise(pixels)
+    return backbone.preprocess.normalize(pixels)
 
 
 @torch.no_grad()

@@ -39,27 +39,27 @@ def shares(weights: Tensor | None, shape: tuple[int, ...], *, sum_to_one: bool) 
     check((weights.sum(-1) < 1 + 1e-4).all(), "weights sum to more than 1")
 
 
-def average(output: AttentionOutput | DecoderOutput, asked: tuple[int, ...], *, axes: int) -> None:
+def average(output: AttentionOutput | DecoderOutput, queries: tuple[int, ...], *, axes: int) -> None:
     """Weights of heads, where there are some, are shares on `axes` axes of their own, and their mean is the weights."""
     if output.heads is None:
         return
-    own = output.heads.shape[len(asked) : -1]
-    check(len(own) == axes, f"weights of heads should have {axes} axes between {asked} and the positions")
-    shares(output.heads, (*asked, *own, POSITIONS), sum_to_one=False)
+    own = output.heads.shape[len(queries) : -1]
+    check(len(own) == axes, f"weights of heads should have {axes} axes between {queries} and the positions")
+    shares(output.heads, (*queries, *own, POSITIONS), sum_to_one=False)
     assert output.weights is not None
-    same(output.heads.flatten(len(asked), -2).mean(-2), output.weights, "the heads' mean is not the weights")
+    same(output.heads.flatten(len(queries), -2).mean(-2), output.weights, "the heads' mean is not the weights")
 
 
-def learns(module: nn.Module, said: Tensor) -> None:
+def learns(module: nn.Module, output: Tensor) -> None:
     """Every parameter that may change gets a finite gradient from what the module said."""
     learnt = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
     if learnt:
-        said.float().square().sum().backward()
+        output.float().square().sum().backward()
     for name, parameter in learnt.items():
         check(parameter.grad is not None and parameter.grad.isfinite().all(), f"{name} gets no finite gradient")
 
 
-def can_be_stored(build: Callable[[], Any], say: Callable[[Any], Tensor]) -> None:
+def can_be_saved_and_loaded(build: Callable[[], Any], say: Callable[[Any], Tensor]) -> None:
     """One that is given another's state, as a file keeps it, says the same."""
     one, other = build(), build()
     for tensor in one.state_dict().values():

@@ -22,7 +22,7 @@ from zoo.contracts.common import (
 )
 from zoo.decoders import Decoder
 from zoo.registries import ATTENTIONS, DECODERS
-from zoo.types import Features, State, reorder
+from zoo.types import Features, expand_state, reorder
 
 
 def build(spec: Spec, *, attention: str = "bahdanau", words: int = WORDS) -> Decoder:
@@ -35,18 +35,14 @@ def _tokens(captions: int = 2, length: int = 5) -> Tensor:
     return torch.randint(WORDS, (IMAGES, captions, length))
 
 
-def _say(decoder: Decoder, features: Features, tokens: Tensor) -> Any:
+def _forward(decoder: Decoder, features: Features, tokens: Tensor) -> Any:
     memory, state = decoder.init_state(features)
-    return decoder(tokens, memory, _spread(state, tokens.shape[1]), need_weights=True)
-
-
-def _spread(state: State, captions: int) -> State:
-    return tuple(part.expand(-1, captions, *part.shape[2:]) for part in state)
+    return decoder(tokens, memory, expand_state(state, tokens.shape[1]), need_weights=True)
 
 
 def _stepwise(decoder: Decoder, features: Features, tokens: Tensor) -> tuple[Tensor, Tensor]:
     memory, state = decoder.init_state(features)
-    state = _spread(state, tokens.shape[1])
+    state = expand_state(state, tokens.shape[1])
     hidden, weights = [], []
     for t in range(tokens.shape[2]):
         output = decoder(tokens[:, :, t : t + 1], memory, state, need_weights=True)
@@ -56,22 +52,22 @@ def _stepwise(decoder: Decoder, features: Features, tokens: Tensor) -> tuple[Ten
     return torch.cat(hidden, dim=2), torch.cat(weights, dim=2)
 
 
-def says_the_same_step_by_step(spec: Spec) -> None:
+def gives_the_same_output_step_by_step(spec: Spec) -> None:
     """Feeding tokens one by one gives what feeding them at once gives, and so do the weights."""
     decoder, features, tokens = build(spec), some_features(), _tokens()
-    whole = _say(decoder, features, tokens)
+    whole = _forward(decoder, features, tokens)
     hidden, weights = _stepwise(decoder, features, tokens)
     same(hidden, whole.hidden, "one by one differs from all at once")
     same(weights, whole.weights, "the weights of one by one differ from those of all at once")
     check(decoder.logits(hidden).shape == (*tokens.shape, WORDS), "logits are not (B, K, T, V)")
 
 
-def weighs_with_shares(spec: Spec) -> None:
+def weights_are_a_distribution(spec: Spec) -> None:
     """Weights are (B, K, T, N), >= 0 and sum to 1 at most; none come unasked."""
     decoder, features, tokens = build(spec), some_features(), _tokens()
-    shares(_say(decoder, features, tokens).weights, (*tokens.shape, POSITIONS), sum_to_one=False)
+    shares(_forward(decoder, features, tokens).weights, (*tokens.shape, POSITIONS), sum_to_one=False)
     memory, state = decoder.init_state(features)
-    check(decoder(tokens, memory, _spread(state, 2)).weights is None, "weights came unasked")
+    check(decoder(tokens, memory, expand_state(state, 2)).weights is None, "weights came unasked")
 
 
 def heads_average_to_the_weights(spec: Spec) -> None:
@@ -85,79 +81,83 @@ def heads_average_to_the_weights(spec: Spec) -> None:
             decoder = build(spec, attention=attention)
         except ValueError:  # it takes others
             continue
-        output = _say(decoder, features, tokens)
+        output = _forward(decoder, features, tokens)
         check(output.heads is not None or not has_heads, f"the heads of {attention} are not passed on")
         average(output, tuple(tokens.shape), axes=2)
         memory, state = decoder.init_state(features)
-        check(decoder(tokens, memory, _spread(state, 2)).heads is None, "weights of heads came unasked")
+        check(decoder(tokens, memory, expand_state(state, 2)).heads is None, "weights of heads came unasked")
 
 
-def begins_with_one_hypothesis(spec: Spec) -> None:
+def starts_with_one_hypothesis(spec: Spec) -> None:
     """The first state is (B, 1, ...): captions and beams all begin with it."""
     _, state = build(spec).init_state(some_features())
     check(all(part.shape[:2] == (IMAGES, 1) for part in state), "the first state is not (B, 1, ...)")
 
 
-def keeps_captions_apart(spec: Spec) -> None:
+def treats_captions_independently(spec: Spec) -> None:
     """A caption alone, of one image alone, gives what it gives among others; later words do not reach back."""
     decoder, features, tokens = build(spec), some_features(), _tokens(captions=3)
-    whole = _say(decoder, features, tokens).hidden
-    alone = _say(decoder, Features(features.tokens[1:2], GRID), tokens[1:2, 2:3, :3]).hidden
+    whole = _forward(decoder, features, tokens).hidden
+    alone = _forward(decoder, Features(features.tokens[1:2], GRID), tokens[1:2, 2:3, :3]).hidden
     same(alone, whole[1:2, 2:3, :3], "other captions, images or later words change the answer")
 
 
 def state_can_be_reordered(spec: Spec) -> None:
     """Swapping hypotheses swaps what they say next: beam search relies on it."""
     decoder, features, tokens = build(spec), some_features(), _tokens(length=3)
-    said = _say(decoder, features, tokens[:, :, :2])
-    memory, state = said.memory or decoder.init_state(features)[0], said.state
+    output = _forward(decoder, features, tokens[:, :, :2])
+    memory, state = output.memory or decoder.init_state(features)[0], output.state
     straight = decoder(tokens[:, :, 2:], memory, state).hidden
     swapped = decoder(tokens[:, [1, 0], 2:], memory, reorder(state, torch.tensor([[1, 0]] * IMAGES))).hidden
     same(swapped[:, [1, 0]], straight, "a hypothesis does not keep its state")
 
 
-def looks_at_the_image(spec: Spec) -> None:
+def depends_on_the_image(spec: Spec) -> None:
     """Another image, another answer."""
     decoder, tokens = build(spec), _tokens()
-    one, other = (_say(decoder, some_features(), tokens).hidden for _ in range(2))
+    one, other = (_forward(decoder, some_features(), tokens).hidden for _ in range(2))
     check(not torch.allclose(one, other), "the image does not matter")
 
 
-def leaves_masked_positions_alone(spec: Spec) -> None:
+def respects_the_mask(spec: Spec) -> None:
     """What the mask of the features leaves out changes nothing."""
     decoder, features, tokens = build(spec), some_features(masked=True), _tokens()
     assert features.mask is not None
     noise = torch.randn_like(features.tokens) * ~features.mask[..., None]
     loudly = features._replace(tokens=features.tokens + noise)
-    same(_say(decoder, loudly, tokens).hidden, _say(decoder, features, tokens).hidden, "a masked position matters")
+    same(
+        _forward(decoder, loudly, tokens).hidden,
+        _forward(decoder, features, tokens).hidden,
+        "a masked position matters",
+    )
 
 
 def learns(spec: Spec) -> None:
     """Every parameter gets a finite gradient."""
     decoder = build(spec)
-    common.learns(decoder, decoder.logits(_say(decoder, some_features(), _tokens()).hidden))
+    common.learns(decoder, decoder.logits(_forward(decoder, some_features(), _tokens()).hidden))
 
 
 def stays_finite_in_bfloat16(spec: Spec) -> None:
     """Large features give numbers, also in half the precision."""
     decoder, features = build(spec), some_features()
     with torch.autocast("cpu", torch.bfloat16):
-        said = decoder.logits(_say(decoder, features._replace(tokens=50 * features.tokens), _tokens()).hidden)
-    check(said.isfinite().all(), "a score is not finite")
+        output = decoder.logits(_forward(decoder, features._replace(tokens=50 * features.tokens), _tokens()).hidden)
+    check(output.isfinite().all(), "a score is not finite")
 
 
-def can_be_stored(spec: Spec) -> None:
+def can_be_saved_and_loaded(spec: Spec) -> None:
     """One with the state of another says the same."""
     features, tokens = some_features(), _tokens()
-    common.can_be_stored(lambda: build(spec), lambda one: one.logits(_say(one, features, tokens).hidden))
+    common.can_be_saved_and_loaded(lambda: build(spec), lambda one: one.logits(_forward(one, features, tokens).hidden))
 
 
-def is_what_it_is_called(spec: Spec) -> None:
+def is_named_as_registered(spec: Spec) -> None:
     """Its spelling is read as the same component with the same options."""
     common.is_spelled(DECODERS, spec)
 
 
-def takes_every_attention_or_refuses_it(spec: Spec) -> None:
+def accepts_or_refuses_every_attention(spec: Spec) -> None:
     """With each attention here it says the same step by step, and passes on what is drawn; or raises ValueError."""
     features, tokens, taken = some_features(), _tokens(), 0
     features = features._replace(tokens=features.tokens.double())  # some multiply what rounding leaves
@@ -168,8 +168,8 @@ def takes_every_attention_or_refuses_it(spec: Spec) -> None:
             continue
         taken += 1
         hidden, _ = _stepwise(decoder, features, tokens)
-        same(hidden, _say(decoder, features, tokens).hidden, f"with {name}, one by one differs from all at once")
+        same(hidden, _forward(decoder, features, tokens).hidden, f"with {name}, one by one differs from all at once")
         if getattr(ATTENTIONS[name], "samples", False):
-            drawn = _say(decoder.train(), features, tokens).log_prob
+            drawn = _forward(decoder.train(), features, tokens).log_prob
             check(drawn is not None and drawn.shape == tokens.shape, f"what {name} draws is not passed on")
     check(taken > 0, "it takes no attention at all")

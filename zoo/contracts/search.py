@@ -10,7 +10,7 @@ from zoo.contracts.common import IMAGES, check, some_features
 from zoo.contracts.decoder import build
 from zoo.decoders import Decoder
 from zoo.generate import generate
-from zoo.types import Features
+from zoo.types import Features, expand_state
 from zoo.vocabulary import END, PAD, SPECIAL, START, UNKNOWN
 
 _LONGEST = 4
@@ -21,13 +21,13 @@ def _likelihood(decoder: Decoder, features: Features, captions: list[tuple[int, 
     """Log-likelihood of captions of one length for one image."""
     tokens = torch.tensor([[(START, *words) for words in captions]])
     memory, state = decoder.init_state(features)
-    state = tuple(part.expand(-1, len(captions), *part.shape[2:]) for part in state)
+    state = expand_state(state, len(captions))
     scores = decoder.logits(decoder(tokens[..., :-1], memory, state).hidden).log_softmax(dim=-1)
     return scores.gather(-1, tokens[..., 1:, None]).sum(dim=(2, 3))[0]
 
 
 @torch.no_grad()
-def a_wide_beam_finds_the_best_of_all_captions(spec: Spec) -> None:
+def exhaustive_beam_search_is_exact(spec: Spec) -> None:
     """Search with as many beams as there are captions finds what trying each one finds."""
     first = len(SPECIAL)
     decoder, features = build(spec, words=first + 2), some_features()
@@ -40,30 +40,32 @@ def a_wide_beam_finds_the_best_of_all_captions(spec: Spec) -> None:
                 captions = [(*words, END) for words in itertools.product((first, first + 1), repeat=count)]
                 each = _likelihood(decoder, one, captions) / (count + 1) ** power
                 scores |= dict(zip(captions, each.tolist(), strict=True))
-            said = tuple(word for word in caption if word != PAD)
-            check(scores.get(said, -torch.inf) > max(scores.values()) - 1e-4, f"{said} is not the best caption")
+            caption_ = tuple(word for word in caption if word != PAD)
+            check(scores.get(caption_, -torch.inf) > max(scores.values()) - 1e-4, f"{caption_} is not the best caption")
 
 
 @torch.no_grad()
-def one_beam_is_greedy(spec: Spec) -> None:
+def beam_search_of_width_one_is_greedy(spec: Spec) -> None:
     """With one beam each word is the likeliest next one."""
     words, longest = 40, 8
     decoder, features = build(spec, words=words), some_features()
     memory, state = decoder.init_state(features)
-    token, said, ended = torch.full((IMAGES, 1, 1), START), [], torch.zeros(IMAGES, dtype=torch.bool)
+    token, caption_, ended = torch.full((IMAGES, 1, 1), START), [], torch.zeros(IMAGES, dtype=torch.bool)
     for step in range(longest + 1):
         output = decoder(token, memory, state)
         scores = decoder.logits(output.hidden)[:, 0, 0].index_fill(1, torch.tensor([PAD, START, UNKNOWN]), -torch.inf)
         word = torch.full((IMAGES,), END) if step == longest else scores.argmax(dim=-1)
-        said.append(word.masked_fill(ended, PAD))
+        caption_.append(word.masked_fill(ended, PAD))
         ended |= word == END
         token, memory, state = word[:, None, None], output.memory or memory, output.state
     found = generate(decoder, features, num_beams=1, max_length=longest)
-    check(bool((found == torch.stack(said, dim=1)).all()), "one beam differs from taking the likeliest word each time")
+    check(
+        bool((found == torch.stack(caption_, dim=1)).all()), "one beam differs from taking the likeliest word each time"
+    )
 
 
 @torch.no_grad()
-def an_image_alone_gets_the_caption_it_gets_in_a_batch(spec: Spec) -> None:
+def decoding_does_not_depend_on_the_batch(spec: Spec) -> None:
     """Neither other images nor their ending early changes a caption."""
     decoder, features = build(spec, words=40), some_features()
     together = generate(decoder, features, num_beams=3, max_length=8)

@@ -21,7 +21,7 @@ class Encoder(nn.Module):
 
     def forward(self, pixels: UInt8[Tensor, "B 3 H W"]) -> tuple[tuple[Tensor, ...], State]:
         """The tensors of the memories, and the state, (B, 1, ...)."""
-        features = self.backbone(self.backbone.preprocess.normalise(pixels))
+        features = self.backbone(self.backbone.preprocess.normalize(pixels))
         memory, state = self.decoder.init_state(features)
         return flat(memory), state
 

@@ -20,7 +20,7 @@ from torch.export import Dim
 
 from zoo.captioner import Captioner
 from zoo.export.graphs import Encoder, Step, flat
-from zoo.types import State
+from zoo.types import State, expand_state
 from zoo.vocabulary import SPECIAL
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
@@ -96,7 +96,7 @@ def _alike(captioner: Captioner) -> Iterator[None]:
 
 def _write_graphs(captioner: Captioner, folder: Path) -> None:
     pixels = _pixels(captioner, _IMAGES)
-    features = captioner.encode(captioner.backbone.preprocess.normalise(pixels))
+    features = captioner.encode(captioner.backbone.preprocess.normalize(pixels))
     begun, state = captioner.decoder.init_state(features)
     step, memory = Step(captioner.decoder, begun, state), flat(begun)
     state, words = _widened(state, _HYPOTHESES), torch.full((_IMAGES, _HYPOTHESES), len(SPECIAL))
@@ -137,8 +137,8 @@ def _trace(
             node.metadata_props.clear()  # where in the sources it came from, as places on this machine
         program.save(file)
     except Exception as error:  # whatever a part or the tracer raises
-        said = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
-        raise ValueError(f"{file.name} cannot be made of these parts: {said[:300]}") from error
+        reason = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
+        raise ValueError(f"{file.name} cannot be made of these parts: {reason[:300]}") from error
 
 
 @contextmanager
@@ -159,17 +159,17 @@ def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> 
     from zoo.export.caption import Captioner as Runtime
 
     runtime, pixels = Runtime(folder), _pixels(captioner, images)
-    begun, state = captioner.decoder.init_state(captioner.encode(captioner.backbone.preprocess.normalise(pixels)))
+    begun, state = captioner.decoder.init_state(captioner.encode(captioner.backbone.preprocess.normalize(pixels)))
     step, memory = Step(captioner.decoder, begun, state), flat(begun)
     state = _widened(state, beams)
-    read, kept = runtime.encode(pixels.numpy())
-    kept = [np.repeat(value, beams, axis=1) for value in kept]
+    read, runtime_state = runtime.encode(pixels.numpy())
+    runtime_state = [np.repeat(value, beams, axis=1) for value in runtime_state]
     largest = 0.0
     for _ in range(_WORDS):
         words = torch.randint(len(captioner.vocabulary), (images, beams))
         ours, state, grown = step(words, memory, state)
         memory = step.precompute(memory, grown)
-        theirs, read, kept = runtime.step(words.numpy(), read, kept)
+        theirs, read, runtime_state = runtime.step(words.numpy(), read, runtime_state)
         largest = float(np.maximum(largest, np.abs(ours.numpy() - theirs).max()))
     return largest
 
@@ -183,7 +183,7 @@ def _axes(fixed: dict[int, Any], past: Any, earlier: Sequence[Tensor], later: Se
 
 
 def _widened(state: State, beams: int) -> State:
-    return tuple(tensor.expand(-1, beams, *tensor.shape[2:]).contiguous() for tensor in state)
+    return tuple(tensor.contiguous() for tensor in expand_state(state, beams))
 
 
 def _pixels(captioner: Captioner, images: int) -> Tensor:

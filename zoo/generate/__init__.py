@@ -1,4 +1,4 @@
-"""Captions by any decoder, of all images of a batch at once: beam search, diverse beam search, drawing.
+"""Captions by any decoder, of all images of a batch at once: beam search, diverse beam search, sampling.
 
 Beside the axes of `zoo.types`: G groups of beams, W beams of a group side by side, C
 candidates of a group; n captions that are kept of an image. The K hypotheses that a decoder
@@ -18,7 +18,7 @@ from zoo.generate.beams import Beams, Best
 from zoo.generate.choice import BeamSearch, DecodingStrategy, Sampling
 from zoo.generate.rules import rules_of
 from zoo.settings import settings_of
-from zoo.types import Features, reorder
+from zoo.types import Features, expand_state, reorder
 
 __all__ = ["Decoding", "generate", "n_best"]
 
@@ -26,7 +26,7 @@ __all__ = ["Decoding", "generate", "n_best"]
 def generate(decoder: Decoder, features: Features, **settings: Any) -> Int[Tensor, "B L"]:
     """The best caption of each image: its words and END, then PAD; L = max_length + 1.
 
-    `settings` are those of `zoo.decoding.Decoding`. A caption is judged by its log-likelihood,
+    `settings` are those of `zoo.decoding.Decoding`. A caption's score is its log-likelihood,
     END included, over its length to the `length_penalty`. It has at most `max_length` words and
     always ends. An ended caption gives up its beam, and the work shrinks to the beams that are
     left; an image whose open captions can no longer win leaves the batch.
@@ -41,11 +41,11 @@ def generate(decoder: Decoder, features: Features, **settings: Any) -> Int[Tenso
 def n_best(decoder: Decoder, features: Features, count: int, **settings: Any) -> Int[Tensor, "B n L"]:
     """The `count` best captions of each image, the best first; otherwise as `generate`.
 
-    They are those that the beams find: of beams that were drawn, or are in groups, two may say
+    They are those that the beams find: of sampled beams, or of groups, two may say
     the same. Where there are not so many captions, the last ones are PAD alone.
 
     Raises:
-        ValueError: there are fewer beams than captions asked for, or a setting makes no sense.
+        ValueError: there are fewer beams than captions requested, or a setting makes no sense.
     """
     decoding = settings_of(Decoding, settings)
     if not 1 <= count <= decoding.num_beams:
@@ -74,7 +74,7 @@ def _n_best(
     if not images:
         return best.captions
     memory, state = decoder.init_state(features)
-    state = tuple(tensor.expand(-1, strategy.groups * strategy.alive, *tensor.shape[2:]) for tensor in state)
+    state = expand_state(state, strategy.groups * strategy.alive)
     for length in range(1, longest + 1):
         output = decoder(beams.last, memory, state)
         scores = decoder.logits(output.hidden[:, :, 0]).float()

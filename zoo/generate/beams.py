@@ -79,9 +79,11 @@ class Best:
         scores = (chosen.totals * per_length).masked_fill(~ended, -torch.inf).flatten(1)
         scores, order = torch.cat([self.scores[beams.images], scores], dim=1).sort(dim=1, descending=True, stable=True)
         count, longest = self.captions.shape[1:]
-        said = beams.captions.gather(1, chosen.parents.flatten(1)[..., None].expand(-1, -1, beams.captions.shape[2]))
-        said = F.pad(F.pad(said[..., 1:], (0, 1), value=END), (0, longest - said.shape[2]), value=PAD)
-        captions = torch.cat([self.captions[beams.images], said], dim=1)
+        finished = beams.captions.gather(
+            1, chosen.parents.flatten(1)[..., None].expand(-1, -1, beams.captions.shape[2])
+        )
+        finished = F.pad(F.pad(finished[..., 1:], (0, 1), value=END), (0, longest - finished.shape[2]), value=PAD)
+        captions = torch.cat([self.captions[beams.images], finished], dim=1)
         self.scores[beams.images] = scores[:, :count]
         self.captions[beams.images] = captions.gather(1, order[:, :count, None].expand(-1, -1, longest))
         totals = chosen.totals.masked_fill(ended, -torch.inf)

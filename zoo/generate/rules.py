@@ -16,10 +16,10 @@ Rule = Callable[[Float[Tensor, "B K V"], Int[Tensor, "B K T"]], None]  # scores,
 def rules_of(decoding: Decoding, device: torch.device) -> list[Rule]:
     """What holds for every caption, and what `decoding` asks for; the one that makes captions end comes last."""
     marks = torch.tensor([PAD, START, UNKNOWN], device=device)
-    asked: list[Rule] = (
+    requested: list[Rule] = (
         [partial(no_repeated_ngram, length=decoding.no_repeat_ngram_size)] if decoding.no_repeat_ngram_size else []
     )
-    return [partial(no_marks, marks=marks), *asked, partial(ending, max_length=decoding.max_length)]
+    return [partial(no_marks, marks=marks), *requested, partial(ending, max_length=decoding.max_length)]
 
 
 def no_marks(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K T"], *, marks: Int[Tensor, "M"]) -> None:

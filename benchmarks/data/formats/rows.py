@@ -39,13 +39,13 @@ def read_rows(file: Path) -> list[Row]:
 def _row(place: str, pairs: Pairs) -> Row:
     named = [(key.strip(), value) for key, value in pairs]
     files = [(key, value) for key, value in named if FILE.fullmatch(key)]
-    said = [(key, value) for key, value in named if CAPTION.fullmatch(key)]
-    said = said or [(key, value) for key, value in named if TEXT.fullmatch(key)]
-    if len(files) != 1 or not said:
+    texts = [(key, value) for key, value in named if CAPTION.fullmatch(key)]
+    texts = texts or [(key, value) for key, value in named if TEXT.fullmatch(key)]
+    if len(files) != 1 or not texts:
         found = ", ".join(repr(key)[:40] for key, _ in named) or "nothing"
         raise ValueError(f"{place}: has {found}; needs {COLUMNS}")
     splits = [value for key, value in named if _SPLIT.fullmatch(key)]
-    captions = (caption for key, value in said for caption in _captions(place, key, value))
+    captions = (caption for key, value in texts for caption in _captions(place, key, value))
     return Row(place, _name(place, files[0][1]), tuple(captions), _split(place, splits))
 
 
@@ -60,12 +60,12 @@ def _captions(place: str, key: str, value: Any) -> Iterator[str]:
 
 
 def _split(place: str, values: Iterable[Any]) -> str | None:
-    said = [value for value in values if value is not None and str(value).strip()]
-    if not said:
+    named = [value for value in values if value is not None and str(value).strip()]
+    if not named:
         return None
-    split = _SPLITS.get(said[0].strip().lower()) if isinstance(said[0], str) else None
+    split = _SPLITS.get(named[0].strip().lower()) if isinstance(named[0], str) else None
     if split is None:
-        raise ValueError(f"{place}: split is {repr(said[0])[:60]}, not train, validation or test")
+        raise ValueError(f"{place}: split is {repr(named[0])[:60]}, not train, validation or test")
     return split
 
 

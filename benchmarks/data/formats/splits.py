@@ -20,30 +20,30 @@ def numbers(name: str) -> tuple[int, float]:
 def assign(
     rows: Sequence[Row], file: Path, validation: float | None, test: float | None
 ) -> tuple[dict[str, list[str]], str]:
-    """The names with captions in "train", "validation" and "test", and what the judged ones are called.
+    """The names with captions in "train", "validation" and "test", and what the test split is called.
 
     Raises:
         ValueError: shares that leave nothing, a file that contradicts itself, or a split without an image.
     """
     names = sorted({row.name for row in rows if row.captions})
-    told, judged = _told(rows), "test"
-    if not told:
+    named, test_split = _named_splits(rows), "test"
+    if not named:
         shares = _SHARE if validation is None else validation, _SHARE if test is None else test
         found = _drawn(names, *shares)
         remedy = "add images, raise the shares validation and test, or name each image's split in a column split"
     elif validation is not None or test is not None:
         raise ValueError(f"{file} tells each image's split: leave out validation and test, or its column split")
     else:
-        _refuse_untold(rows, told)
-        found = {split: [name for name in names if told[name] == split] for split in ("train", "validation", "test")}
+        _refuse_unassigned(rows, named)
+        found = {split: [name for name in names if named[name] == split] for split in ("train", "validation", "test")}
         if not found["test"]:
-            judged, found["test"], found["validation"] = "validation", found["validation"], []
+            test_split, found["test"], found["validation"] = "validation", found["validation"], []
         if not found["validation"]:
             found |= {split: _drawn(found["train"], _SHARE, 0.0)[split] for split in ("train", "validation")}
         remedy = "it needs train and test, or train and validation, and some images in each"
     if empty := [split for split, held in found.items() if not held]:
         raise ValueError(f"{file} has {len(names)} images with captions, and none is in {' or '.join(empty)}: {remedy}")
-    return found, judged
+    return found, test_split
 
 
 def _drawn(names: Sequence[str], validation: float, test: float) -> dict[str, list[str]]:
@@ -59,16 +59,16 @@ def _drawn(names: Sequence[str], validation: float, test: float) -> dict[str, li
     return found
 
 
-def _told(rows: Sequence[Row]) -> dict[str, str]:
+def _named_splits(rows: Sequence[Row]) -> dict[str, str]:
     """What the file says of each name; once is enough where an image has several rows."""
-    told: dict[str, str] = {}
+    named: dict[str, str] = {}
     for row in rows:
-        if row.split and told.setdefault(row.name, row.split) != row.split:
-            raise ValueError(f"{row.place}: {row.name!r} is in {row.split} here and in {told[row.name]} elsewhere")
-    return told
+        if row.split and named.setdefault(row.name, row.split) != row.split:
+            raise ValueError(f"{row.place}: {row.name!r} is in {row.split} here and in {named[row.name]} elsewhere")
+    return named
 
 
-def _refuse_untold(rows: Sequence[Row], told: dict[str, str]) -> None:
+def _refuse_unassigned(rows: Sequence[Row], named: dict[str, str]) -> None:
     for row in rows:
-        if row.captions and row.name not in told:
+        if row.captions and row.name not in named:
             raise ValueError(f"{row.place}: {row.name!r} has no split, and others have: train, validation or test")

@@ -96,8 +96,11 @@ def _json(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
     elif isinstance(content, dict) and isinstance(content.get("annotations"), list):
         raise ValueError(f"{file} is in COCO's form: lay it out as COCO does, and use coco(root='...')")
     elif isinstance(content, dict):
-        for name, said in content.items():
-            yield repr(name)[:80], [("file", name), *(said.items() if isinstance(said, dict) else [("captions", said)])]
+        for name, value in content.items():
+            yield (
+                repr(name)[:80],
+                [("file", name), *(value.items() if isinstance(value, dict) else [("captions", value)])],
+            )
     else:
         raise ValueError(f'{file} should be {{"a.jpg": ["a caption", ...], ...}} or a list of objects')
 

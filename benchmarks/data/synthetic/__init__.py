@@ -1,1 +1,1 @@
-"""Drawn scenes: a small world of coloured shapes, and a small language that says all of it."""
+"""Synthetic scenes: a small world of coloured shapes, and a small language that says all of it."""

@@ -19,7 +19,7 @@ Of relations:
 
 Of the things in relations, where there are attention maps:
 
-    pointing: the map's largest cell, when the thing's shape was said right after its
+    pointing: the map's largest cell, when the thing's shape was named right after its
         colour, has its centre in the thing's box.
     pointing_chance: the mean share of the image that a box takes.
 
@@ -42,34 +42,34 @@ _NOTHING = Content((), "", "")
 
 
 def accuracy(pairs: Iterable[tuple[Scene, Prediction]]) -> dict[str, float]:
-    """The scores above, of scenes and what was said of them."""
+    """The scores above, of scenes and the captions predicted for them."""
     marks: dict[str, list[float]] = defaultdict(list)
-    for scene, described in pairs:
-        for score, mark in _marks(scene, described):
+    for scene, prediction in pairs:
+        for score, mark in _marks(scene, prediction):
             marks[score].append(mark)
     return {score: fmean(values) for score, values in marks.items()}
 
 
-def _marks(scene: Scene, described: Prediction) -> Iterator[tuple[str, float]]:
-    truth, parsed = content(scene), parse(" ".join(described.words))
-    said = parsed or _NOTHING
+def _marks(scene: Scene, prediction: Prediction) -> Iterator[tuple[str, float]]:
+    truth, parsed = content(scene), parse(" ".join(prediction.words))
+    stated = parsed or _NOTHING
     yield "parsed", parsed is not None
-    yield "exact", said == truth
-    yield "background", said.background == truth.background
+    yield "exact", stated == truth
+    yield "background", stated.background == truth.background
     for slot in ("colour", "shape", "size") if scene.related else ("colour", "shape", "count"):
-        yield slot, _slot(said, slot) == _slot(truth, slot)
+        yield slot, _slot(stated, slot) == _slot(truth, slot)
     if scene.related:
-        yield "binding", set(said.mentions) == set(truth.mentions)
-        yield "relation", (said.mentions, said.relation) == (truth.mentions, truth.relation)
-        if described.maps is not None:
-            words = described.words if parsed else ()
+        yield "binding", set(stated.mentions) == set(truth.mentions)
+        yield "relation", (stated.mentions, stated.relation) == (truth.mentions, truth.relation)
+        if prediction.maps is not None:
+            words = prediction.words if parsed else ()
             for thing in scene.things:
-                yield "pointing", _pointed(thing, words, described.maps)
+                yield "pointing", _pointed(thing, words, prediction.maps)
                 yield "pointing_chance", (2 * thing.radius) ** 2
 
 
-def _slot(said: Content, slot: str) -> list[str]:
-    return sorted(str(getattr(mention, slot)) for mention in said.mentions)
+def _slot(stated: Content, slot: str) -> list[str]:
+    return sorted(str(getattr(mention, slot)) for mention in stated.mentions)
 
 
 def _pointed(thing: Thing, words: tuple[str, ...], maps: np.ndarray) -> bool:

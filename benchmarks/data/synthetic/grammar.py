@@ -1,6 +1,6 @@
 """What is said of a scene, and what a caption states.
 
-A caption fills every slot, so that it can be read back and judged slot by slot:
+A caption fills every slot, so that it can be parsed and scored slot by slot:
 
     caption  := (relation | groups) tail
     relation := ["there is"] thing place thing | thing "sits" place thing
@@ -90,10 +90,10 @@ def captions(scene: Scene, rng: random.Random) -> tuple[str, ...]:
     return tuple(rng.sample(wordings(content(scene)), CAPTIONS))
 
 
-def wordings(said: Content) -> list[str]:
+def wordings(content: Content) -> list[str]:
     """Every caption of the grammar that states just this."""
-    heads = _relations(said) if said.relation else _groups(said)
-    return [f"{head} {tail} a {said.background} background" for head in heads for tail in TAILS]
+    heads = _relations(content) if content.relation else _groups(content)
+    return [f"{head} {tail} a {content.background} background" for head in heads for tail in TAILS]
 
 
 def parse(caption: str) -> Content | None:
@@ -109,8 +109,8 @@ def parse(caption: str) -> Content | None:
     relations, backgrounds = _RELATION.findall(text), _BACKGROUND.findall(text)
     if not backgrounds or len(mentions) not in ((2,) if relations else (1, 2)):
         return None
-    said = Content.of(mentions, relations[0] if relations else "", backgrounds[0])
-    return said if text in wordings(said) else None
+    content = Content.of(mentions, relations[0] if relations else "", backgrounds[0])
+    return content if text in wordings(content) else None
 
 
 def _any(words: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -123,16 +123,16 @@ _RELATION = re.compile(rf"\b{_any(INVERSE)}\b")
 _BACKGROUND = re.compile(rf"\b{_any(BACKGROUNDS)} background\b")
 
 
-def _relations(said: Content) -> list[str]:
-    first, second = (f"a {mention.size} {mention.colour} {mention.shape}" for mention in said.mentions)
-    ways = ((first, said.relation, second), (second, INVERSE[said.relation], first))
+def _relations(content: Content) -> list[str]:
+    first, second = (f"a {mention.size} {mention.colour} {mention.shape}" for mention in content.mentions)
+    ways = ((first, content.relation, second), (second, INVERSE[content.relation], first))
     plain = [f"{thing} {place} {other}" for thing, place, other in ways]
     return [*plain, *(f"there is {head}" for head in plain), *(f"{a} sits {place} {b}" for a, place, b in ways)]
 
 
-def _groups(said: Content) -> list[str]:
+def _groups(content: Content) -> list[str]:
     heads = []
-    for order in permutations(said.mentions):
+    for order in permutations(content.mentions):
         head = " and ".join(map(_group, order))
         be = "is" if order[0].count == 1 else "are"
         sit = "sits" if [group.count for group in order] == [1] else "sit"

@@ -8,6 +8,7 @@ from benchmarks.leaderboard.card.curves import epochs
 from benchmarks.leaderboard.card.front_matter import front_matter, model_name
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import SCORES
+from benchmarks.leaderboard.tables.diagnostics import diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, number, span
 from benchmarks.leaderboard.tables.markdown import bullets, code, fence, prose
 from benchmarks.leaderboard.tables.markdown import table as table_of
@@ -72,7 +73,7 @@ def _scores(record: RunRecord, table: Table) -> Iterable[str]:
     )
     checks = sorted(record.diagnostics)
     lines = [[column.title, _score(record.scores.get(column.key))] for column in SCORES]
-    lines += [[f"{prose(clean(name).replace('_', ' '))}, %", _score(record.diagnostics[name])] for name in checks]
+    lines += [[f"{prose(diagnostic(name).title)}, %", _score(record.diagnostics[name])] for name in checks]
     yield table_of(["Score", "This run"], lines)
 
 

@@ -8,7 +8,8 @@ from markupsafe import Markup
 from benchmarks.leaderboard.html.interval_glyph import WIDTH, axis, glyph, scale
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, SCORES
-from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, number, span
+from benchmarks.leaderboard.tables.diagnostics import diagnostic
+from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number, span
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import RunRecord
 
@@ -39,7 +40,7 @@ class Scores:
 def scores(record: RunRecord, table: Table, row: Row) -> Scores:
     """Those of `record`, which is of `row`."""
     metrics = [(column.title, column.key) for column in SCORES if column.key in record.scores]
-    checks = [(clean(name).replace("_", " "), name) for name in sorted(record.diagnostics)]
+    checks = [(diagnostic(name).title, name) for name in sorted(record.diagnostics)]
     return Scores(
         cider=_text(number(record.scores.get("CIDEr"))),
         seeds=len(row.runs),

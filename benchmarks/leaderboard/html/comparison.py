@@ -30,13 +30,13 @@ def comparison(table: Table, shown: Sequence[Column], panel: Panel) -> Markup:
         key=table.key,
         number=table.number,
         sides=[(letter, table.anchor(row), table.name(row)) for letter, row in (("A", one), ("B", other))],
-        verdict=said(table, one, other, found),
+        verdict=significance(table, one, other, found),
         lines=[(each.label, each.text(one), each.text(other), change(each, one, other, found)) for each in shown],
         **_images(table, one, other, panel),
     )
 
 
-def said(table: Table, one: Row, other: Row, found: Versus) -> str:
+def significance(table: Table, one: Row, other: Row, found: Versus) -> str:
     """The verdict, and on how many of the images A is ahead."""
     better, lesser = ("A", "B") if found.gap >= 0 else ("B", "A")
     text = VERDICTS[found.verdict].format(better=better, other=lesser, entries=len(table.rows))

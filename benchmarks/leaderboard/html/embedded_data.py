@@ -40,14 +40,14 @@ class Panel:
         if len(rows) < 2:
             return cls([], [])
         ordered = sorted(judged(rows), key=lambda each: (-_variance(each.scores), len(each.image), each.image))
-        kept: list[Judged] = []
+        chosen: list[Judged] = []
         room = _CAPTIONS
         for each in ordered[:_IMAGES]:
             room -= sum(len(text) for text in set(each.captions))
-            if room < 0 and kept:
+            if room < 0 and chosen:
                 break
-            kept.append(each)
-        return cls(rows, kept)
+            chosen.append(each)
+        return cls(rows, chosen)
 
 
 def data(table: Table, shown: Sequence[Column], panel: Panel) -> Markup:
@@ -96,11 +96,11 @@ def _panel(table: Table, panel: Panel) -> dict[str, Any]:
 
 def links(table: Table) -> dict[str, str]:
     """Image id -> where people can see it, as far as the samples of its runs tell: what most of them say."""
-    told: dict[str, Counter[str]] = defaultdict(Counter)
+    addresses: dict[str, Counter[str]] = defaultdict(Counter)
     for sample in (sample for row in table.rows for run in row.runs for sample in run.samples):
         if address := link(sample.get("source")):
-            told[str(sample.get("image"))][address] += 1
-    return {image: min(found, key=lambda address: (-found[address], address)) for image, found in told.items()}
+            addresses[str(sample.get("image"))][address] += 1
+    return {image: min(found, key=lambda address: (-found[address], address)) for image, found in addresses.items()}
 
 
 def _variance(scores: Sequence[float]) -> float:

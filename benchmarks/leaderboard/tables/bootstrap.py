@@ -40,7 +40,7 @@ class Standing:
 class Ranking:
     """The standings of a table's entries, None for one without per-image scores.
 
-    images: how many all of them were judged on; seed_sd: of one entry's score between
+    images: how many all of them were scored on; seed_sd: of one entry's score between
     seeds, None where no entry has two; resolution: about the gap that can be told apart;
     threshold: how many standard errors tell any pair of the table apart; errors: the
     standard error of each pair's difference; wins: on which share of the images the one
@@ -73,32 +73,32 @@ class Ranking:
 def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[float]]) -> Ranking:
     """Compare entries by score per image (mean over seeds; empty if unknown) and by score per seed.
 
-    Only entries that were judged on the same images are compared: those of most entries.
+    Only entries that were scored on the same images are compared: those of most entries.
     """
     count, seed_sd = len(per_image), pooled_sd(seeds)
     images = _commonest(per_image)
-    judged = [index for index, scores in enumerate(per_image) if images and sorted(scores) == images]
+    comparable = [index for index, scores in enumerate(per_image) if images and sorted(scores) == images]
     standings: list[Standing | None] = [None] * count
     errors, wins = np.full((count, count), math.nan), np.full((count, count), math.nan)
     draws, strays = np.full((RESAMPLES, count), math.nan), np.full((RESAMPLES, count), math.nan)
     if len(images) < 2:
         return Ranking(tuple(standings), len(images), seed_sd, None, math.nan, errors, wins, draws, strays)
-    scores = np.array([[per_image[index][image] for image in images] for index in judged])
-    noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in judged]
+    scores = np.array([[per_image[index][image] for image in images] for index in comparable])
+    noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in comparable]
     samples, doubtful = _resample(scores, np.array(noise), degrees_of_freedom(seeds))
-    draws[:, judged], strays[:, judged] = samples, doubtful
-    errors[np.ix_(judged, judged)] = found = _errors(samples)
-    wins[np.ix_(judged, judged)] = [((own > scores) + 0.5 * (own == scores)).mean(axis=1) for own in scores]
+    draws[:, comparable], strays[:, comparable] = samples, doubtful
+    errors[np.ix_(comparable, comparable)] = found = _errors(samples)
+    wins[np.ix_(comparable, comparable)] = [((own > scores) + 0.5 * (own == scores)).mean(axis=1) for own in scores]
     threshold, means = _threshold(doubtful, found), scores.mean(axis=1)
-    for index, standing in zip(judged, _standings(means, samples, threshold * found, count), strict=True):
+    for index, standing in zip(comparable, _standings(means, samples, threshold * found, count), strict=True):
         standings[index] = standing
-    pairs = found[np.triu_indices(len(judged), 1)]
+    pairs = found[np.triu_indices(len(comparable), 1)]
     resolution = threshold * float(np.median(pairs)) if len(pairs) else None
     return Ranking(tuple(standings), len(images), seed_sd, resolution, threshold, errors, wins, draws, strays)
 
 
 def _commonest(per_image: Sequence[Mapping[str, float]]) -> list[str]:
-    """The images that most entries were judged on; of two such sets the larger one."""
+    """The images that most entries were scored on; of two such sets the larger one."""
     sets = Counter(tuple(sorted(scores)) for scores in per_image if scores)
     ordered = sorted(sets.items(), key=lambda item: (item[1], len(item[0]), item[0]))
     return list(ordered[-1][0]) if ordered else []
@@ -130,7 +130,7 @@ def _resample(scores: np.ndarray, noise: np.ndarray, known: int) -> tuple[np.nda
 
 
 def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray, entries: int) -> list[Standing]:
-    """Of the judged ones; the others of all `entries` might have any rank."""
+    """Of the comparable ones; the others of all `entries` might have any rank."""
     count = len(means)
     clear = means[:, None] - means[None, :] > margins  # [winner, loser]
     low, high = np.percentile(samples, _TAILS, axis=0)

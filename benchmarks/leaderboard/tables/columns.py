@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.leaderboard.tables import wording
+from benchmarks.leaderboard.tables.diagnostics import MAIN, diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, millions, number, operations, speed
 from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
-
-_TELLING = ("exact", "relation", "binding")  # of the checks on drawn scenes, those that part good from bad
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class Column:
 def columns(table: Table) -> list[Column]:
     """Scores; speeds and times at every place; sizes; whatever its data set alone can tell."""
     names = {name for row in table.rows for run in row.runs for name in run.diagnostics}
-    telling = [name for name in _TELLING if name in names]
-    checks = [_check(name, place) for place, name in enumerate([*telling, *sorted(names - set(telling))])]
+    main = [name for name in MAIN if name in names]
+    checks = [_check(name, place) for place, name in enumerate([*main, *sorted(names - set(main))])]
     rates = [rate(table, place, timing) for place in table.places for timing in RATES]
     return [*SCORES, *rates, *SIZES, *checks]
 
@@ -49,8 +48,8 @@ def _score(key: str, title: str, meaning: str = "", *, main: bool = True) -> Col
 
 
 def _check(name: str, place: int) -> Column:
-    title, main = clean(name).replace("_", " "), place < len(_TELLING)
-    meaning = "Share that pass this check of the data set: see its documentation"
+    title, meaning = diagnostic(name)
+    main = place < len(MAIN)
     return Column(
         f"check.{clean(name)}", title, "%", f"{title}, %", "score",
         lambda row: row.mean("diagnostics", name), hundred, meaning, main,

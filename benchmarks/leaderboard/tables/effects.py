@@ -50,12 +50,12 @@ def effects(table: Table) -> list[Effect]:
             if value != base and pairs:
                 found.append((part, base, value, pairs))
     intervals = _intervals(table, [pairs for *_, pairs in found])
-    told = []
+    found_effects = []
     for (part, base, value, pairs), half in zip(found, intervals, strict=True):
         changes = [scored[new] - scored[old] for new, old in pairs]
         mean, helped = fmean(changes), sum(change > 0 for change in changes)
-        told.append(Effect(part, base, value, mean, mean - half, mean + half, helped, len(pairs)))
-    return sorted(told, key=lambda effect: (PARTS.index(effect.part), -effect.difference, effect.value))
+        found_effects.append(Effect(part, base, value, mean, mean - half, mean + half, helped, len(pairs)))
+    return sorted(found_effects, key=lambda effect: (PARTS.index(effect.part), -effect.difference, effect.value))
 
 
 def _contexts(part: str, rows: Iterable[Row]) -> list[Mapping[str, Row]]:

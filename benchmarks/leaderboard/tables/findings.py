@@ -117,12 +117,12 @@ def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
 
 def _swap(table: Table) -> tuple[str | Row, ...]:
     """The attention that adds most to the one that cannot look; without one, the best swap that is clear."""
-    told = [each for each in effects(table) if each.clear or math.isnan(each.low)]
-    floored = [each for each in told if each.base.partition("(")[0] == FLOOR]
-    return (_told(table, max(floored or told, key=lambda each: each.difference)),) if told else ()
+    significant = [each for each in effects(table) if each.clear or math.isnan(each.low)]
+    floored = [each for each in significant if each.base.partition("(")[0] == FLOOR]
+    return (_finding(table, max(floored or significant, key=lambda each: each.difference)),) if significant else ()
 
 
-def _told(table: Table, swap: Effect) -> str:
+def _finding(table: Table, swap: Effect) -> str:
     names = f"Swapping {clean(table.short(swap.part, swap.base))} for {clean(table.short(swap.part, swap.value))}"
     sure = "" if math.isnan(swap.low) else f" ({signed(swap.low)} to {signed(swap.high)})"
     pairs = "" if swap.pairs == 1 else f", and the score rose in {swap.helped} of {swap.pairs} pairs"

@@ -31,7 +31,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One image of the judged split, as a card shows it.
+    """One image of the test split, as a card shows it.
 
     pick: "best", "median" or "worst"; score: its CIDEr, raw; link, place: where the image can
     be seen, as a web address or in words; maps: one for each word, or none; non_visual: for
@@ -60,8 +60,8 @@ def shown(record: RunRecord, gallery: Mapping[str, Any]) -> list[Shown]:
 
 def _shown(sample: Mapping[str, Any], gallery: Mapping[str, Any]) -> Shown:
     image = clean(sample.get("image", ""))
-    kept = gallery.get(image)
-    known = {**(kept if isinstance(kept, Mapping) else {}), **sample}
+    held_back = gallery.get(image)
+    known = {**(held_back if isinstance(held_back, Mapping) else {}), **sample}
     words = _texts(sample.get("words"))
     source = str(sample.get("source", ""))
     seen = tuple(_maps(sample))

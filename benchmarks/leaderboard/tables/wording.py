@@ -7,7 +7,7 @@ from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hund
 from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
 from benchmarks.records.record import RunRecord
 
-DRAWN = "Drawn scenes, not photographs: these scores say nothing of COCO."
+DRAWN = "Synthetic scenes, not photographs: these scores say nothing of COCO."
 UNTRAINED = "Backbones with random weights: these scores say nothing of trained ones."
 
 
@@ -25,13 +25,13 @@ def _sample(table: Table) -> list[str]:
     train, test = number(data.get("train")), number(data.get("test"))
     if table.synthetic or train is None or train >= _FEW:
         return []
-    judged = "" if test is None else f", judged on {counted(int(test), 'image')}"
+    tested = "" if test is None else f", tested on {counted(int(test), 'image')}"
     learnt = counted(int(train), "photograph")
-    return [f"A small sample: trained on {learnt}{judged}. These scores do not compare with those on other images."]
+    return [f"A small sample: trained on {learnt}{tested}. These scores do not compare with those on other images."]
 
 
 def headline(table: Table) -> str:
-    """The data set and what of it was judged."""
+    """The data set and its test split."""
     words = [table.dataset, table.split, "random weights" if table.random else ""]
     return ", ".join(clean(word) for word in words if word)
 
@@ -57,7 +57,7 @@ def letter(table: Table, place: Hardware) -> str:
 def places(table: Table) -> str:
     """Every place with its letter."""
     named = [(letter(table, place), environment(place)) for place in table.places]
-    return "; ".join(f"{name}: {said}" if name else said for name, said in named)
+    return "; ".join(f"{name}: {text}" if name else text for name, text in named)
 
 
 def protocol(table: Table) -> list[tuple[str, str]]:
@@ -109,8 +109,8 @@ def marks(table: Table, row: Row) -> list[str]:
     """What a reader must know of a row before comparing it."""
     lone = len(row.runs) == 1 and table.ranking.seed_sd is not None
     apart = bool(row.per_image) and table.standing(row) is None and table.ranking.images > 1
-    told = ["random weights"] * row.random + ["1 seed"] * lone + ["judged on other images"] * apart
-    return told + [f"plug-in {clean(file)}" for file in row.plugins]
+    found = ["random weights"] * row.random + ["1 seed"] * lone + ["scored on other images"] * apart
+    return found + [f"plug-in {clean(file)}" for file in row.plugins]
 
 
 def reason(record: RunRecord) -> str:
