@@ -15,7 +15,7 @@ from benchmarks.leaderboard import write
 from benchmarks.records.record import records
 
 DOCS = Path(__file__).resolve().parent
-SIZE = {"width": 1180, "height": 860}
+SIZE = {"width": 1180, "height": 1240}
 
 
 def main() -> None:
