@@ -49,7 +49,7 @@ def project(tmp_path):
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_each_contract_of_each_line_is_a_test_that_fails_in_one_line(project, workers):
-    done, stdout, errors = project("-k", "own or masked or apart", *workers)
+    done, stdout, errors = project("-k", "own or mask or independently", *workers)
     assert done == 1, stdout + errors
     outcomes = {line.partition(" - ")[0] for line in stdout.splitlines() if line.startswith(("PASSED", "FAILED"))}
     assert outcomes == {
