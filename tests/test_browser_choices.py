@@ -7,7 +7,7 @@ import pytest
 from boards import moved, page, small, varied
 from records import record
 
-from benchmarks.leaderboard.html.comparison import change, said
+from benchmarks.leaderboard.html.comparison import change, significance
 from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.pairwise import versus
@@ -77,7 +77,7 @@ def test_every_pair_is_judged_as_the_command_judges_it(visit, board, table):
         one, other = table.rows[a], table.rows[b]
         found = versus(table, one, other)
         verdicts.add(found.verdict)
-        assert verdict == said(table, one, other, found), (a, b)
+        assert verdict == significance(table, one, other, found), (a, b)
         assert changes == [change(column, one, other, found) for column in columns(table)], (a, b)
         by_hand(one, other, found, verdict, changes[0], images)
     assert {"clear", "tie"} <= verdicts

@@ -92,7 +92,7 @@ class Tied(LSTM):
 
 def test_tied_weights_are_stored_and_stay_tied(tmp_path, monkeypatch):
     monkeypatch.setitem(DECODERS._factories, "tied", Tied)
-    assert dict(contracts.check("decoder", "tied"))["can be stored"] is None
+    assert dict(contracts.check("decoder", "tied"))["can be saved and loaded"] is None
     made = model("patches(dim=8)", "mean", "tied")
     made.save_pretrained(tmp_path / "model")
     again = zoo.from_pretrained(tmp_path / "model")
