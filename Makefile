@@ -2,7 +2,7 @@
 #   make leaderboard   train the quickstart's models on drawn scenes and make their page
 #   make test          the tests
 #   make test-demo     the tests of the demo's page, for which gradio is installed apart
-#   make test-speed    those of the speed suite's rivals, which are installed apart
+#   make test-speed    those of the speed suite's baselines, which are installed apart
 #   make check         ruff, mypy, import-linter, generated pages
 #   make speed         how fast each stage is, into docs/speed.md; ONLY=decode for one stage, QUICK=1 for a try
 #   make docs          the documentation, into docs/_build/html
@@ -27,7 +27,7 @@ test-demo: .venv-demo/.installed
 	.venv-demo/bin/python -m pytest tests/test_demo.py
 
 test-speed: .venv-speed/.installed
-	.venv-speed/bin/python -m pytest tests/test_speed_rivals.py
+	.venv-speed/bin/python -m pytest tests/test_speed_baselines.py
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
