@@ -1,4 +1,4 @@
-"""An experiment as data: what is trained, how, and how it is judged."""
+"""An experiment as data: what is trained, how, and how it is scored."""
 
 import math
 from collections.abc import Iterator
@@ -118,7 +118,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if not self.metrics:
-            raise ValueError("metrics is empty: captions have to be judged by something")
+            raise ValueError("metrics is empty: captions have to be scored by something")
 
 
 def _positive(settings: Any, *names: str) -> None:

@@ -13,7 +13,7 @@ _TRIED = 3  # pictures of each split
 
 
 def declares_what_it_is(spec: Spec) -> None:
-    """Its name, what is judged, a fingerprint, and whether images are drawn, can be mirrored and may be passed on."""
+    """Its name, test split and fingerprint, and whether images are synthetic, can be flipped and may be passed on."""
     dataset = DATASETS.build(spec)
     for field in ("name", "split", "fingerprint"):
         value = getattr(dataset, field)
@@ -24,7 +24,7 @@ def declares_what_it_is(spec: Spec) -> None:
 
 
 def has_images_and_captions_in_every_split(spec: Spec) -> None:
-    """Each split has an image, each image captions, and each judged image one that has a word."""
+    """Each split has an image, each image captions, and each test image one that has a word."""
     dataset = DATASETS.build(spec)
     for split, examples in _splits(dataset).items():
         check(len(examples) > 0, f"{split} is empty")
@@ -40,7 +40,7 @@ def has_images_and_captions_in_every_split(spec: Spec) -> None:
                 f"{split}: image {example.image_id} has captions {str(captions)[:60]}, not a tuple of texts",
             )
     for example in dataset.test:
-        check(any(map(tokenise, example.captions)), f"judged image {example.image_id} has no caption with a word")
+        check(any(map(tokenise, example.captions)), f"test image {example.image_id} has no caption with a word")
 
 
 def has_disjoint_splits(spec: Spec) -> None:

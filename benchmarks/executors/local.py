@@ -26,7 +26,7 @@ class Local(Executor):
         self._start()
 
     def close(self, *, failed: bool) -> None:
-        """Let the worker end after its last cell; kill it where the caller failed, or never asked it for anything."""
+        """Let the worker end after its last cell; kill it where the caller failed, or sent it no cell."""
         if failed or not self._asked:
             self._worker.kill()  # nobody waits for the cell, or for the imports
         self._pipe.close()  # nothing more to do

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.leaderboard.html.comparison import change, significance
 from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.formatting import clean, hundred
-from benchmarks.leaderboard.tables.pairwise import Judged, Versus, most_different, versus
+from benchmarks.leaderboard.tables.pairwise import ImageComparison, Versus, most_different, versus
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.leaderboard.tables.summary import Summary, summarise
 from benchmarks.records.record import RunRecord, records
@@ -22,7 +22,7 @@ class Comparison:
     one: Row
     other: Row
     difference: Versus
-    images: list[Judged]
+    images: list[ImageComparison]
 
 
 def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 3) -> Comparison:

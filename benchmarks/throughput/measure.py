@@ -51,20 +51,21 @@ def measure(
 ) -> Measurement:
     """Run the suite on the run in folder `run`, whose `captioner` learns a few steps from noise by it.
 
-    `frozen` names the backbone where no run changes it: how fast it encodes is looked up in
+    `frozen` names the backbone where no run changes it: its encoding speed is taken from
     `encoder_timings`, or else timed and put there for further runs that have it.
 
     Raises:
         RuntimeError: a benchmark failed; the message ends with pytest's report.
     """
-    timings = {} if encoder_timings is None or frozen is None else encoder_timings
-    earlier = timings.get(frozen or "")
+    timings = {} if encoder_timings is None else encoder_timings
+    earlier = timings.get(frozen) if frozen else None
     measured = _suite(run, captioner, ["-k", "not test_encode"] if earlier else [])
     if earlier:
         return Measurement(*({**before, **now} for before, now in zip(earlier, measured, strict=True)))
-    timings[frozen or ""] = Measurement(
-        *({name: value for name, value in part.items() if name.startswith("encode")} for part in measured)
-    )
+    if frozen:
+        timings[frozen] = Measurement(
+            *({name: value for name, value in part.items() if name.startswith("encode")} for part in measured)
+        )
     return measured
 
 

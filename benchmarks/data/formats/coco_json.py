@@ -121,7 +121,7 @@ def _karpathy(root: Entry, images: dict[int, Entry]) -> tuple[list[dict[str, Any
     """As `_coco`; nothing is marked in this form."""
     annotations = []
     for entry in root.child_list("images").entries():
-        # Flickr's images have no COCO id, and are told apart by their number.
+        # Flickr's images have no COCO id but a number of their own.
         image = _add(images, entry, "cocoid" if entry.has("cocoid") else "imgid")
         sentences = entry.child_list("sentences").entries()
         annotations += [{"image_id": image, "caption": sentence.field("raw", str)} for sentence in sentences]

@@ -12,7 +12,7 @@ from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.columns import CIDER, Column
 from benchmarks.leaderboard.tables.formatting import BLANK, hundred, signed
-from benchmarks.leaderboard.tables.pairwise import VERDICTS, Judged, Versus, percent, versus
+from benchmarks.leaderboard.tables.pairwise import VERDICTS, ImageComparison, Versus, percent, versus
 from benchmarks.leaderboard.tables.rows import Row, Table
 
 _SHOWN = 3  # images on which either is ahead
@@ -68,7 +68,7 @@ def _images(table: Table, one: Row, other: Row, panel: Panel) -> dict[str, Any]:
         return {"compared": 0, "images": []}
     ours, theirs = panel.rows.index(one), panel.rows.index(other)
 
-    def lead(each: Judged) -> float:
+    def lead(each: ImageComparison) -> float:
         return each.scores[ours] - each.scores[theirs]
 
     ordered = sorted(panel.images, key=lead)

@@ -12,7 +12,7 @@ from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.columns import Column
 from benchmarks.leaderboard.tables.formatting import clean, link
-from benchmarks.leaderboard.tables.pairwise import VERDICTS, Judged, judged, percent, versus
+from benchmarks.leaderboard.tables.pairwise import VERDICTS, ImageComparison, compare_images, percent, versus
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import PARTS
 
@@ -30,7 +30,7 @@ class Panel:
     """The rows that can be compared, and the images on which they differ most, with their captions."""
 
     rows: list[Row]
-    images: list[Judged]
+    images: list[ImageComparison]
 
     @classmethod
     def of(cls, table: Table) -> "Panel":
@@ -39,8 +39,8 @@ class Panel:
         rows = [row for row in best if row.runs[0].captions]
         if len(rows) < 2:
             return cls([], [])
-        ordered = sorted(judged(rows), key=lambda each: (-_variance(each.scores), len(each.image), each.image))
-        chosen: list[Judged] = []
+        ordered = sorted(compare_images(rows), key=lambda each: (-_variance(each.scores), len(each.image), each.image))
+        chosen: list[ImageComparison] = []
         room = _CAPTIONS
         for each in ordered[:_IMAGES]:
             room -= sum(len(text) for text in set(each.captions))

@@ -60,7 +60,7 @@ def verdict(gap: float, error: float | None, threshold: float) -> str:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ImageComparison:
     """An image, and what its captions by two or more entries scored: one run of each."""
 
     image: str
@@ -68,7 +68,7 @@ class Judged:
     scores: tuple[float, ...]
 
 
-def judged(rows: Sequence[Row]) -> list[Judged]:
+def compare_images(rows: Sequence[Row]) -> list[ImageComparison]:
     """Every image that the first run of each row captioned and scored; none where a record holds no captions."""
     runs = [row.runs[0] for row in rows]
     images = set.intersection(*(set(run.captions) & set(run.per_image.get("CIDEr", {})) for run in runs))
@@ -77,13 +77,13 @@ def judged(rows: Sequence[Row]) -> list[Judged]:
         scores = [number(run.per_image["CIDEr"][image]) for run in runs]
         captions = tuple(str(run.captions[image]) for run in runs)
         if None not in scores:
-            found.append(Judged(image, captions, tuple(score or 0.0 for score in scores)))
+            found.append(ImageComparison(image, captions, tuple(score or 0.0 for score in scores)))
     return found
 
 
-def most_different(one: Row, other: Row, count: int) -> list[Judged]:
+def most_different(one: Row, other: Row, count: int) -> list[ImageComparison]:
     """The images on which A is better by most, then those on which B is: at most `count` of each."""
-    images = judged([one, other])
+    images = compare_images([one, other])
     ordered = sorted(images, key=lambda each: (each.scores[1] - each.scores[0], each.image))
     ahead = [each for each in ordered[:count] if each.scores[0] > each.scores[1]]
     behind = [each for each in ordered[::-1][:count] if each.scores[0] < each.scores[1]]
