@@ -142,6 +142,12 @@ def test_mistakes_are_one_line(capsys, run, photos, monkeypatch, arguments, mess
     assert err.count("\n") == 1
 
 
+def test_how_a_model_was_trained_does_not_matter_to_its_captions(tmp_path):
+    training = {"epochs": 0, "of_a_later_version": True}
+    (tmp_path / REQUEST).write_text(json.dumps({"training": training, "decoding": {"num_beams": 2}}))
+    assert decoding_of(tmp_path).num_beams == 2
+
+
 @pytest.mark.parametrize(
     "request_",
     [

@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.config import Decoding
 from benchmarks.inference.image_files import Listed, Prepare, batches, folders
 from benchmarks.records.record import REQUEST
-from benchmarks.records.request import Settings
+from benchmarks.records.request import read_decoding
 from benchmarks.runtime.progress import bar, write
 from benchmarks.runtime.text import plain
 from zoo.captioner import Captioner
@@ -75,5 +75,5 @@ def decoding_of(run: Path, **options: Any) -> Decoding:
         ValueError: its request cannot be read, or an option makes no sense.
     """
     file = run / REQUEST
-    decoding = Settings.read(file).decoding if file.is_file() else Decoding()
+    decoding = read_decoding(file) if file.is_file() else Decoding()
     return replace(decoding, **{name: value for name, value in options.items() if value is not None})

@@ -53,6 +53,19 @@ class Settings:
             raise ValueError(f"cannot read request {file}: {error}") from None
 
 
+def read_decoding(file: Path) -> Decoding:
+    """How the captions of a run were written, from its `request.json`, whatever else stands there.
+
+    Raises:
+        ValueError: it cannot be read, or a setting is unknown or makes no sense; the message names the file.
+    """
+    try:
+        request = parse(file)
+        return Settings.of({"decoding": request.get("decoding")} if isinstance(request, Mapping) else request).decoding
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read request {file}: {error}") from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request(Settings):
     """All that decides the outcome of a run.
