@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry_point() -> None:
     """The console command."""
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could stand at the cursor
+        from benchmarks.cli.completers import autocomplete
+
+        autocomplete()
     try:
         code = main()
         sys.stdout.flush()
@@ -80,13 +84,13 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "caption-zoo COMMAND --help tells more; caption-zoo --version tells the version.",
+            "caption-zoo COMMAND --help for its arguments, caption-zoo --version for the version.",
         ]
     )
 
 
 def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
-    """A plug-in's warning in one line; where it was raised tells its user nothing."""
+    """A plug-in's warning in one line; where it was raised does not help its user."""
     from registry import PluginWarning
 
     if issubclass(category, PluginWarning):
