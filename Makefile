@@ -1,5 +1,5 @@
 # Everything is installed into .venv on first use, and again when pyproject.toml changes.
-#   make leaderboard   train the quickstart's models on drawn scenes and make their page
+#   make leaderboard   train the quickstart's models on synthetic scenes and make their page
 #   make test          the tests
 #   make test-demo     the tests of the demo's page, for which gradio is installed apart
 #   make test-speed    those of the speed suite's baselines, which are installed apart

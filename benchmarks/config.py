@@ -56,7 +56,7 @@ class Training:
         max_grad_norm: longest gradient, as a Euclidean norm; 0 does not clip.
         label_smoothing: share of each target that is spread over all words.
         ema_decay: decay per step of the moving average of the weights, which is what is kept; 0 keeps the weights.
-        mirror: whether half of the images are mirrored, where the data set allows it.
+        hflip: whether half of the images are mirrored, where the data set allows it.
         min_count: a word is known when the training captions use it so often.
         max_words: captions are cut after so many words.
         precision: "bfloat16" computes in it where that is safe, and keeps float32 weights.

@@ -83,7 +83,7 @@ def error(seed_sd: float) -> float:
 
 
 def power(seed_sd: float, gap: float) -> float:
-    """How often two entries that differ by `gap` should be told apart."""
+    """How often two entries that differ by `gap` should differ significantly."""
     return NormalDist().cdf(gap / error(seed_sd) - TUKEY)
 
 
@@ -93,7 +93,7 @@ def gap_for(seed_sd: float, share: float) -> float:
 
 
 def uncorrected() -> AbstractContextManager[object]:
-    """Plants a mistake: each pair is judged as if it were the only one."""
+    """Plants a mistake: each pair is tested as if it were the only one."""
     return patch.object(statistics, "_threshold", lambda samples, errors: statistics.PLANNED)
 
 

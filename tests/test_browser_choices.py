@@ -68,7 +68,7 @@ def compared(visit):
     return visit.page.locator(".comparison select").evaluate_all("sides => sides.map((side) => side.selectedIndex)")
 
 
-def test_every_pair_is_judged_as_the_command_judges_it(visit, board, table):
+def test_every_pair_is_compared_as_the_command_compares_it(visit, board, table):
     opened = visit(board)
     pairs = opened.page.evaluate(PAIRS, SOME)
     assert [pair[:2] for pair in pairs] == [list(pair) for pair in itertools.permutations(SOME, 2)]

@@ -43,7 +43,7 @@ def pictures(backbone, count=4):
     return backbone.preprocess.normalize(pixels)
 
 
-def learnt(backbone, features):
+def learned(backbone, features):
     loss = features.tokens.square().mean()
     names, parameters = zip(*[(n, p) for n, p in backbone.named_parameters() if p.requires_grad], strict=True)
     return dict(zip(names, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True))
@@ -62,7 +62,7 @@ def test_what_is_kept_gives_and_teaches_what_pixels_do(spec):
     whole, part = backbone(images), trainable_tail(backbone, cut, kept.half())
     assert part.grid == whole.grid
     assert (part.tokens - whole.tokens).norm() < 2e-3 * whole.tokens.norm()
-    expected, given = learnt(backbone, whole), learnt(backbone, part)
+    expected, given = learned(backbone, whole), learned(backbone, part)
     for name, gradient in expected.items():
         assert (given[name] is None) == (gradient is None), name
         assert gradient is None or (given[name] - gradient).norm() <= 2e-2 * gradient.norm() + 1e-9, name
@@ -151,7 +151,7 @@ def test_an_operation_behind_the_last_frozen_module_stays():
     cut, images = find_cut(backbone), pictures(backbone)
     with frozen_stem(backbone, cut) as run, torch.no_grad():
         kept = run(images)
-    part, whole = (learnt(backbone, features) for features in (trainable_tail(backbone, cut, kept), backbone(images)))
+    part, whole = (learned(backbone, features) for features in (trainable_tail(backbone, cut, kept), backbone(images)))
     torch.testing.assert_close(part["scale"], whole["scale"])
 
 

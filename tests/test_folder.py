@@ -22,7 +22,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "own-images.yaml"
 NAMES = [f"{letter}.png" for letter in "abcdef"]
 SAID = {name: [f"a {name[0]} is here", f"this is {name[0]}"] for name in NAMES}
 SPLIT = dict(zip(NAMES, ("train", "train", "train", "val", "test", "test"), strict=True))
-HALF = {"validation": 0.05, "test": 0.2}  # by their names: e is judged, b and d choose the epoch
+HALF = {"validation": 0.05, "test": 0.2}  # by their names: e is tested, b and d choose the epoch
 
 
 @pytest.fixture
@@ -97,14 +97,14 @@ def test_splits_are_those_of_the_file(folder):
         Folder(root=str(folder), test=0.2)
 
 
-@pytest.mark.parametrize(("kept", "judged"), [("test", "test"), ("val", "validation")])
-def test_where_the_file_has_two_splits_some_of_training_chooses_the_epoch(tmp_path, kept, judged):
+@pytest.mark.parametrize(("present", "split"), [("test", "test"), ("val", "validation")])
+def test_where_the_file_has_two_splits_some_of_training_chooses_the_epoch(tmp_path, present, split):
     own_folder(tmp_path, captions=1)
     rows = (tmp_path / "captions.csv").read_text().splitlines()
-    held_out = [f"{row},{kept if number < 5 else 'train'}" for number, row in enumerate(rows[1:])]
+    held_out = [f"{row},{present if number < 5 else 'train'}" for number, row in enumerate(rows[1:])]
     write(tmp_path, "\n".join([f"{rows[0]},split", *held_out]))
     data = Folder(root=str(tmp_path))
-    assert (data.split, len(data.test)) == (judged, 5)
+    assert (data.split, len(data.test)) == (split, 5)
     assert len(data.validation) >= 1
     assert len(data.train) + len(data.validation) == 35
 

@@ -92,7 +92,7 @@ def test_part_of_the_images_has_frequencies_of_its_own():
     assert numbers(part)[1][0] != numbers(whole)[1][0][:9]
 
 
-def test_epochs_are_judged_by_their_own_references(monkeypatch):
+def test_epochs_are_scored_with_their_own_references(monkeypatch):
     """Those of one data set are weighed once; of another, or of a part, anew."""
     texts = [
         ("A red dog runs.", "the dog"),

@@ -1,4 +1,4 @@
-"""The drawn data set: what is said of a scene, what is drawn of it, and how captions of it are judged."""
+"""The synthetic data set: captions of a scene, its picture, and the diagnostics of captions."""
 
 import random
 from dataclasses import replace

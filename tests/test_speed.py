@@ -53,7 +53,7 @@ class scoring:
 """
 PLANTED = """
 import pytest
-from benchmarks.speed.pairs import Spread, alternate, tell
+from benchmarks.speed.pairs import Spread, alternate, add_figures
 
 def test_found(benchmark):
     order = []
@@ -62,7 +62,7 @@ def test_found(benchmark):
         return 6.0
     rounds = alternate(benchmark, lambda: order.append("ours"), {"other": other}, rounds=3)
     assert len(rounds.seconds["ours"]) == 3
-    tell(benchmark, {"a.share": Spread(1.0, 2.0, 4.0), "a.count": 7}, " ".join(order), str(rounds.seconds["other"]))
+    add_figures(benchmark, {"a.share": Spread(1.0, 2.0, 4.0), "a.count": 7}, " ".join(order), str(rounds.seconds["other"]))
 
 def test_lost(benchmark):
     raise RuntimeError("the machine is gone /tmp/somewhere/else/file.txt")

@@ -44,7 +44,7 @@ def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made
     before = made[1].decoder.state_dict()["bias"].clone()
     found = suite.measure(*made)
     assert {name.partition("_")[0] for name in found.throughput} == set(found.flops) == STAGES
-    assert not torch.equal(made[1].decoder.state_dict()["bias"], before)  # it is this one that learnt
+    assert not torch.equal(made[1].decoder.state_dict()["bias"], before)  # it is this one that learned
     assert {rate: timing["rounds"] for rate, timing in found.timing.items() if timing["rounds"] != 5} == {
         "encode_images_per_sec": 3
     }

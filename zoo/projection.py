@@ -12,7 +12,7 @@ from zoo.types import Features, places
 
 Positions = Literal["sinusoidal", "learned", "none"]
 _FREQUENCIES = 4  # per axis: the finest tells neighbours on a 16 x 16 grid apart
-_SIDE = 16  # rows and columns of the learnt table, stretched to any grid
+_SIDE = 16  # rows and columns of the learned table, stretched to any grid
 
 
 class Projection(nn.Module):
@@ -25,7 +25,7 @@ class Projection(nn.Module):
         dim: width of what comes out.
         dropout: share of its units dropped in training.
         positions: the places, added to features that lie on a grid: "sinusoidal" for sines
-            and cosines of row and column through a learnt matrix, "learned" for a learnt
+            and cosines of row and column through a learned matrix, "learned" for a learned
             vector per row and per column, or "none".
     """
 

@@ -40,7 +40,7 @@ def refuse_unknown(kind: type, names: Iterable[str]) -> None:
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """A sentence that tells what an unknown setting is called now, or which known one is nearest; empty if none is."""
+    """A sentence that says what an unknown setting is called now, or which known one is nearest; empty if none is."""
     group, _, last = name.rpartition(".")
     now = f"{group}.{RENAMED[last]}" if group and last in RENAMED else RENAMED.get(last)
     if now in (known := list(known)):

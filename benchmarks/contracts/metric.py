@@ -88,20 +88,20 @@ def gives_the_same_score_twice(spec: Spec) -> None:
 
 
 def leaves_prepared_references_unchanged(spec: Spec) -> None:
-    """References weighed once serve any captions after any others; each set of references has its own weights."""
+    """References prepared once serve any captions after any others; each set of references has its own weights."""
     metric = METRICS.build(spec)
     if not isinstance(metric, PreparedMetric):
         return
     turned = _REFERENCES[::-1]
-    weighed, other = metric.prepare_references(_REFERENCES), metric.prepare_references(turned)
+    prepared, other = metric.prepare_references(_REFERENCES), metric.prepare_references(turned)
     for candidates, references, weights in (
-        (_OTHERS, _REFERENCES, weighed),
+        (_OTHERS, _REFERENCES, prepared),
         (_OTHERS, turned, other),
-        (_RIGHT, _REFERENCES, weighed),
+        (_RIGHT, _REFERENCES, prepared),
     ):
         fresh, found = METRICS.build(spec).score(candidates, references), metric.compare(candidates, weights)
         for name, score in fresh.items():
-            check(found[name].corpus == score.corpus, f"{name} depends on what was compared or weighed before")
+            check(found[name].corpus == score.corpus, f"{name} depends on what was compared or prepared before")
             check(
                 list(found[name].per_image) == list(score.per_image), f"{name} of an image depends on what was before"
             )

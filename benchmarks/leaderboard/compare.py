@@ -100,7 +100,7 @@ def as_text(comparison: Comparison) -> str:
         for each in columns(table)
         if each.read(one) is not None or each.read(other) is not None
     ]
-    lines += _aligned([("", "A", "B", "A to B"), *rows])
+    lines += _aligned([("", "A", "B", "A - B, or A / B"), *rows])
     if comparison.images:
         lines += ["", "Where they differ most (one run of each, CIDEr x 100)"]
     for image in comparison.images:

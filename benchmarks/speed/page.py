@@ -95,9 +95,9 @@ def _drawings(numbers: Numbers) -> dict[str, str]:
 
 def _growth(numbers: Numbers, drawings: Mapping[str, str]) -> Iterable[str]:
     titles = {
-        "images": "Images: encoded by `patches`, learnt from for an epoch, captioned with 5 beams. 1 is 250 images.",
+        "images": "Images: encoded by `patches`, trained on for an epoch, captioned with 5 beams. 1 is 250 images.",
         "beams": "Beams: 32 images, 20 words, 49 x 512 features, one thread.",
-        "cells": "Cells: `caption-zoo run` from nothing, cells of 300 drawn scenes for one epoch.",
+        "cells": "Cells: `caption-zoo run` from nothing, cells of 300 synthetic scenes for one epoch.",
     }
     for name, title in titles.items():
         if f"speed-{name}.svg" not in drawings:

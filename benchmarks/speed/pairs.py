@@ -81,7 +81,7 @@ def timed(benchmark: BenchmarkFixture) -> Sequence[float]:
     return benchmark.stats.stats.data
 
 
-def tell(benchmark: BenchmarkFixture, figures: Mapping[str, Spread | float], *notes: str) -> None:
+def add_figures(benchmark: BenchmarkFixture, figures: Mapping[str, Spread | float], *notes: str) -> None:
     """Hand figures over to the report, a spread with its ends, and what a reader has to know of them."""
     numbers = benchmark.extra_info.setdefault("numbers", {})
     for key, figure in figures.items():

@@ -58,7 +58,7 @@ def images(number: int, size: Size) -> Seconds:
             )
         with _clock(seconds, "train_s"):
             epoch(captioner, dataset, store, batch=32, captions=5)
-        decoder = NoEosDecoder(captioner.decoder)  # what it has learnt would end captions here and there
+        decoder = NoEosDecoder(captioner.decoder)  # what it has learned would end captions here and there
         ids = [example.image_id for example in dataset.train]
         with _clock(seconds, "decode_s"), torch.inference_mode():
             for start in range(0, number, 64):

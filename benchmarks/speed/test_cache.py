@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed import point
 from benchmarks.speed.learning import stored
-from benchmarks.speed.pairs import alternate, clocked, tell
+from benchmarks.speed.pairs import add_figures, alternate, clocked
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.stills import PATCH, SIDE, Stills
 
@@ -42,7 +42,7 @@ def test_reading(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> Non
         "cache.gb_per_sec": rounds.rate(size.warm_cache * _ROW / 1e9),
         "cache.over_memory": rounds.ratio("memory"),
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)
 
 
 def test_peak(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -59,4 +59,4 @@ def test_peak(benchmark: BenchmarkFixture, size: Size) -> None:
         "cache.write_s": measured["write_s"],
         "cache.epoch_s": measured["epoch_s"],
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)

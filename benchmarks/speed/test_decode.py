@@ -8,7 +8,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed import baselines, models
-from benchmarks.speed.pairs import alternate, clocked, tell
+from benchmarks.speed.pairs import add_figures, alternate, clocked
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.yardsticks import gemm, share
 from benchmarks.throughput.no_eos import NoEosDecoder
@@ -44,7 +44,7 @@ def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
         "beam5.bf16.over_fp32": rounds.ratio("float32"),
         "beam5.bf16.images_per_sec": rounds.rate(size.images),
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)
 
 
 def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -61,7 +61,7 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
         "beam5.transformer.images_per_sec": rounds.rate(size.images),
         "beam5.hf.images_per_sec": rounds.rate(size.images, "hf"),
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)
 
 
 def _beside_products(benchmark: BenchmarkFixture, size: Size, seen: tuple[int, int], name: str, **changes: int) -> None:
@@ -73,7 +73,7 @@ def _beside_products(benchmark: BenchmarkFixture, size: Size, seen: tuple[int, i
         f"{name}.images_per_sec": rounds.rate(size.images),
         f"{name}.gemm_share": share(rounds, counted, "gemm", size.product),
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)
 
 
 def _search(captioner: Captioner, features: Features, size: Size, **changes: Any) -> Callable[[], object]:

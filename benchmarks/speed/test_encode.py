@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.features.cache import FeatureCache
 from benchmarks.speed import baselines
-from benchmarks.speed.pairs import alternate, clocked, tell
+from benchmarks.speed.pairs import add_figures, alternate, clocked
 from benchmarks.speed.photographs import Photographs
 from benchmarks.speed.sizes import Size
 from zoo.registries import BACKBONES
@@ -39,4 +39,4 @@ def test_encode(
 
     rounds = alternate(benchmark, encode, {"timm": bare}, rounds=size.few_rounds)
     figures = {f"{key}.over_timm": rounds.ratio("timm"), f"{key}.images_per_sec": rounds.rate(len(examples))}
-    tell(benchmark, figures, f"{ours}: {photographs.description}, {threads} threads on {os.cpu_count()} cores")
+    add_figures(benchmark, figures, f"{ours}: {photographs.description}, {threads} threads on {os.cpu_count()} cores")

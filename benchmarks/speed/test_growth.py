@@ -7,7 +7,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed import point, program
 from benchmarks.speed.figures import BEAMS, CELLS, TIMES
-from benchmarks.speed.pairs import tell
+from benchmarks.speed.pairs import add_figures
 from benchmarks.speed.sizes import Size
 
 
@@ -15,14 +15,14 @@ from benchmarks.speed.sizes import Size
 def test_images(benchmark: BenchmarkFixture, size: Size, times: int) -> None:
     """Seconds and peak memory of each stage, by the number of images."""
     measured = benchmark.pedantic(point.measure, args=("images", times * size.grown, size), rounds=1)
-    tell(benchmark, {f"growth.images.{times}.{name}": value for name, value in measured.items()})
+    add_figures(benchmark, {f"growth.images.{times}.{name}": value for name, value in measured.items()})
 
 
 @pytest.mark.parametrize("beams", BEAMS)
 def test_beams(benchmark: BenchmarkFixture, size: Size, beams: int) -> None:
     """Seconds and peak memory of a search, by its beams."""
     measured = benchmark.pedantic(point.measure, args=("beams", beams, size), rounds=1)
-    tell(benchmark, {f"growth.beams.{beams}.{name}": value for name, value in measured.items()})
+    add_figures(benchmark, {f"growth.beams.{beams}.{name}": value for name, value in measured.items()})
 
 
 @pytest.mark.parametrize("cells", CELLS)
@@ -37,4 +37,4 @@ def test_cells(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path: 
         seeds=cells,
     )
     ran: program.Ran = benchmark.pedantic(program.run, args=(command, config, tmp_path), rounds=1)
-    tell(benchmark, {f"growth.cells.{cells}.seconds": ran.seconds, f"growth.cells.{cells}.peak_gb": ran.peak_gb})
+    add_figures(benchmark, {f"growth.cells.{cells}.seconds": ran.seconds, f"growth.cells.{cells}.peak_gb": ran.peak_gb})

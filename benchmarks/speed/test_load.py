@@ -6,7 +6,7 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.data.photos import Photo
-from benchmarks.speed.pairs import alternate, clocked, tell
+from benchmarks.speed.pairs import add_figures, alternate, clocked
 from benchmarks.speed.photographs import Photographs
 from benchmarks.speed.sizes import Size
 from zoo.backbones import Preprocess
@@ -31,4 +31,4 @@ def test_load(benchmark: BenchmarkFixture, size: Size, photographs: Photographs)
         "load.images_per_sec": rounds.rate(len(dataset.train)),
         "load.over_pillow": rounds.ratio("pillow"),
     }
-    tell(benchmark, figures, f"{photographs.description}, to {width} x {height}")
+    add_figures(benchmark, figures, f"{photographs.description}, to {width} x {height}")

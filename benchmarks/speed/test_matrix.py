@@ -5,7 +5,7 @@ from pathlib import Path
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed import program
-from benchmarks.speed.pairs import tell
+from benchmarks.speed.pairs import add_figures
 from benchmarks.speed.sizes import Size
 
 _ATTENTIONS = ("mean", "bahdanau(hidden_dim=128)", "luong", "cosine(hidden_dim=128)", "multihead", "aoa")
@@ -30,4 +30,4 @@ def test_matrix(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path:
         "matrix.measure_s": ran.measuring_seconds,
         "matrix.wall_s": ran.seconds,
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)

@@ -6,7 +6,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed import scoring
 from benchmarks.speed.baselines import apart
-from benchmarks.speed.pairs import Rounds, Spread, tell
+from benchmarks.speed.pairs import Rounds, Spread, add_figures
 from benchmarks.speed.sizes import Size
 
 _EQUAL = 1e-9
@@ -39,4 +39,4 @@ def test_score(benchmark: BenchmarkFixture, size: Size, tmp_path: Path) -> None:
         "score.first_s": Spread.of(seconds["first"]),
         "score.next_s": Spread.of(seconds["next"]),
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.speed.pairs import Spread, tell, timed
+from benchmarks.speed.pairs import Spread, add_figures, timed
 from benchmarks.speed.sizes import Size
 
 
 @pytest.mark.parametrize("word", ["list", "--help", "--version"])
 def test_start(benchmark: BenchmarkFixture, size: Size, command: str, word: str) -> None:
     """Seconds of a whole process."""
-    tell(benchmark, {f"start.{word.lstrip('-')}_s": _start(benchmark, size, [command, word])})
+    add_figures(benchmark, {f"start.{word.lstrip('-')}_s": _start(benchmark, size, [command, word])})
 
 
 def test_python(benchmark: BenchmarkFixture, size: Size, command: str) -> None:
     """Seconds of the Python beside the command, when it has nothing to do."""
     python = Path(command).resolve().with_name("python")
-    tell(benchmark, {"start.python_s": _start(benchmark, size, [str(python), "-c", "pass"])})
+    add_figures(benchmark, {"start.python_s": _start(benchmark, size, [str(python), "-c", "pass"])})
 
 
 def _start(benchmark: BenchmarkFixture, size: Size, words: Sequence[str]) -> Spread:

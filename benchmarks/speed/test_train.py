@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Training
 from benchmarks.speed import baselines, models
-from benchmarks.speed.pairs import Spread, alternate, clocked, tell
+from benchmarks.speed.pairs import Spread, add_figures, alternate, clocked
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.yardsticks import gemm, product_operations, share
 from benchmarks.throughput.operations import operations
@@ -30,7 +30,7 @@ def test_float32(benchmark: BenchmarkFixture, size: Size) -> None:
         "machine.fp32.gflops": rounds.rate(product_operations(size.product) / 1e9, "gemm"),
         "train.fp32.gflop_per_step": counted / 1e9,
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)
 
 
 def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -46,7 +46,7 @@ def test_bfloat16(benchmark: BenchmarkFixture, size: Size) -> None:
         "train.bf16.gemm_share": share(rounds, counted, "gemm", size.product // 2),
         "machine.bf16.gflops": rounds.rate(product_operations(size.product // 2) / 1e9, "gemm"),
     }
-    tell(benchmark, figures)
+    add_figures(benchmark, figures)
 
 
 def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -57,7 +57,7 @@ def test_transformer(benchmark: BenchmarkFixture, size: Size) -> None:
     rival = baselines.learner(baselines.vision_encoder_decoder(size), features, models.captions(size))
     rounds = alternate(benchmark, work, {"hf": clocked(rival)}, rounds=size.few_rounds)
     items = size.images * size.captions
-    tell(
+    add_figures(
         benchmark,
         {
             "train.transformer.over_hf": rounds.ratio("hf"),
@@ -76,7 +76,7 @@ def test_compiled(benchmark: BenchmarkFixture, size: Size) -> None:
     first = clocked(work)()
     others = {"eager": clocked(models.learner(plain, size, _PLAIN))}
     rounds = alternate(benchmark, work, others, rounds=size.few_rounds)
-    tell(benchmark, {"train.compile.over_eager": rounds.ratio("eager"), "train.compile.first_s": first})
+    add_figures(benchmark, {"train.compile.over_eager": rounds.ratio("eager"), "train.compile.first_s": first})
 
 
 def test_buckets(benchmark: BenchmarkFixture, size: Size) -> None:
@@ -87,4 +87,4 @@ def test_buckets(benchmark: BenchmarkFixture, size: Size) -> None:
         models.epoch(captioner, size, replace(settings, bucket_batches=count), _BUCKETED) for count in (1, _BUCKETED)
     )
     rounds = alternate(benchmark, bucketed, {"drawn": clocked(drawn)}, rounds=size.few_rounds)
-    tell(benchmark, {"train.buckets.over_drawn": rounds.ratio("drawn")})
+    add_figures(benchmark, {"train.buckets.over_drawn": rounds.ratio("drawn")})

@@ -26,7 +26,7 @@ class NoEosDecoder(Decoder):
         return output
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """As the decoder, but END is the last choice of all."""
+        """As the decoder, with END masked."""
         scores = self.decoder.logits(hidden)
         scores[..., END] = torch.finfo(scores.dtype).min
         return scores

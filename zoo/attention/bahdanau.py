@@ -18,7 +18,7 @@ class Bahdanau(ScoreAttention):
 
     Options:
         hidden_dim: width of that network.
-        normed: whether v has a learnt length g, apart from its direction: g v / |v|
+        normed: whether v has a learned length g, apart from its direction: g v / |v|
             (Salimans and Kingma, 2016, https://arxiv.org/abs/1602.07868).
     """
 

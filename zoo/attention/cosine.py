@@ -10,7 +10,7 @@ from zoo.attention import ATTENTIONS, ScoreAttention
 
 @ATTENTIONS.register("cosine")
 class Cosine(ScoreAttention):
-    """Scores a feature by the cosine between W q and U f, times a learnt sharpness.
+    """Scores a feature by the cosine between W q and U f, times a learned sharpness.
 
     Options:
         hidden_dim: width of the space in which the two meet.

@@ -11,14 +11,14 @@ from zoo.types import AttentionOutput, Features, Memory
 
 @ATTENTIONS.register("memory_multihead")
 class MemoryMultiHead(Attention):
-    """Multi-head attention that can also read learnt slots: what is known and not seen.
+    """Multi-head attention that can also read learned slots: what is known and not seen.
 
     The weights are those of the image alone, the mean over the heads; the rest of 1 went
     to the slots. Each head's come beside them.
 
     Options:
         num_heads: how many; each is query_dim / num_heads channels wide.
-        num_slots: learnt keys and values beside those of the image.
+        num_slots: learned keys and values beside those of the image.
     """
 
     sums_to_one = False

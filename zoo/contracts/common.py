@@ -51,11 +51,11 @@ def average(output: AttentionOutput | DecoderOutput, queries: tuple[int, ...], *
 
 
 def learns(module: nn.Module, output: Tensor) -> None:
-    """Every parameter that may change gets a finite gradient from what the module said."""
-    learnt = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-    if learnt:
+    """Every parameter that may change gets a finite gradient from the module's output."""
+    trainable = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    if trainable:
         output.float().square().sum().backward()
-    for name, parameter in learnt.items():
+    for name, parameter in trainable.items():
         check(parameter.grad is not None and parameter.grad.isfinite().all(), f"{name} gets no finite gradient")
 
 

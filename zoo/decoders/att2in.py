@@ -21,7 +21,7 @@ class Att2in(Recurrent):
         dim: width of the state, the words and the projected features.
         dropout: dropout probability of words, features and outputs.
         positions: encoding of each feature's place on the grid: sines and cosines of row and
-            column, a learnt vector for each, or none.
+            column, a learned vector for each, or none.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class LSTM(Recurrent):
             little or too much (Show, Attend and Tell, 4.2.1); the paper takes 1.
         dropout: dropout probability of words, features and outputs.
         positions: encoding of each feature's place on the grid: sines and cosines of row and
-            column, a learnt vector for each, or none.
+            column, a learned vector for each, or none.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class Transformer(Decoder):
         hidden_dim: width inside the feed-forward network; None is 4 x dim.
         dropout: dropout probability of features, words and each sub-layer's output.
         positions: encoding of each feature's place on the grid: sines and cosines of row and
-            column, a learnt vector for each, or none.
+            column, a learned vector for each, or none.
     """
 
     def __init__(

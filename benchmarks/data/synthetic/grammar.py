@@ -1,4 +1,4 @@
-"""What is said of a scene, and what a caption states.
+"""Captions of a scene, and what a caption states.
 
 A caption fills every slot, so that it can be parsed and scored slot by slot:
 

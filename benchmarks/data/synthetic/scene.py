@@ -51,7 +51,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """Things before a background; `related` ones are told by place and size, others by number."""
+    """Things before a background; captions name `related` ones by place and size, others by number."""
 
     things: tuple[Thing, ...]
     background: str

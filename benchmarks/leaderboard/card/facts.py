@@ -50,17 +50,22 @@ def _rounds(timing: Any, items: str) -> tuple[str, str]:
 def costs(record: RunRecord) -> list[tuple[str, str]]:
     """Size, operations, time, precision and machine."""
     flops = [(stage, number(record.flops.get(key))) for stage, key in (("backbone", "encode"), ("beam search", "beam"))]
-    training = record.request.get("training")
-    precision = training.get("precision") if isinstance(training, Mapping) else None
     listed = [
         ("Parameters", _millions(record.params)),
         ("Of those, trainable", _millions(record.trained)),
         ("FLOPs per image", ", ".join(f"{stage} {speed(value / 1e9)} G" for stage, value in flops if value)),
         ("Time", ", ".join(_durations(record))),
-        ("Precision", f"training {clean(precision)}, captions and their rates float32" if precision else ""),
+        ("Precision", ", ".join(_precisions(record))),
         ("Measured on", machine(record)),
     ]
     return [(name, value) for name, value in listed if value]
+
+
+def _precisions(record: RunRecord) -> Iterable[str]:
+    for stage, what in (("training", "training"), ("decoding", "captions and their rates")):
+        settings = record.request.get(stage)
+        if isinstance(settings, Mapping):
+            yield f"{what} {clean(settings.get('precision', 'float32'))}"
 
 
 def _millions(count: Any) -> str:

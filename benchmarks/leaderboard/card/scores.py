@@ -70,7 +70,7 @@ def _standing(table: Table, row: Row) -> list[str]:
     interval = f"Over all images of the kind it lies between {span(standing.low, standing.high)} (95 %)."
     interval = interval.replace(" to ", " and ")
     ranked = f"Rank {wording.rank(table, row)} of {len(table.rows)} entries"
-    ranked += "." if standing.first == standing.last else ": the ranks that cannot be told apart from its own."
+    ranked += "." if standing.first == standing.last else ": the ranks not significantly different from its own."
     return [mean + interval, *([ranked] if len(table.rows) > 1 else []), wording.noise(table)]
 
 

@@ -45,7 +45,7 @@ def significance(table: Table, one: Row, other: Row, found: Versus) -> str:
 
 
 def change(column: Column, one: Row, other: Row, found: Versus) -> str:
-    """From B to A: a difference of scores, a ratio of speeds and sizes."""
+    """A against B: a difference of scores, a ratio of speeds and sizes."""
     ours, theirs = column.read(one), column.read(other)
     if ours is None or theirs is None:
         return BLANK

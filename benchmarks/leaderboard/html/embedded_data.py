@@ -21,7 +21,7 @@ _CAPTIONS = 30_000  # about so many characters of captions; of many entries, few
 _IMAGES = 24
 _VERDICTS = VERDICTS | {
     "far": f"Of the best {COMPARED} alone this page tells whether a difference is real; "
-    "caption-zoo compare tells it of all.",
+    "caption-zoo compare tests any pair.",
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 RESAMPLES = 2000
 LEVEL = 0.95
-PLANNED = 1.96  # standard errors that tell one pair apart, if it was chosen beforehand
+PLANNED = 1.96  # standard errors at which one pair, chosen beforehand, differs significantly
 _SEED = 2015
 _TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
 
@@ -25,7 +25,7 @@ class Standing:
     """Where an entry stands; raw scores, 95 % intervals.
 
     low, high: its score over all images of the kind; near_low, near_high: for comparing entries, what
-    they share taken out; first, last: the ranks that cannot be told from its own.
+    they share taken out; first, last: the ranks not significantly different from its own.
     """
 
     low: float
@@ -41,8 +41,8 @@ class Ranking:
     """The standings of a table's entries, None for one without per-image scores.
 
     images: how many all of them were scored on; seed_sd: of one entry's score between
-    seeds, None where no entry has two; resolution: about the gap that can be told apart;
-    threshold: how many standard errors tell any pair of the table apart; errors: the
+    seeds, None where no entry has two; resolution: about the smallest significant gap;
+    threshold: standard errors at which any pair of the table differs significantly; errors: the
     standard error of each pair's difference; wins: on which share of the images the one
     is ahead of the other, ties counted half; draws: (RESAMPLES, entries) resampled means;
     strays: the same, where the deviation between seeds is itself in doubt, to find thresholds by.
@@ -65,7 +65,7 @@ class Ranking:
         return None if math.isnan(error) else error
 
     def margin(self, one: int, other: int) -> float | None:
-        """The gap beyond which these two entries are told apart, None if not known."""
+        """The gap beyond which these two entries differ significantly, None if not known."""
         error = self.error(one, other)
         return None if error is None else error * self.threshold
 
@@ -151,7 +151,7 @@ def _errors(samples: np.ndarray) -> np.ndarray:
 
 
 def _threshold(samples: np.ndarray, errors: np.ndarray) -> float:
-    """How many standard errors tell any pair apart; never less than for one pair alone.
+    """Standard errors at which any pair differs significantly; never less than for one pair alone.
 
     One threshold for all pairs: the 95 % quantile of the largest studentised difference
     (max-t), or else the luckiest of many pairs would pass for better.

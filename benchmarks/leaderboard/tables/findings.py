@@ -11,7 +11,7 @@ from benchmarks.leaderboard.tables.formatting import clean, hundred, signed, spa
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import PARTS
 
-_COMPLETE = 0.8  # with fewer of all combinations, parts cannot be told apart
+_COMPLETE = 0.8  # with fewer of all combinations, parts cannot be compared
 _FASTER = 1.05  # a lesser gain is within what a clock repeats
 
 
@@ -48,7 +48,7 @@ def _best(table: Table, cider: dict[Row, float]) -> Finding:
         answer = clear if len(first) == 1 else f"{number}{size} entries tie for first"
         rest = len(cider) - known
         apart = f" {rest} more cannot be compared with them." if rest else ""
-        text = (*text, f" Gaps under about {hundred(table.ranking.resolution)} cannot be told apart here.{apart}")
+        text = (*text, f" Gaps under about {hundred(table.ranking.resolution)} are within the noise here.{apart}")
     return Finding("Best captions", answer, text)
 
 
@@ -67,7 +67,7 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
     if gain >= _FASTER:
         speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
-        gap = f" Its mean is {less} CIDEr lower, a gap that cannot be told apart here."
+        gap = f" Its mean is {less} CIDEr lower, a gap within the noise."
         return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap, where))
     faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
     if not faster:
@@ -90,7 +90,8 @@ def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
         return Finding(question, "Nothing to compare yet", ("It takes two entries that differ in a part.",))
     swaps = effects(table)
     if swaps and not any(each.clear or math.isnan(each.low) for each in swaps):
-        return Finding(question, "No swap of one part is clear", (f"{range_}, which these images cannot tell apart.",))
+        noise = f"{range_}, which is within the noise of these images."
+        return Finding(question, "No swap of one part is clear", (noise,))
     if len(varying) == 1:
         text = swap or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
         return Finding(question, f"{varying[0].capitalize()}: {range_}", text)

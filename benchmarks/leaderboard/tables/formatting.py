@@ -29,11 +29,6 @@ def html(value: object) -> str:
     return escape(clean(value), quote=True)
 
 
-def breakable(value: object) -> str:
-    """`value` as HTML text that may break between the words of a name."""
-    return re.sub(r"(?<=[_/+,|])(?=.)|(?<=.)(?=\()", "<wbr>", html(value))
-
-
 def link(value: object) -> str:
     """`value` where it is a plain web address, else nothing: no script, no file, no quote that ends an attribute."""
     text = value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Two entries against each other: what may be said of their difference, and where they differ most."""
+"""The paired significance test of two entries, and the images where they differ most."""
 
 import math
 from collections.abc import Sequence

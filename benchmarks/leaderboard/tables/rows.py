@@ -24,13 +24,17 @@ class Hardware(NamedTuple):
     processor: str
     threads: str
     batch: str
+    precision: str
 
     @classmethod
     def of(cls, run: RunRecord) -> "Hardware":
         """Where `run` was timed."""
         device, processor, threads = (str(run.environment.get(name, "")) for name in cls._fields[:3])
         timing = run.timing.get("beam_images_per_sec", {})
-        return cls(device, processor, threads, str(timing.get("items", "")) if isinstance(timing, Mapping) else "")
+        batch = str(timing.get("items", "")) if isinstance(timing, Mapping) else ""
+        decoding = run.request.get("decoding", {})
+        precision = decoding.get("precision", "float32") if isinstance(decoding, Mapping) else ""
+        return cls(device, processor, threads, batch, str(precision))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,7 @@ class Row:
 
     @property
     def random(self) -> bool:
-        """Whether the backbone's weights were never learnt."""
+        """Whether the backbone's weights are random."""
         return self.weights == RANDOM
 
     @property
@@ -98,7 +102,7 @@ class Table:
     dataset: str
     split: str
     synthetic: bool
-    random: bool  # backbones that never learnt anything, which stand with no others
+    random: bool  # untrained backbones, which are compared with no others
     fingerprint: str
     signature: str
     protocol: Mapping[str, Any]
@@ -153,7 +157,7 @@ class Table:
         return [part for part in PARTS if len(self.axes[part]) > 1] or list(PARTS)
 
     def name(self, row: Row) -> str:
-        """What tells `row` from its neighbours, as short as it can be said."""
+        """What distinguishes `row` from its neighbours, as short as possible."""
         return " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in self.varying)
 
     def short(self, part: str, text: str) -> str:

@@ -7,7 +7,7 @@ from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hund
 from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
 from benchmarks.records.record import RunRecord
 
-DRAWN = "Synthetic scenes, not photographs: these scores say nothing of COCO."
+SYNTHETIC = "Synthetic scenes, not photographs: these scores say nothing of COCO."
 UNTRAINED = "Backbones with random weights: these scores say nothing of trained ones."
 
 
@@ -16,7 +16,7 @@ _FEW = 10_000  # training images; COCO has 118,287
 
 def notices(table: Table) -> list[str]:
     """What a reader must know before the first number."""
-    return [DRAWN] * table.synthetic + _sample(table) + [UNTRAINED] * table.random
+    return [SYNTHETIC] * table.synthetic + _sample(table) + [UNTRAINED] * table.random
 
 
 def _sample(table: Table) -> list[str]:
@@ -26,8 +26,8 @@ def _sample(table: Table) -> list[str]:
     if table.synthetic or train is None or train >= _FEW:
         return []
     tested = "" if test is None else f", tested on {counted(int(test), 'image')}"
-    learnt = counted(int(train), "photograph")
-    return [f"A small sample: trained on {learnt}{tested}. These scores do not compare with those on other images."]
+    learned = counted(int(train), "photograph")
+    return [f"A small sample: trained on {learned}{tested}. These scores do not compare with those on other images."]
 
 
 def headline(table: Table) -> str:
@@ -43,9 +43,9 @@ def environment(place: Hardware) -> str:
         clean(place.processor),
         f"{clean(place.threads)} {'thread' if place.threads == '1' else 'threads'}" if place.threads else "",
         f"batch {clean(place.batch)}" if place.batch else "",
-        "captioning in float32",
+        f"captioning in {clean(place.precision)}" if place.precision else "",
     ]
-    return ", ".join(word for word in words if word) if any(place) else "environment not recorded"
+    return ", ".join(word for word in words if word) if any(place[:-1]) else "environment not recorded"
 
 
 def letter(table: Table, place: Hardware) -> str:
@@ -98,7 +98,7 @@ def noise(table: Table) -> str:
 
 
 def rank(table: Table, row: Row) -> str:
-    """The ranks that cannot be told apart from the row's own."""
+    """The ranks not significantly different from the row's own."""
     standing = table.standing(row)
     if standing is None:
         return "-"
