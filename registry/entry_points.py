@@ -1,19 +1,27 @@
 """Components that installed distributions advertise: known by name, imported on first use."""
 
+import warnings
 from functools import cache
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any
 
-from registry.errors import RegistryError
+from registry.errors import PluginWarning, RegistryError
 
 
 def advertised(group: str) -> dict[str, list[EntryPoint]]:
-    """Every entry point of `group`, by name; of one name there may be several."""
+    """Every entry point of `group`, by name; of one name there may be several.
+
+    One whose name no Spec can spell is left out with a `PluginWarning`.
+    """
     points: dict[str, list[EntryPoint]] = {}
     for point in _installed().select(group=group):
-        points.setdefault(point.name, []).append(point)
+        if point.name.isidentifier():
+            points.setdefault(point.name, []).append(point)
+        else:
+            why = f"{group} {point.name!a} of {origin(point)} is left out: names are letters, digits and underscores"
+            warnings.warn(why, PluginWarning, stacklevel=2)
     return points
 
 

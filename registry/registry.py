@@ -46,8 +46,12 @@ class Registry(Mapping[str, Callable[..., T]]):
         """Decorator: file a class or function under `name`.
 
         Raises:
-            RegistryError: something else has that name, or a class is not of the interface.
+            RegistryError: no Spec can spell the name, something else has it, or a class is not of the interface.
         """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise RegistryError(
+                f'{self.kind} {name!r}: write @{self.name}.register("a_name"), of letters, digits and underscores'
+            )
 
         def add(factory: Callable[..., T]) -> Callable[..., T]:
             self.interface.check(factory, name)
@@ -72,8 +76,9 @@ class Registry(Mapping[str, Callable[..., T]]):
             raise self._clash(name, owners[0], f"plug-in {owners[1]}")
         if points:
             factory = entry_points.load(self.kind, points[0])
-            self.interface.check(factory, name)
-            self._factories[name] = factory
+            if self._factories.get(name, factory) is not factory:  # its own decorator has filed another one
+                raise self._clash(name, where(self._factories[name]), where(factory))
+            self.register(name)(factory)
         else:
             import_module(self._at_home[name].module)
             if name not in self._factories:
@@ -121,7 +126,8 @@ class Registry(Mapping[str, Callable[..., T]]):
 
         Imports what has variants, and plug-ins; one that is broken is left out with a `PluginWarning`.
         """
-        return like((spelling for name in self for spelling in self._spellings(name)), pattern)
+        spellings = [spelling for name in self for spelling in self._spellings(name)]
+        return like(spellings, pattern)
 
     def components(self) -> list[Component]:
         """Everything known, by name; what is not imported yet is read off its source."""
@@ -163,23 +169,28 @@ class Registry(Mapping[str, Callable[..., T]]):
             if at_home and not named:
                 raise
             why = error if named else f"{self.kind} {name!r} cannot tell its variants: {error!r}"
-            warnings.warn(str(why), PluginWarning, stacklevel=3)
+            warnings.warn(str(why), PluginWarning, stacklevel=4)
             return []
 
     def _rival(self, name: str, factory: Callable[..., T]) -> str | None:
         """Who else has `name`, if anybody."""
-        if name in self._factories:
-            return None if self._factories[name] is factory else where(self._factories[name])
+        earlier = self._factories.get(name)
+        if earlier and where(earlier) != where(factory):
+            return where(earlier)  # the same place again is a notebook's cell, or a plug-in loaded after a mistake
         if name in self._at_home:
             home = self._at_home[name].module
             return None if home == factory.__module__ else home
-        values = [point.value for point in self.plugins.get(name, [])]
-        advertised = {value.replace(":", ".") for value in values}
-        return values[0] if values and where(factory) not in advertised else None
+        points = self.plugins.get(name, [])
+        packages = {entry_points.module(point).partition(".")[0] for point in points}
+        return points[0].value if points and factory.__module__.partition(".")[0] not in packages else None
 
     def _clash(self, name: str, taken: str, wants: str) -> RegistryError:
         return RegistryError(f"{self.kind} {name!r} is already {taken}: {wants} needs another name")
 
     @cached_property
     def _at_home(self) -> dict[str, Declaration]:
-        return {item.name: item for item in declarations(self.home, self.name)}
+        found: dict[str, Declaration] = {}
+        for item in declarations(self.home, self.name):
+            if found.setdefault(item.name, item).module != item.module:
+                raise self._clash(item.name, found[item.name].module, item.module)
+        return found

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from registry.errors import RegistryError
+
 _GRAMMAR = "expected name, name/variant or name(option=value, ...)"
 
 
@@ -27,14 +29,14 @@ class Spec:
         """Read ``timm/resnet50(pretrained=False)`` or ``{name: timm/resnet50, pretrained: false}``.
 
         Raises:
-            ValueError: it is neither; the message quotes it.
+            RegistryError: it is neither; the message quotes it.
         """
         if isinstance(value, Spec):
             return value
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
         if not isinstance(value, str):
-            raise ValueError(f"cannot read component {value!r}: {_GRAMMAR}")
+            raise RegistryError(f"cannot read component {value!r}: {_GRAMMAR}")
         head, paren, tail = value.strip().partition("(")
         name, _, variant = head.strip().partition("/")
         try:
@@ -43,7 +45,7 @@ class Spec:
                 raise ValueError(_GRAMMAR)
         except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
             reason = _GRAMMAR if isinstance(error, SyntaxError) else error
-            raise ValueError(f"cannot read component {value!r}: {reason}") from None
+            raise RegistryError(f"cannot read component {value!r}: {reason}") from None
         return cls(name, variant or None, options)
 
     @classmethod
@@ -51,7 +53,7 @@ class Spec:
         options = dict(value)
         name = options.pop("name", None)
         if not isinstance(name, str) or not all(isinstance(key, str) for key in options):
-            raise ValueError(f"cannot read component {dict(value)!r}: expected {{name: ..., option: value, ...}}")
+            raise RegistryError(f"cannot read component {dict(value)!r}: expected {{name: ..., option: value, ...}}")
         head = cls.parse(name)
         return cls(head.name, head.variant, {**head.options, **options})
 

@@ -206,6 +206,75 @@ def test_what_is_broken_at_home_is_no_warning(tmp_path, monkeypatch):
         registry.names()
 
 
+def test_two_modules_at_home_cannot_have_one_name(tmp_path, monkeypatch):
+    home = tmp_path / "tests_twice"
+    home.mkdir()
+    (home / "__init__.py").touch()
+    for module in ("first", "second"):
+        (home / f"{module}.py").write_text("from tests_twice import PARTS\n@PARTS.register('part')\nclass Part: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("part", home="tests_twice", name="PARTS", group="caption_zoo.part")
+    with pytest.raises(RegistryError, match=r"'part' is already tests_twice\.first: tests_twice.second needs another"):
+        list(registry)
+
+
+@pytest.mark.parametrize("name", ["my-part", "a b", "", "2nd", "a/b"])
+def test_a_name_that_no_spec_can_spell_is_refused_when_it_is_registered(parts, name):
+    with pytest.raises(RegistryError, match=r'write @\w+\.register\("a_name"\)'):
+        parts.register(name)
+
+
+def test_register_without_a_name_is_refused():
+    code = (
+        "from registry import Registry\n"
+        "PARTS = Registry('part', home='registry', name='PARTS', group='caption_zoo.part')\n"
+        "try:\n    @PARTS.register\n    class Part: ...\n"
+        "except ValueError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert 'write @PARTS.register("a_name")' in done.stdout
+
+
+def test_an_entry_point_that_no_spec_can_spell_is_left_out_with_a_warning(advertised):
+    registry = advertised(**{"my-part": "statistics:mean", "fine": "statistics:mean"})
+    with pytest.warns(PluginWarning, match="'my-part' of statistics:mean is left out") as warned:
+        assert list(registry) == ["fine"]
+    assert len(warned) == 1
+
+
+def test_a_plugin_may_advertise_a_part_from_where_it_is_imported_to(advertised, tmp_path, monkeypatch):
+    package = tmp_path / "tests_reexport"
+    package.mkdir()
+    (package / "__init__.py").write_text("from tests_reexport.inner import Part as Part\n")
+    (package / "inner.py").write_text(f"from {__name__} import SHARED\n@SHARED[0].register('part')\nclass Part: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    SHARED[:] = [advertised(part="tests_reexport:Part")]
+    assert SHARED[0]["part"].__module__ == "tests_reexport.inner"
+
+
+SHARED: list[Registry] = []  # where a package that a test writes finds the registry of that test
+
+
+def test_a_cell_of_a_notebook_runs_again(parts):
+    for _ in range(2):
+        cell = type("Narrow", (), {"__module__": "__main__"})
+        parts.register("narrow")(cell)
+        assert parts["narrow"] is cell
+    with pytest.raises(RegistryError, match=r"'narrow' is already __main__\.Narrow: __main__\.Wide needs another name"):
+        parts.register("narrow")(type("Wide", (), {"__module__": "__main__"}))
+
+
+def test_a_plugin_file_that_failed_is_loaded_again_once_it_is_mended(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "SHARED", [parts])
+    file = tmp_path / "late.py"
+    file.write_text(f"from {__name__} import SHARED\n@SHARED[0].register('late')\nclass Late: ...\n1 / 0\n")
+    with pytest.raises(ValueError, match="ZeroDivisionError"):
+        load_plugin(file)
+    file.write_text(file.read_text().replace("1 / 0", "Late.mended = True"))
+    load_plugin(file)
+    assert parts["late"].mended
+
+
 def test_listing_imports_no_torch():
     code = (
         "import sys; from benchmarks.cli import kinds\n"

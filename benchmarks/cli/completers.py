@@ -7,7 +7,6 @@ import os
 import re
 from argparse import Action, ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
-from string import ascii_letters, digits
 from typing import Any, Literal, get_args, get_origin
 
 import argcomplete
@@ -16,8 +15,6 @@ from argcomplete.completers import ChoicesCompleter, FilesCompleter
 from benchmarks.cli import COMMANDS, kinds, parser_of
 from benchmarks.runtime.text import plain
 from registry import Registry
-
-_HARMLESS = frozenset(ascii_letters + digits + "_-./+=")
 
 
 def autocomplete() -> None:
@@ -76,16 +73,11 @@ class _Names:
         self._registries, self._kind = registries, kind
 
     def __call__(self, *, parsed_args: Any, **_rest: Any) -> Mapping[str, str]:
-        """Each name with what it does; what has variants ends with a slash, since one has to follow.
-
-        A name that a shell could take for more than a word is left out: it may come from anybody's package.
-        """
+        """Each name with what it does; what has variants ends with a slash, since one has to follow."""
         kind = self._kind or getattr(parsed_args, "kind", "")
         components = self._registries[kind].components() if kind in self._registries else ()
         return {
-            item.name + ("/" if item.variants else ""): plain(" ".join(item.summary.split()))
-            for item in components
-            if _HARMLESS.issuperset(item.name)
+            item.name + ("/" if item.variants else ""): plain(" ".join(item.summary.split())) for item in components
         }
 
 
