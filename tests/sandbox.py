@@ -22,7 +22,7 @@ from benchmarks.cli.main import main
 from benchmarks.records.record import RunRecord
 from benchmarks.throughput.measure import Measurement
 from registry import Spec, load_plugin
-from zoo.vocabulary import tokenise
+from zoo import vocabulary
 
 ROOT = Path(__file__).parent.parent
 SCENES = "scenes(train=10, validation=3, test=3)"
@@ -117,7 +117,7 @@ def no_timing(folder, captioner, *, frozen=None, encoder_timings=None):
 
 def tokenize(captions):
     """As `benchmarks.metrics.java.ptb_tokenizer.tokenize`, nearly, without the start of a Java for each handful of captions."""
-    return [" ".join(tokenise(caption)) for caption in captions]
+    return [" ".join(vocabulary.tokenize(caption)) for caption in captions]
 
 
 def provide_first_runs(root: Path) -> list[Path]:

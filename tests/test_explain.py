@@ -101,7 +101,7 @@ def test_the_maps_are_those_that_the_caption_was_written_with():
     with torch.inference_mode():
         features = model.encode(model.backbone.preprocess.normalize(model.backbone.preprocess.to_tensor(picture)[None]))
         memory, state = model.decoder.init_state(features)
-        for number, token in zip(range(3), model.vocabulary.numbers(seen.words), strict=False):
+        for number, token in zip(range(3), model.vocabulary.token_ids(seen.words), strict=False):
             output = model.decoder(torch.tensor([[[token]]]), memory, state, need_weights=True)
             memory, state = output.memory or memory, output.state
             np.testing.assert_allclose(seen.maps[number].ravel(), output.weights[0, 0, 0], atol=1e-5)

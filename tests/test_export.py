@@ -27,7 +27,7 @@ from zoo.attention.mean import Mean
 from zoo.backbones import RANDOM
 from zoo.backbones.efficientnet_lite import EfficientNetLite
 from zoo.decoders.lstm import LSTM
-from zoo.export.graphs import Encoder, Step, flat
+from zoo.export.graphs import DecoderStep, Encoder, flat
 from zoo.registries import DECODERS
 from zoo.vocabulary import END
 
@@ -402,12 +402,12 @@ def steps(made):
     for images, beams in ((2, 3), (4, 1)):
         pixels = torch.randint(256, (images, 3, 64, 64), dtype=torch.uint8)
         begun, state = made.decoder.init_state(made.encode(made.backbone.preprocess.normalize(pixels)))
-        step, memory = step or Step(made.decoder, begun, state).eval(), flat(begun)
+        step, memory = step or DecoderStep(made.decoder, begun, state).eval(), flat(begun)
         state = tuple(tensor.expand(-1, beams, *tensor.shape[2:]).contiguous() for tensor in state)
         words = torch.randint(len(WORDS), (images, beams))
         for _ in range(2):
             _, state, grown = step(words, memory, state)
-            memory = step.precompute(memory, grown)
+            memory = step.update_memory(memory, grown)
         yield step, pixels, (words, memory, state)
 
 

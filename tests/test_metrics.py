@@ -17,7 +17,7 @@ from benchmarks.data.formats.coco_json import read_references, read_results
 from benchmarks.evaluation import validation
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.cider import Cider
-from zoo.vocabulary import tokenise
+from zoo.vocabulary import tokenize
 
 SHIPPED = {"bleu": lambda: Bleu(4), "rouge": Rouge, "cider": TheirCider}
 NASTY = [
@@ -70,12 +70,12 @@ def test_every_digit_is_that_of_pycocoevalcap(name, seed):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_digit_of_published_systems_is_that_of_pycocoevalcap(name):
     references = dict(list(read_references(SHARED / "karpathy_test_refs.json").items())[:700])
-    plain = [[" ".join(tokenise(caption)) for caption in said] for said in references.values()]
+    plain = [[" ".join(tokenize(caption)) for caption in said] for said in references.values()]
     metric = METRICS.build(name)
     weighed = metric.prepare_references(plain)
     for system in SYSTEMS[:2]:
         results = read_results(SHARED / "results" / f"{system}.json")
-        said = [" ".join(tokenise(results[image])) for image in references]
+        said = [" ".join(tokenize(results[image])) for image in references]
         assert numbers(metric.compare(said, weighed)) == shipped(name, said, plain)
 
 
@@ -111,7 +111,7 @@ def test_epochs_are_scored_with_their_own_references(monkeypatch):
     )
     ours = validation.Validation(examples)
     for chosen in (examples, examples, examples[:2], examples[1:], examples):
-        plain = [[" ".join(tokenise(caption)) for caption in example.captions] for example in chosen]
+        plain = [[" ".join(tokenize(caption)) for caption in example.captions] for example in chosen]
         expected = shipped("cider", [" ".join(spoken[example.image_id]) for example in chosen], plain)[0]
         store = SimpleNamespace(rows={example.image_id for example in chosen})
         assert [ours.score(None, store, Decoding())] == expected

@@ -67,7 +67,7 @@ def held(agree, component, decoder, init_state, step, dtype):
 
 def projected(p, f):
     even = (f - f.mean()) / np.sqrt(((f - f.mean()) ** 2).mean() + 1e-5)
-    return relu(affine(p, "project.scale.1", even * p["project.scale.0.weight"] + p["project.scale.0.bias"]))
+    return relu(affine(p, "project.layers.1", even * p["project.layers.0.weight"] + p["project.layers.0.bias"]))
 
 
 def attend(p, query, image, keep):

@@ -13,7 +13,7 @@ from zoo.contracts.decoder import build
 from zoo.decoders import Decoder
 from zoo.decoding import Decoding
 from zoo.generate import generate, n_best
-from zoo.generate.choice import Sampling
+from zoo.generate.strategies import Sampling
 from zoo.registries import DECODERS
 from zoo.settings import to_request
 from zoo.types import DecoderOutput, Features, reorder

@@ -65,7 +65,7 @@ def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
     said = decode(model, [example.image_id for example in few], store, Decoding(num_beams=1, max_length=30))
     right = sum(
         model.vocabulary.encode(example.captions[0], max_length=30)[1:-1]
-        == model.vocabulary.numbers(said[example.image_id])[1:]
+        == model.vocabulary.token_ids(said[example.image_id])[1:]
         for example in few
     )
     assert right >= 7
@@ -188,7 +188,7 @@ def test_maps_stand_behind_their_words(data, tmp_path):
     assert seen.words == tuple(words)
     assert seen.maps.shape == (len(words), 8, 8)
     np.testing.assert_allclose(seen.maps.sum((1, 2)), 1, rtol=1e-5)
-    tokens = torch.tensor([[[START, *model.vocabulary.numbers(words)[1:3]]]])
+    tokens = torch.tensor([[[START, *model.vocabulary.token_ids(words)[1:3]]]])
     pixels = model.backbone.preprocess.normalize(store.batch([example.image_id]))
     with torch.inference_mode():
         weights = model.teacher_force(model.encode(pixels), tokens, need_weights=True).weights

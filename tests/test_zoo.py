@@ -17,7 +17,7 @@ from zoo.captioner import Captioner, Parts
 from zoo.projection import Projection
 from zoo.registries import BACKBONES
 from zoo.types import Features
-from zoo.vocabulary import END, SPECIAL, START, UNKNOWN, Vocabulary, tokenise
+from zoo.vocabulary import END, SPECIAL, START, UNKNOWN, Vocabulary, tokenize
 
 WORDS = [*SPECIAL, "a", "dog", "runs"]
 
@@ -37,8 +37,8 @@ def build(backbone="patches(dim=8)", attention="bahdanau(hidden_dim=8)", decoder
         ("...", []),
     ],
 )
-def test_tokenises_as_the_treebank_does(caption, words):
-    assert tokenise(caption) == words
+def test_tokenizes_as_the_treebank_does(caption, words):
+    assert tokenize(caption) == words
 
 
 @given(st.text())
@@ -47,7 +47,7 @@ def test_any_text_becomes_numbers(text):
     numbers = vocabulary.encode(text, max_length=5)
     assert numbers[0] == START
     assert len(numbers) <= 7
-    assert (numbers[-1] == END) == (len(tokenise(text)) <= 5)
+    assert (numbers[-1] == END) == (len(tokenize(text)) <= 5)
 
 
 def test_vocabulary_counts_cuts_and_decodes():

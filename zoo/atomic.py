@@ -17,6 +17,12 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_tree(folder: Path) -> None:
+    """The same for all that lies in `folder`, and itself."""
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
+
+
 def write_atomically(file: Path, content: str | bytes) -> None:
     """Under a name of its own first: whoever reads, or writes the same, sees a whole file or none.
 
@@ -50,13 +56,12 @@ def atomic_directory(folder: str | Path) -> Iterator[Path]:
     target = Path(folder).resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"{str(folder)!r} is there already: name another folder, or remove that one first")
-    partial = target.with_name(f".{target.name}-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
-    partial.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-", suffix=".partial"))
+    partial.chmod(0o755)  # mkdtemp leaves it to the owner alone
     try:
         yield partial
-        for file in partial.rglob("*"):
-            sync(file)
+        sync_tree(partial)
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

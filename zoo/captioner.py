@@ -102,13 +102,13 @@ class Captioner(nn.Module):
         return output
 
     def forward(self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]) -> Float[Tensor, "B K T V"]:
-        """Scores of the word after each token."""
+        """Logits of the word after each token."""
         return self.decoder.logits(self.teacher_force(self.encode(images), tokens).hidden)
 
     def caption(self, images: Sequence[Image.Image | str | Path], **settings: Any) -> list[str]:
-        """What the model says of each picture, whatever its size; a picture, or the file it lies in.
+        """A caption of each picture, whatever its size; a picture, or the file it lies in.
 
-        All are one batch, on which what is drawn of each depends. `settings` are those of
+        All are one batch, on which the samples of each depend. `settings` are those of
         `zoo.decoding.Decoding`: ``num_beams=3``, ``temperature=1``.
 
         Raises:
@@ -123,7 +123,7 @@ class Captioner(nn.Module):
     ) -> list[list[str]]:
         """As `caption`, but of each picture the `count` best that the beams find, the best first.
 
-        There have to be as many beams. Two of diverse or drawn beams may say the same; where not so
+        There have to be as many beams. Two of diverse or sampled beams may say the same; where not so
         many can be found, the last are empty.
         """
         if isinstance(images, str | Path | Image.Image):
@@ -132,8 +132,8 @@ class Captioner(nn.Module):
             return []
         with self._in_evaluation():
             features = self._encode_images([_picture(image) for image in images])
-            numbers = n_best(self.decoder, features, count, **settings).tolist()
-        return [[" ".join(self.vocabulary.decode(tokens)) for tokens in each] for each in numbers]
+            token_ids = n_best(self.decoder, features, count, **settings).tolist()
+        return [[" ".join(self.vocabulary.decode(tokens)) for tokens in each] for each in token_ids]
 
     @torch.inference_mode()
     def explain(self, image: Image.Image | str | Path, **settings: Any) -> Explanation:
@@ -152,9 +152,9 @@ class Captioner(nn.Module):
             features = self._encode_images([picture])
             if features.grid is None:
                 raise NoGrid(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
-            numbers = generate(self.decoder, features, **settings)
-            words = self.vocabulary.decode(numbers[0].tolist())
-            tokens = torch.tensor([[self.vocabulary.numbers(words)]], device=numbers.device)
+            token_ids = generate(self.decoder, features, **settings)
+            words = self.vocabulary.decode(token_ids[0].tolist())
+            tokens = torch.tensor([[self.vocabulary.token_ids(words)]], device=token_ids.device)
             output = self.teacher_force(features, tokens, need_weights=True)
         return Explanation.of(picture, words, output, features.grid, self.decoder.non_visual_source)
 

@@ -50,14 +50,14 @@ class Explanation:
         words: Sequence[str],
         output: DecoderOutput,
         grid: tuple[int, int],
-        non_visual: str,
+        non_visual_source: str,
     ) -> "Explanation":
-        """The maps of `output`, the decoder's output for one caption of one image; `non_visual` is the decoder's."""
+        """The maps of `output`, the output for one caption of one image; `non_visual_source` is the decoder's."""
         assert output.weights is not None
         maps = _on_grid(output.weights, len(words), grid)
         heads = None if output.heads is None else _on_grid(output.heads, len(words), grid)
-        rest = np.clip(1 - maps.sum(axis=(1, 2)), 0, 1) if non_visual else None
-        return cls(" ".join(words), tuple(words), maps, heads, rest, non_visual, picture)
+        non_visual = np.clip(1 - maps.sum(axis=(1, 2)), 0, 1) if non_visual_source else None
+        return cls(" ".join(words), tuple(words), maps, heads, non_visual, non_visual_source, picture)
 
     def overlay(self, word: int, layer: int | None = None, head: int | None = None) -> Image.Image:
         """The picture, in its own size, lit where the model attended for a word, and dim elsewhere.

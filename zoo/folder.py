@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.atomic import sync
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FORMAT = 2
+FORMAT = 3
 
 
 def write(

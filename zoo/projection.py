@@ -31,8 +31,8 @@ class Projection(nn.Module):
 
     def __init__(self, feature_dim: int, dim: int, *, dropout: float, positions: Positions) -> None:
         super().__init__()
-        self.scale = nn.Sequential(nn.LayerNorm(feature_dim), nn.Linear(feature_dim, dim), nn.ReLU())
-        self.place = (
+        self.layers = nn.Sequential(nn.LayerNorm(feature_dim), nn.Linear(feature_dim, dim), nn.ReLU())
+        self.positional_encoding = (
             {"sinusoidal": SinusoidalEncoding, "learned": LearnedEncoding}[positions](dim)
             if positions != "none"
             else None
@@ -41,9 +41,9 @@ class Projection(nn.Module):
 
     def forward(self, features: Features) -> Features:
         """Features (B, N, dim) on the same grid, under the same mask."""
-        tokens = self.scale(features.tokens)
-        if self.place is not None and features.grid is not None:
-            tokens = tokens + self.place(features.grid)
+        tokens = self.layers(features.tokens)
+        if self.positional_encoding is not None and features.grid is not None:
+            tokens = tokens + self.positional_encoding(features.grid)
         return Features(self.dropout(tokens), features.grid, features.mask)
 
 
@@ -59,8 +59,8 @@ class SinusoidalEncoding(nn.Module):
         like = self.mix.weight
         within = places(grid, like.device).to(like.dtype) / torch.tensor(grid, device=like.device)  # each in (0, 1)
         angles = within[..., None] * math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=like.device, dtype=like.dtype)
-        waves = rearrange([angles.sin(), angles.cos()], "trig n side wave -> n (trig side wave)")
-        return self.mix(waves)
+        encoding = rearrange([angles.sin(), angles.cos()], "trig n side frequency -> n (trig side frequency)")
+        return self.mix(encoding)
 
 
 class LearnedEncoding(nn.Module):
@@ -80,6 +80,6 @@ class LearnedEncoding(nn.Module):
 def _stretched(table: Float[Tensor, "S E"], side: int) -> Float[Tensor, "side E"]:
     """Linear between the table's entries; a product, since its gradients repeat themselves on any device."""
     ends = len(table) - 1
-    places = torch.linspace(0, ends, side, device=table.device, dtype=table.dtype)
+    rows = torch.linspace(0, ends, side, device=table.device, dtype=table.dtype)
     entries = torch.arange(ends + 1, device=table.device)
-    return (1 - (places[:, None] - entries).abs()).clamp_min(0) @ table
+    return (1 - (rows[:, None] - entries).abs()).clamp_min(0) @ table

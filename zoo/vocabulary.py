@@ -11,10 +11,10 @@ _CLITIC = re.compile(r"(?<=\w)(n't|'s|'re|'ve|'ll|'d|'m)\b")
 _WORD = re.compile(r"n't|'\w+|\w+(?:-\w+)*")
 
 
-def tokenise(caption: str) -> list[str]:
+def tokenize(caption: str) -> list[str]:
     """Lower-case words without punctuation, as the Penn Treebank splits them: "dog 's", "do n't".
 
-    Close to the scorer's tokeniser, so that training captions match its references, and
+    Close to the scorer's tokenizer, so that training captions match its references, and
     without Java.
     """
     return _WORD.findall(_CLITIC.sub(r" \1", caption.lower().replace("\u2019", "'")))
@@ -31,7 +31,7 @@ class Vocabulary:
         if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
             raise ValueError(f"a vocabulary starts with {', '.join(SPECIAL)} and has no word twice")
         self.words = tuple(words)
-        self._numbers = {word: number for number, word in enumerate(words)}
+        self._ids = {word: token for token, word in enumerate(words)}
 
     @classmethod
     def of(cls, captions: Iterable[str], *, min_count: int = 5) -> "Vocabulary":
@@ -40,7 +40,7 @@ class Vocabulary:
         Raises:
             ValueError: there is none.
         """
-        counts = Counter(word for caption in captions for word in tokenise(caption))
+        counts = Counter(word for caption in captions for word in tokenize(caption))
         words = sorted(word for word, count in counts.items() if count >= min_count)
         if not words:
             raise ValueError(f"no word of the training captions occurs {min_count} times: lower min_count")
@@ -50,23 +50,23 @@ class Vocabulary:
         return len(self.words)
 
     def __contains__(self, word: object) -> bool:
-        return word in self._numbers
+        return word in self._ids
 
     def encode(self, caption: str, *, max_length: int) -> list[int]:
         """Token ids between START and END; a caption longer than `max_length` is truncated and gets no END."""
-        words = tokenise(caption)
-        return [*self.numbers(words[:max_length]), *([END] if len(words) <= max_length else [])]
+        words = tokenize(caption)
+        return [*self.token_ids(words[:max_length]), *([END] if len(words) <= max_length else [])]
 
-    def numbers(self, words: Iterable[str]) -> list[int]:
+    def token_ids(self, words: Iterable[str]) -> list[int]:
         """START, then the token id of each word, UNKNOWN for one outside the vocabulary."""
-        return [START, *(self._numbers.get(word, UNKNOWN) for word in words)]
+        return [START, *(self._ids.get(word, UNKNOWN) for word in words)]
 
-    def decode(self, numbers: Iterable[int]) -> list[str]:
-        """The words up to END, without special tokens."""
+    def decode(self, token_ids: Iterable[int]) -> list[str]:
+        """The words up to END, without PAD and START."""
         words = []
-        for number in numbers:
-            if number == END:
+        for token in token_ids:
+            if token == END:
                 break
-            if number not in (PAD, START):
-                words.append(self.words[number])
+            if token not in (PAD, START):
+                words.append(self.words[token])
         return words

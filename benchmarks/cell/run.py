@@ -29,7 +29,7 @@ from benchmarks.training.trainer import TrainResult, train
 from zoo import checkpoint
 from zoo.backbones import RANDOM, WeightsSource
 from zoo.captioner import Captioner, Parts
-from zoo.vocabulary import Vocabulary, tokenise
+from zoo.vocabulary import Vocabulary, tokenize
 
 
 def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
@@ -127,7 +127,7 @@ def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore
 
 
 def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:
-    words = [word for example in dataset.test for caption in example.captions for word in tokenise(caption)]
+    words = [word for example in dataset.test for caption in example.captions for word in tokenize(caption)]
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.data import DATASETS, Dataset, Example, Prediction
 from registry import Spec
 from zoo.contracts.common import check, is_spelled
-from zoo.vocabulary import tokenise
+from zoo.vocabulary import tokenize
 
 _TRIED = 3  # pictures of each split
 
@@ -40,7 +40,7 @@ def has_images_and_captions_in_every_split(spec: Spec) -> None:
                 f"{split}: image {example.image_id} has captions {str(captions)[:60]}, not a tuple of texts",
             )
     for example in dataset.test:
-        check(any(map(tokenise, example.captions)), f"test image {example.image_id} has no caption with a word")
+        check(any(map(tokenize, example.captions)), f"test image {example.image_id} has no caption with a word")
 
 
 def has_disjoint_splits(spec: Spec) -> None:
@@ -107,5 +107,5 @@ def _splits(dataset: Dataset) -> dict[str, Sequence[Example]]:
 
 
 def _described(caption: str) -> Prediction:
-    words = tuple(tokenise(caption))
+    words = tuple(tokenize(caption))
     return Prediction(" ".join(words), words)

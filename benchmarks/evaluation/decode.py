@@ -41,7 +41,7 @@ def attention_maps(
     """Each caption with its maps: the weights that stood behind each of its words, on the grid."""
     predictions: dict[int, Prediction] = {}
     for batch, features in _features(captioner, list(hypotheses), store):
-        numbers = [torch.tensor(captioner.vocabulary.numbers(hypotheses[image])) for image in batch]
+        numbers = [torch.tensor(captioner.vocabulary.token_ids(hypotheses[image])) for image in batch]
         tokens = pad_sequence(numbers, batch_first=True, padding_value=PAD).to(features.tokens.device)
         weights = captioner.teacher_force(features, tokens[:, None], need_weights=True).weights
         for row, image in enumerate(batch):

@@ -8,7 +8,7 @@ from benchmarks.evaluation.decode import decode
 from benchmarks.features.store import ImageStore
 from benchmarks.metrics.cider import Cider, ReferenceTfidf
 from zoo.captioner import Captioner
-from zoo.vocabulary import tokenise
+from zoo.vocabulary import tokenize
 
 
 class Validation:
@@ -33,6 +33,6 @@ class Validation:
 
     def _references(self, examples: list[Example]) -> ReferenceTfidf:
         if self._prepared is None or self._prepared[0] != examples:
-            references = [[" ".join(tokenise(caption)) for caption in example.captions] for example in examples]
+            references = [[" ".join(tokenize(caption)) for caption in example.captions] for example in examples]
             self._prepared = examples, self._cider.prepare_references(references)
         return self._prepared[1]

@@ -29,7 +29,7 @@ class MemoryMultiHead(Attention):
         if num_heads < 1 or query_dim % num_heads:
             raise ValueError(f"memory_multihead(num_heads={num_heads}) does not divide {query_dim} query channels")
         if num_slots < 1:
-            raise ValueError(f"memory_multihead(num_slots={num_slots}) remembers nothing: multihead is without slots")
+            raise ValueError(f"memory_multihead(num_slots={num_slots}) should be at least 1; multihead has none")
         self.num_heads, self.num_slots, self.context_dim = num_heads, num_slots, query_dim
         self.query = nn.Linear(query_dim, query_dim)
         self.key = nn.Linear(feature_dim, query_dim)
@@ -40,14 +40,10 @@ class MemoryMultiHead(Attention):
 
     def precompute(self, features: Features) -> Memory:
         """Keys and values of every head, (B, heads, N + slots, Q / heads): the image's, then the slots'."""
+        images = features.tokens.shape[0]
         keys, values = (
-            split_heads(
-                torch.cat([part(features.tokens), slots.expand(features.tokens.shape[0], -1, -1)], dim=1), heads
-            )
-            for part, slots, heads in (
-                (self.key, self.key_slots, self.num_heads),
-                (self.value, self.value_slots, self.num_heads),
-            )
+            split_heads(torch.cat([layer(features.tokens), slots.expand(images, -1, -1)], dim=1), self.num_heads)
+            for layer, slots in ((self.key, self.key_slots), (self.value, self.value_slots))
         )
         mask = features.mask
         if mask is not None:

@@ -1,7 +1,7 @@
 """Where a backbone that learns in part can be cut.
 
-Nothing is asked of the model. It is watched while it looks at noise: the frozen modules
-that it calls before any that learns are the head. Head and tail are then tried against
+The model needs no code for it. Its calls are recorded on noise: the frozen modules that it
+calls before any that is trained are the stem. Stem and trainable tail are then compared with
 the whole model, outputs and gradients.
 """
 
@@ -101,13 +101,13 @@ def _noise(backbone: Backbone, images: int) -> Tensor:
 
 
 def _agrees(backbone: Backbone, cut: Cut, images: Tensor) -> bool:
-    """Whether head and tail give what the whole gives, and teach the same."""
+    """Whether stem and tail have the outputs and gradients of the whole."""
     with frozen_stem(backbone, cut) as run, torch.no_grad():
         stem_output = run(images)
-    seen = [backbone(images), trainable_tail(backbone, cut, stem_output)]
+    outputs = [backbone(images), trainable_tail(backbone, cut, stem_output)]
     learning = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
-    taught = [torch.autograd.grad(each.tokens.square().mean(), learning, allow_unused=True) for each in seen]
-    whole, parts = ([each.tokens, *gradients] for each, gradients in zip(seen, taught, strict=True))
+    gradients_of = [torch.autograd.grad(each.tokens.square().mean(), learning, allow_unused=True) for each in outputs]
+    whole, parts = ([each.tokens, *gradients] for each, gradients in zip(outputs, gradients_of, strict=True))
     return bool(stem_output.half().isfinite().all()) and all(map(_close, whole, parts))
 
 

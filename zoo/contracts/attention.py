@@ -141,10 +141,11 @@ def returns_the_log_prob_of_its_samples(spec: Spec) -> None:
     """One that samples gives each choice's log-probability in training; no other gives any, and none outside of it."""
     attention, query, features = _attention(spec), _query(), some_features()
     check(_ask(attention, query, features).log_prob is None, "it draws outside of training")
-    drawn = _ask(attention.train(), query, features).log_prob
-    check((drawn is not None) == attention.samples, f"samples is {attention.samples}, log_prob {drawn}")
-    if drawn is not None:
-        check(drawn.shape == (IMAGES, QUERIES) and bool((drawn <= 0).all()), "log_prob should be (B, M), and <= 0")
+    log_prob = _ask(attention.train(), query, features).log_prob
+    check((log_prob is not None) == attention.samples, f"samples is {attention.samples}, log_prob {log_prob}")
+    if log_prob is not None:
+        holds = log_prob.shape == (IMAGES, QUERIES) and bool((log_prob <= 0).all())
+        check(holds, "log_prob should be (B, M), and <= 0")
 
 
 def stays_finite_in_bfloat16(spec: Spec) -> None:

@@ -1,4 +1,4 @@
-"""What the contracts share: sizes, inputs, loud weights, and how they say what is wrong."""
+"""What the contracts share: sizes, inputs, weights scaled up, and how they report what is wrong."""
 
 from collections.abc import Callable
 from typing import Any

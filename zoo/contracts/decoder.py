@@ -124,9 +124,9 @@ def respects_the_mask(spec: Spec) -> None:
     decoder, features, tokens = build(spec), some_features(masked=True), _tokens()
     assert features.mask is not None
     noise = torch.randn_like(features.tokens) * ~features.mask[..., None]
-    loudly = features._replace(tokens=features.tokens + noise)
+    noisy = features._replace(tokens=features.tokens + noise)
     same(
-        _forward(decoder, loudly, tokens).hidden,
+        _forward(decoder, noisy, tokens).hidden,
         _forward(decoder, features, tokens).hidden,
         "a masked position matters",
     )
@@ -158,7 +158,7 @@ def is_named_as_registered(spec: Spec) -> None:
 
 
 def accepts_or_refuses_every_attention(spec: Spec) -> None:
-    """With each attention here it says the same step by step, and passes on what is drawn; or raises ValueError."""
+    """With each attention here it gives the same step by step, and the log_prob of samples; or raises ValueError."""
     features, tokens, taken = some_features(), _tokens(), 0
     features = features._replace(tokens=features.tokens.double())  # some multiply what rounding leaves
     for name in (name for name in ATTENTIONS if ATTENTIONS.origin(name) == "caption-zoo"):
@@ -170,6 +170,6 @@ def accepts_or_refuses_every_attention(spec: Spec) -> None:
         hidden, _ = _stepwise(decoder, features, tokens)
         same(hidden, _forward(decoder, features, tokens).hidden, f"with {name}, one by one differs from all at once")
         if getattr(ATTENTIONS[name], "samples", False):
-            drawn = _forward(decoder.train(), features, tokens).log_prob
-            check(drawn is not None and drawn.shape == tokens.shape, f"what {name} draws is not passed on")
+            log_prob = _forward(decoder.train(), features, tokens).log_prob
+            check(log_prob is not None and log_prob.shape == tokens.shape, f"what {name} samples is not passed on")
     check(taken > 0, "it takes no attention at all")

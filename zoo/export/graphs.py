@@ -26,7 +26,7 @@ class Encoder(nn.Module):
         return flat(memory), state
 
 
-class Step(nn.Module):
+class DecoderStep(nn.Module):
     """One word in; out come the log-probabilities of the next one, the next state, and the memories that have grown.
 
     Args:
@@ -52,10 +52,10 @@ class Step(nn.Module):
         )
         output = self.decoder(words[..., None], parts, tuple(state))
         after = flat(output.memory or parts)
-        scores = self.decoder.logits(output.hidden[:, :, 0]).float().log_softmax(dim=-1)
-        return scores, output.state, tuple(after[place] for place in self.grows)
+        log_probs = self.decoder.logits(output.hidden[:, :, 0]).float().log_softmax(dim=-1)
+        return log_probs, output.state, tuple(after[place] for place in self.grows)
 
-    def precompute(self, memory: Sequence[Tensor], grown: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def update_memory(self, memory: Sequence[Tensor], grown: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The memory with those of its tensors that have grown."""
         later = dict(zip(self.grows, grown, strict=True))
         return tuple(later.get(place, tensor) for place, tensor in enumerate(memory))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from zoo.captioner import Captioner
-from zoo.export.graphs import Encoder, Step, flat
+from zoo.export.graphs import DecoderStep, Encoder, flat
 from zoo.types import State, expand_state
 from zoo.vocabulary import SPECIAL
 
@@ -97,13 +97,13 @@ def _alike(captioner: Captioner) -> Iterator[None]:
 def _write_graphs(captioner: Captioner, folder: Path) -> None:
     pixels = _pixels(captioner, _IMAGES)
     features = captioner.encode(captioner.backbone.preprocess.normalize(pixels))
-    begun, state = captioner.decoder.init_state(features)
-    step, memory = Step(captioner.decoder, begun, state), flat(begun)
+    initial, state = captioner.decoder.init_state(features)
+    step, memory = DecoderStep(captioner.decoder, initial, state), flat(initial)
     state, words = _widened(state, _HYPOTHESES), torch.full((_IMAGES, _HYPOTHESES), len(SPECIAL))
     for _ in range(_WORDS):
         earlier = (memory, state)
         _, state, grown = step(words, memory, state)
-        memory = step.precompute(memory, grown)
+        memory = step.update_memory(memory, grown)
     images, hypotheses, past = Dim("images"), Dim("hypotheses"), Dim("past")
     memory_axes = _axes({0: images}, past, earlier[0], memory)
     state_axes = _axes({0: images, 1: hypotheses}, past, earlier[1], state)
@@ -144,13 +144,14 @@ def _trace(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without what torch says of its own tracing."""
-    logging.disable(logging.WARNING)
+    disabled = logging.root.manager.disable
+    logging.disable(max(disabled, logging.WARNING))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(disabled)
 
 
 @torch.inference_mode()
@@ -159,8 +160,8 @@ def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> 
     from zoo.export.caption import Captioner as Runtime
 
     runtime, pixels = Runtime(folder), _pixels(captioner, images)
-    begun, state = captioner.decoder.init_state(captioner.encode(captioner.backbone.preprocess.normalize(pixels)))
-    step, memory = Step(captioner.decoder, begun, state), flat(begun)
+    initial, state = captioner.decoder.init_state(captioner.encode(captioner.backbone.preprocess.normalize(pixels)))
+    step, memory = DecoderStep(captioner.decoder, initial, state), flat(initial)
     state = _widened(state, beams)
     read, runtime_state = runtime.encode(pixels.numpy())
     runtime_state = [np.repeat(value, beams, axis=1) for value in runtime_state]
@@ -168,7 +169,7 @@ def _difference(captioner: Captioner, folder: Path, images: int, beams: int) -> 
     for _ in range(_WORDS):
         words = torch.randint(len(captioner.vocabulary), (images, beams))
         ours, state, grown = step(words, memory, state)
-        memory = step.precompute(memory, grown)
+        memory = step.update_memory(memory, grown)
         theirs, read, runtime_state = runtime.step(words.numpy(), read, runtime_state)
         largest = float(np.maximum(largest, np.abs(ours.numpy() - theirs).max()))
     return largest

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from zoo.decoders import Decoder
 from zoo.decoding import Decoding
-from zoo.generate.beams import Beams, Best
-from zoo.generate.choice import BeamSearch, DecodingStrategy, Sampling
+from zoo.generate.beams import Beams, Finished
 from zoo.generate.rules import rules_of
+from zoo.generate.strategies import BeamSearch, DecodingStrategy, Sampling
 from zoo.settings import settings_of
 from zoo.types import Features, expand_state, reorder
 
@@ -70,9 +70,9 @@ def _n_best(
     images, longest = features.tokens.shape[0], decoding.max_length + 1
     rules = rules_of(decoding, features.tokens.device)
     beams = Beams.start(images, strategy, features.tokens.device)
-    best = Best.none(images, count, longest, features.tokens.device)
+    finished = Finished.none(images, count, longest, features.tokens.device)
     if not images:
-        return best.captions
+        return finished.captions
     memory, state = decoder.init_state(features)
     state = expand_state(state, strategy.groups * strategy.alive)
     for length in range(1, longest + 1):
@@ -81,14 +81,14 @@ def _n_best(
         torch.log_softmax(scores, dim=-1, out=scores)  # in place: one array of V columns per step is enough
         for rule in rules:
             rule(scores, beams.captions)
-        chosen = strategy.choose(beams.grouped(scores), beams.totals, beams.free_beams)
-        chosen = best.take_ended(beams, chosen, length**-decoding.length_penalty)
-        open_ = chosen.open(best.scores[beams.images, -1], longest**-decoding.length_penalty)
-        if not open_.images:
+        candidates = strategy.choose(beams.grouped(scores), beams.totals, beams.free_beams)
+        candidates = finished.take_finished(beams, candidates, length**-decoding.length_penalty)
+        unfinished = candidates.unfinished(finished.scores[beams.images, -1], longest**-decoding.length_penalty)
+        if not unfinished.images:
             break
-        rows, parents, beams = beams.next(chosen, open_)
+        rows, parents, beams = beams.next(candidates, unfinished)
         memory = output.memory or memory
         if rows is not None:
             memory = tuple(part.of(rows) for part in memory)
         state = reorder(output.state, parents, rows)
-    return best.captions
+    return finished.captions

@@ -8,7 +8,7 @@ from typing import Literal
 from benchmarks.data.formats.coco_json import CaptionFile, read_captions
 from benchmarks.data.formats.json_entry import Entry
 from benchmarks.data.photos import Photo
-from zoo.vocabulary import tokenise
+from zoo.vocabulary import tokenize
 
 Layout = Literal["2017", "2014", "karpathy"]
 Splits = dict[str, list[Photo]]
@@ -76,7 +76,7 @@ def _read(file: Path, folder: Path) -> CaptionFile:
 
 def _captioned(content: CaptionFile, file: Path) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
     """The captions with a word of each listed image that has one, and in numbers what is left out."""
-    worded = {image: tuple(filter(tokenise, captions)) for image, captions in content.captions.items()}
+    worded = {image: tuple(filter(tokenize, captions)) for image, captions in content.captions.items()}
     captioned = {image: worded[image] for image in content.images if worded.get(image)}
     counts = {
         "captions that it marks as rejected or precanned": content.rejected,

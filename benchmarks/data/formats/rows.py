@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import normalize
 
 from benchmarks.data.formats.table import CAPTION, COLUMNS, FILE, TEXT, Pairs, read_pairs
-from zoo.vocabulary import tokenise
+from zoo.vocabulary import tokenize
 
 _SPLIT = re.compile(r"split", re.IGNORECASE)
 _SPLITS = {"train": "train", "test": "test", **dict.fromkeys(("validation", "val", "dev", "valid"), "validation")}
@@ -55,7 +55,7 @@ def _captions(place: str, key: str, value: Any) -> Iterator[str]:
         if text is None:
             continue
         caption = " ".join(_clean(place, key, text).split())
-        if tokenise(caption):
+        if tokenize(caption):
             yield caption
 
 
