@@ -121,7 +121,7 @@ def tokenize(captions):
 
 
 def provide_first_runs(root: Path) -> list[Path]:
-    """Train three tiny models: one that looks, known as runs/ID too; one that does not, runs/OTHER; one on FOLDER.
+    """Train three tiny models: one that looks, known as runs/ID and runs/quickstart/ID too; one that does not, runs/OTHER; one on FOLDER.
 
     The records of the first two are those of docs/leaderboard.
     """
@@ -130,7 +130,7 @@ def provide_first_runs(root: Path) -> list[Path]:
     _caption_zoo("run", "configs/coco-sample.yaml", *coco)
     folders = [path.parent for path in (root / "runs" / "quickstart").glob("*/record.json")]
     trained = sorted(folders, key=lambda folder: RunRecord.load(folder).parts["attention"] == "mean")
-    provide_runs(root, ["runs/ID", "runs/OTHER"], trained)
+    provide_runs(root, ["runs/ID", "runs/OTHER", "runs/quickstart/ID"], trained)
     for folder in trained:
         shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
     return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]

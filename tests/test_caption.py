@@ -72,7 +72,7 @@ def test_a_glob_stands_for_the_files_it_matches(capsys, run, photos, pattern, na
 
 def test_what_is_said_does_not_depend_on_the_batch(capsys, run, photos):
     _, together, _ = said(capsys, run, str(photos))
-    assert said(capsys, run, str(photos), "--batch", "2")[1] == together
+    assert said(capsys, run, str(photos), "--batch_size", "2")[1] == together
     pairs = [(file, checkpoint.load(run).caption([file], num_beams=2, max_length=3)[0]) for file, _ in together]
     assert pairs == together
 
@@ -109,7 +109,7 @@ def test_every_setting_is_an_option(capsys, run, photos):
         assert (code, lines) == (0, [(line[1], expected[0])])
 
 
-@pytest.mark.parametrize("more", [("--batch", "1"), ("--batch", "2", "--maps", "maps")])
+@pytest.mark.parametrize("more", [("--batch_size", "1"), ("--batch_size", "2", "--maps", "maps")])
 def test_every_batch_is_drawn_anew_and_the_same_command_says_the_same(capsys, run, photos, monkeypatch, more):
     monkeypatch.chdir(photos)
     line = [run, *["b.jpg"] * 3, "--temperature", "1", "--max_length", "5", "--seed", "4", *more]
@@ -128,7 +128,7 @@ def test_every_batch_is_drawn_anew_and_the_same_command_says_the_same(capsys, ru
         (["photos", "--num_beam_groups", "2"], "groups=2 and diversity_penalty=0.0 belong together"),
         (["empty"], "no image below folder 'empty'"),
         (["*.gif"], "no file matches '*.gif'"),
-        (["photos", "--batch", "0"], "batch=0"),
+        (["photos", "--batch_size", "0"], "batch_size=0"),
         (["photos", "--num_beams", "0"], "num_beams=0"),
         (["photos", "--bath", "3"], "unrecognized arguments"),
     ],
@@ -229,7 +229,7 @@ def test_paths_on_stdin_are_any_bytes_and_mix_with_files(capsys, run, photos, mo
 def test_stdin_is_streamed_and_json_comes_batch_by_batch(run, photos):
     files = [str(photos / name) for name in ("a.PNG", "b.jpg", "in/a.png")]
     with subprocess.Popen(
-        [*LINE, run, "-", "--batch", "2", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*LINE, run, "-", "--batch_size", "2", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         process.stdin.write("\n".join(files[:2]) + "\n")
         process.stdin.flush()
@@ -242,7 +242,7 @@ def test_stdin_is_streamed_and_json_comes_batch_by_batch(run, photos):
 
 
 def test_a_reader_that_has_had_enough_is_no_error(run, photos):
-    command = " ".join([*LINE, run, f"'{photos}'", "--batch", "1", "--json"])
+    command = " ".join([*LINE, run, f"'{photos}'", "--batch_size", "1", "--json"])
     line = ["bash", "-o", "pipefail", "-c", f"{command} | head -1"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

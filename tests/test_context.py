@@ -1,14 +1,16 @@
 """What a worker keeps between cells: one of each, named by all that it is made of, and closed with it."""
 
-from benchmarks.cell.context import Context, Latest
+from benchmarks.cell.context import Context
 from benchmarks.evaluation.scorer import Scorer
+from benchmarks.runtime.latest import Latest
 from registry import Spec
 
 SCENES, OTHERS = (Spec.parse(f"scenes(train={train}, validation=1, test=1)") for train in (3, 4))
 
 
 def test_latest_holds_the_last_value_alone():
-    made, latest = [], Latest()
+    made, closed = [], []
+    latest = Latest(closed.append)
 
     def make(key):
         return lambda: made.append(key) or [key]
@@ -18,6 +20,9 @@ def test_latest_holds_the_last_value_alone():
     assert latest.get("b", make("b")) == ["b"]
     assert latest.get("a", make("a")) is not first
     assert made == ["a", "b", "a"]
+    latest.drop()
+    latest.drop()
+    assert closed == [["a"], ["b"], ["a"]]
 
 
 def test_a_value_that_cannot_be_made_leaves_none():
@@ -56,8 +61,8 @@ def test_closing_ends_what_the_scorer_started(tmp_path, monkeypatch):
     closed = []
     monkeypatch.setattr(Scorer, "close", closed.append)
     with Context(tmp_path) as context:
-        _, second = (context.scorer(SCENES, (Spec(name),)) for name in ("bleu", "rouge"))
-    assert closed[-1] is second
+        first, second = (context.scorer(SCENES, (Spec(name),)) for name in ("bleu", "rouge"))
+        assert closed == [first]
     with Context(tmp_path):
         pass
-    assert closed[-1] is second
+    assert closed == [first, second]

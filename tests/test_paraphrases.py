@@ -67,7 +67,7 @@ def sentences(pairs, number):
 
 def answers(engine, captions, references):
     lines = [" ||| ".join(["SCORE", *said, caption]) for caption in captions for said in references]
-    return engine._process.ask(lines, len(lines))
+    return engine._process.request(lines, len(lines))
 
 
 def test_the_same_digits_whatever_is_said(engines, pairs):
@@ -175,7 +175,7 @@ def test_phrases_are_found_wherever_a_table_is_parted(tmp_path, monkeypatch):
 
 
 def test_a_part_of_the_references_needs_no_other_meteor(little, monkeypatch):
-    monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.ask", lambda *_: [])
+    monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.request", lambda *_: [])
     monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.runs", True)
     engine, started = Engine(), []
     restart = engine._restart

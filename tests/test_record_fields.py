@@ -3,9 +3,10 @@
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from records import COCO, FEW, failure, record, sampled
 
@@ -60,6 +61,15 @@ def test_a_spoilt_record_is_refused_or_does_no_harm(field, whole, tmp_path):
             assert as_text(found)
             assert json.loads(as_json(found))
     assert 0 < refused < len(VALUES) or field == "schema"
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 1e16, 10**400, "high", None, np.float32(0.5), {}, "\ud800"], ids=repr
+)
+def test_what_could_not_be_read_again_is_not_saved(value, tmp_path):
+    with pytest.raises((ValueError, TypeError)):
+        replace(record(images=8), scores={"CIDEr": value}).save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from benchmarks.evaluation.scorer import DEFAULT_METRICS, Scorer
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.java import process as java
 from benchmarks.metrics.java.ptb_tokenizer import tokenize
-from benchmarks.metrics.meteor import engine
 
 COLUMNS = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"]
 SHARED = Path(__file__).parents[2] / "shared" / "scorer"
@@ -158,21 +157,32 @@ def test_meteor_takes_no_caption_for_two():
 
 
 def test_a_killed_meteor_starts_again_where_decimals_have_commas(monkeypatch, scores):
-    os.kill(engine()._process._process.pid, signal.SIGKILL)
-    engine()._process._process.wait(10)
+    scorer = Scorer(REFERENCES, ["meteor"])
+    scorer.score(CANDIDATES)
+    running = java_of(scorer)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait(10)
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.language=de -Duser.country=DE -Dfile.encoding=ISO-8859-1")
-    again = Scorer(REFERENCES, ["meteor"]).score(CANDIDATES)
+    again = scorer.score(CANDIDATES)
+    scorer.close()
     assert again.per_image["METEOR"] == scores.per_image["METEOR"]
 
 
 def test_a_scorer_that_is_closed_leaves_no_java_and_the_next_one_starts_it(scores):
     scorer = Scorer(REFERENCES, ["meteor"])
     scorer.score(CANDIDATES)
-    running = engine()._process._process
+    running = java_of(scorer)
     scorer.close()
     assert running.returncode is not None  # it was waited for
     scorer.close()
-    assert Scorer(REFERENCES, ["meteor"]).score(CANDIDATES).per_image["METEOR"] == scores.per_image["METEOR"]
+    assert scorer.score(CANDIDATES).per_image["METEOR"] == scores.per_image["METEOR"]
+    scorer.close()
+
+
+def java_of(scorer):
+    """The process of the one program of a scorer."""
+    (program,) = scorer._programs
+    return program._process._process
 
 
 def test_without_java_the_remedy_is_named(monkeypatch):

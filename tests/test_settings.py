@@ -1,3 +1,5 @@
+import inspect
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -18,6 +20,13 @@ def test_a_setting_that_came_later_is_told_only_where_it_changes_something() -> 
     assert to_request(Settings()) == {"beams": 5}
     assert to_request(Settings(beams=5, groups=2)) == {"beams": 5, "groups": 2}
     assert omittable(Settings()) == {"groups"}
+
+
+@pytest.mark.parametrize("kind", [Training, Decoding])
+def test_every_setting_has_a_line_of_help(kind) -> None:
+    text = (inspect.getdoc(kind) or "").partition("Raises:")[0]
+    documented = re.findall(r"^ +(\w+): ", text, re.MULTILINE)
+    assert documented == list(vars(kind()))
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())

@@ -198,8 +198,8 @@ def test_maps_stand_behind_their_words(data, tmp_path):
 def cell(**changes):
     base = {
         "experiment": "x",
-        "dataset": Spec("coco", None, {"root": "a"}),
-        "named": Spec("coco"),
+        "located_dataset": Spec("coco", None, {"root": "a"}),
+        "dataset": Spec("coco"),
         "fingerprint": "f",
         "split": "test",
         "synthetic": False,
@@ -233,7 +233,8 @@ def test_another_request_is_another_id(change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"experiment": "y"}, {"dataset": Spec("coco", None, {"root": "b"})}, {"origins": {"attention": "x"}}]
+    "change",
+    [{"experiment": "y"}, {"located_dataset": Spec("coco", None, {"root": "b"})}, {"origins": {"attention": "x"}}],
 )
 def test_what_does_not_decide_the_outcome_is_not_in_the_id(change):
     assert cell(**change).id == cell().id

@@ -10,6 +10,7 @@ OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}  # metadata of a field 
 
 RENAMED: Mapping[str, str] = {
     "average": "ema_decay",
+    "batch": "batch_size",
     "beams": "num_beams",
     "clip_norm": "max_grad_norm",
     "diversity": "diversity_penalty",

@@ -1,9 +1,7 @@
 """What one process keeps between the cells that it runs."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, TypeVar
 
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
@@ -11,35 +9,10 @@ from benchmarks.evaluation.validation import Validation
 from benchmarks.features.cache import FeatureCache
 from benchmarks.metrics.java import process
 from benchmarks.runtime.device import device
+from benchmarks.runtime.latest import Latest
 from benchmarks.throughput.measure import Measurement
 from registry import Spec
 from zoo.vocabulary import Vocabulary
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Latest(Generic[K, V]):
-    """The value that was made last, for whoever asks for the same key again.
-
-    One is enough: cells run in an order in which those that share something follow each other.
-    """
-
-    def __init__(self) -> None:
-        self._held: tuple[K, V] | None = None
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value of `key`, made now unless it was the last one; the one before goes first, for its memory."""
-        if self._held is None or self._held[0] != key:
-            self._held = None
-            self._held = (key, make())
-        return self._held[1]
-
-    def drop(self, close: Callable[[V], None]) -> None:
-        """Hold nothing any more; what was held is closed."""
-        if self._held is not None:
-            close(self._held[1])
-        self._held = None
 
 
 class Context:
@@ -61,7 +34,7 @@ class Context:
         self._dataset: Latest[Spec, Dataset] = Latest()
         self._vocabulary: Latest[tuple[Spec, int], Vocabulary] = Latest()
         self._validation: Latest[Spec, Validation] = Latest()
-        self._scorer: Latest[tuple[Spec, tuple[Spec, ...]], Scorer] = Latest()
+        self._scorer: Latest[tuple[Spec, tuple[Spec, ...]], Scorer] = Latest(Scorer.close)
         self._java: str | None = None
 
     def __enter__(self) -> "Context":
@@ -74,7 +47,7 @@ class Context:
 
     def close(self) -> None:
         """End the programs that metrics started."""
-        self._scorer.drop(Scorer.close)
+        self._scorer.drop()
 
     def dataset(self, spec: Spec) -> Dataset:
         """The data set, read once.

@@ -44,9 +44,11 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     try:
         record = _run(cell, partial, context)
+        record.save(partial)  # a part may have given what no record can hold
     except Exception as error:
-        (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
         record = failed(cell, f"{type(error).__name__}: {error}", java=context.java)
+        record.save(partial)
     return publish(record, partial, out)
 
 
@@ -64,8 +66,10 @@ class _Clock:
 
 
 def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
-    dataset, clock = context.dataset(cell.dataset), _Clock()
-    scorer = context.scorer(cell.dataset, cell.metrics)
+    dataset, clock = context.dataset(cell.located_dataset), _Clock()
+    if dataset.fingerprint != cell.fingerprint:
+        raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
+    scorer = context.scorer(cell.located_dataset, cell.metrics)
     captioner, weights = _build(cell, context)
     named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
     store = context.features.store(dataset, captioner.backbone, named=named, hflip=cell.training.hflip)
@@ -107,7 +111,7 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
 def _build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
     torch.manual_seed(cell.seed)
     parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
-    captioner = Captioner.build(parts, context.vocabulary(cell.dataset, cell.training.min_count))
+    captioner = Captioner.build(parts, context.vocabulary(cell.located_dataset, cell.training.min_count))
     weights = captioner.backbone.load_pretrained()
     if weights == RANDOM and captioner.backbone.trainable:
         weights = RANDOM._replace(source="trained from scratch")
@@ -115,10 +119,10 @@ def _build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
 
 
 def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore) -> TrainResult:
-    validation = context.validation(cell.dataset)
+    validation = context.validation(cell.located_dataset)
     return train(
         captioner,
-        [example for example in context.dataset(cell.dataset).train if example.image_id in store.rows],
+        [example for example in context.dataset(cell.located_dataset).train if example.image_id in store.rows],
         store,
         cell.training,
         seed=cell.seed,

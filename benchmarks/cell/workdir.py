@@ -1,18 +1,18 @@
 """How a cell's folder gets its name: whole, once, and by one writer."""
 
 import os
+import re
 import shutil
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import FILE, RunRecord
 from benchmarks.runtime.environment import environment
-from zoo.atomic import sync
+from benchmarks.runtime.locks import locked
+from zoo.atomic import sync, sync_tree
 
 
 def new_partial(cell: Cell, out: Path) -> Path:
@@ -46,18 +46,17 @@ def finished(folder: Path) -> RunRecord | None:
 
 def failed(cell: Cell, reason: str, *, java: str | None = None) -> RunRecord:
     """The record of a cell that did not come to its end, without folders of this machine: records are passed on."""
-    for folder in (Path.cwd(), Path.home()):
-        reason = reason.replace(f"{folder}{os.sep}", "")
+    reason = _without_folders(reason)
     return RunRecord(
         **request_fields(cell), status="failed", error=reason, environment=environment(java=java), finished=now()
     )
 
 
 def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
-    """Write the record into `partial` and give that folder its name, unless another runner was first."""
-    record.save(partial)
+    """Give `partial`, which holds the record, its name, unless another runner was first."""
+    sync_tree(partial)
     folder = out / record.id
-    with FileLock(out / ".lock"):
+    with locked(out / ".lock", f"that writes to {out}"):
         if earlier := finished(folder):
             shutil.rmtree(partial)
             return earlier
@@ -77,12 +76,18 @@ def request_fields(cell: Cell) -> dict[str, Any]:
         "experiment": cell.experiment,
         "parts": cell.parts,
         "origins": dict(cell.origins),
-        "dataset": str(cell.named),
+        "dataset": str(cell.dataset),
         "split": cell.split,
         "synthetic": cell.synthetic,
         "seed": cell.seed,
         "request": cell.request,
     }
+
+
+def _without_folders(text: str) -> str:
+    """`text` with paths below the working folder relative to it, and of others their last name."""
+    text = text.replace(f"{Path.cwd()}{os.sep}", "")
+    return re.sub(r"(?<![\w.:/])/(?:[^\s/'\"]+/)+", "", text)
 
 
 def now() -> str:

@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     )
     for name, (kind, text) in _DECODING.items():
         parser.add_argument(f"--{name}", type=kind, help=f"{text} (default: as in the run)")
-    parser.add_argument("--batch", type=int, default=32, help="images captioned at once (default: 32)")
+    parser.add_argument("--batch_size", type=int, default=32, help="images captioned at once (default: 32)")
     parser.add_argument("--maps", metavar="DIR", help="write the attention maps of each word, a folder per image")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the captions; an image that cannot be read is named on stderr and the exit code is 2."""
-    from benchmarks.inference.caption_files import Describer, decoding_of
+    from benchmarks.inference.caption_files import FileCaptioner, decoding_of
     from benchmarks.inference.image_files import listed
     from benchmarks.runtime.device import device
     from benchmarks.runtime.progress import write
@@ -65,11 +65,11 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         load_plugin(plugin)
     files = listed(options.images)
     decoding = decoding_of(Path(options.run), **{name: options[name] for name in _DECODING})
-    describer = Describer(checkpoint.load(options.run, device=device()), decoding, options.batch)
+    captioner = FileCaptioner(checkpoint.load(options.run, device=device()), decoding, options.batch_size)
     maps = None if options.maps is None else Path(options.maps)
-    for batch in describer.describe(files) if maps is None else describer.explain(files, maps):
+    for batch in captioner.caption(files) if maps is None else captioner.explain(files, maps):
         for captioned in batch:
             fields = {key: value for key, value in captioned._asdict().items() if value is not None}
             write(json.dumps(fields) if options.json else f"{plain(captioned.image)}\t{plain(captioned.caption)}")
         sys.stdout.flush()
-    return 2 if describer.unreadable else 0
+    return 2 if captioner.unreadable else 0

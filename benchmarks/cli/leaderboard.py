@@ -38,15 +38,17 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 def _check(runs: Path, out: Path, dataset: str | None) -> int:
     """Whether records can be believed, and whether the page is what they give."""
+    from benchmarks.cli.paths import cache_folder
     from benchmarks.leaderboard.tables.formatting import clean
     from benchmarks.records.record import record_files
     from benchmarks.verification.rescore import RecordChecker
     from registry import Spec
 
-    files, checker = record_files(runs), RecordChecker(Spec.parse(dataset) if dataset else None)
+    files = record_files(runs)
     if not files:
         raise ValueError(f"no run records below {runs}: caption-zoo run makes them")
-    problems = list(checker.problems(files))
+    with RecordChecker(Spec.parse(dataset) if dataset else None, cache=cache_folder()) as checker:
+        problems = list(checker.problems(files))
     page = "there is no page to compare them with"
     if out.is_dir():
         page = f"{out} is what they give"

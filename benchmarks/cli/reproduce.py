@@ -38,7 +38,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     planned = plan_of(record, dataset=options.dataset, weights=options.weights)
     (cell,) = planned.cells
     print_notes(planned.notes)
-    print(f"{cell.id}  {cell}, on {cell.named}")
+    print(f"{cell.id}  {cell}, on {cell.dataset}")
     print(
         "\n".join(
             [*environments(record.environment, environment(java=process.version()))]

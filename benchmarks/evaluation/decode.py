@@ -9,7 +9,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.config import Decoding
 from benchmarks.data import Prediction
-from benchmarks.features.cache import ImageStore, compute_features
+from benchmarks.features.cache import compute_features
+from benchmarks.features.store import ImageStore
 from benchmarks.runtime.progress import bar
 from zoo.captioner import Captioner
 from zoo.generate import generate
@@ -41,8 +42,8 @@ def attention_maps(
     """Each caption with its maps: the weights that stood behind each of its words, on the grid."""
     predictions: dict[int, Prediction] = {}
     for batch, features in _features(captioner, list(hypotheses), store):
-        numbers = [torch.tensor(captioner.vocabulary.token_ids(hypotheses[image])) for image in batch]
-        tokens = pad_sequence(numbers, batch_first=True, padding_value=PAD).to(features.tokens.device)
+        token_ids = [torch.tensor(captioner.vocabulary.token_ids(hypotheses[image])) for image in batch]
+        tokens = pad_sequence(token_ids, batch_first=True, padding_value=PAD).to(features.tokens.device)
         weights = captioner.teacher_force(features, tokens[:, None], need_weights=True).weights
         for row, image in enumerate(batch):
             words = tuple(hypotheses[image])

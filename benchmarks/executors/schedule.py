@@ -33,5 +33,7 @@ def run(cells: Sequence[Cell], out: Path, executor: Executor) -> Iterator[Finish
     waiting = [cell for cell in cells if not earlier[cell.id]]
     for cell, found in executor.each(waiting):
         if isinstance(found, str):
-            found = publish(failed(cell, found), new_partial(cell, out), out)
+            record, partial = failed(cell, found), new_partial(cell, out)
+            record.save(partial)
+            found = publish(record, partial, out)
         yield Finished(cell, found, earlier=False)

@@ -9,12 +9,12 @@ import hashlib
 import shutil
 import sys
 import time
+from contextlib import closing
 from importlib.metadata import version
 from math import prod
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
@@ -22,14 +22,13 @@ from benchmarks.features.encode import encode_batches, row_encoder
 from benchmarks.features.files import Writer, listed, open_store
 from benchmarks.features.store import DamagedStore, ImageStore
 from benchmarks.runtime.device import free_memory
+from benchmarks.runtime.locks import locked
 from benchmarks.runtime.progress import bar, write
 from zoo.atomic import sync
 from zoo.backbones import Backbone
 from zoo.backbones.cut import Cut, trainable_tail
 from zoo.backbones.cutting import find_cut
 from zoo.types import Features
-
-__all__ = ["DamagedStore", "FeatureCache", "ImageStore", "compute_features", "open_store", "stored"]
 
 _FORMAT = 2
 _TIMES = 4  # what is stored of an image may take so many times the room of its pixels
@@ -65,7 +64,7 @@ class FeatureCache:
         key = _key(dataset, self._state_of_files(dataset), backbone, cut, named, views)
         folder = self.folder / "images" / key
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
+        with locked(folder.with_suffix(".lock"), f"that encodes images, {folder.name}"):
             if self._open and self._open[0] == folder and listed(folder):
                 return self._open[1]
             self._open = None  # first, for its memory
@@ -165,8 +164,9 @@ def _make(
     skipped: list[str] = []
     grid: tuple[int, int] | None = None
     what = "resizing" if backbone.trainable and not cut else "encoding"
-    with bar(len(examples), what, "img") as progress, Writer(folder, len(examples)) as writer:
-        for batch in encode_batches(dataset, examples, backbone, cut, views=views, device=device):
+    batches = encode_batches(dataset, examples, backbone, cut, views=views, device=device)
+    with bar(len(examples), what, "img") as progress, Writer(folder, len(examples)) as writer, closing(batches):
+        for batch in batches:
             if refused := [why for example, why in batch.unreadable if example.image_id in test]:
                 raise UnreadableImage(f"test image {refused[0]}: mend or fetch it again; scores need every image")
             skipped += [why for _, why in batch.unreadable]

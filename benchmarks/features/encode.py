@@ -6,7 +6,7 @@ share one batch, and decoding needs no cores of its own.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def encode_batches(
     *,
     views: int,
     device: torch.device,
-) -> Iterator[EncodedBatch]:
+) -> Generator[EncodedBatch, None, None]:
     """Batch by batch what is stored of these images: features, the output of a frozen stem, or pixels."""
     with row_encoder(backbone, cut, device) as encode, _workers(device) as (pool, workers):
 
@@ -136,6 +136,9 @@ def _workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     torch.set_num_threads(max(1, threads // lanes))  # which new threads start with
     try:
         with ThreadPoolExecutor(lanes) as pool:
-            yield pool, lanes
+            try:
+                yield pool, lanes
+            finally:
+                pool.shutdown(cancel_futures=True)  # where nobody wants more batches
     finally:
         torch.set_num_threads(threads)

@@ -26,28 +26,28 @@ class CaptionedFile(NamedTuple):
 
 
 @dataclass
-class Describer:
+class FileCaptioner:
     """Captions files; one that cannot be read is named on stderr and counted in `unreadable`."""
 
     captioner: Captioner
     decoding: Decoding
-    batch: int = 32
+    batch_size: int = 32
     unreadable: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise ValueError(f"batch={self.batch} should be at least 1")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size={self.batch_size} should be at least 1")
 
-    def describe(self, listed: Listed) -> Iterator[list[CaptionedFile]]:
+    def caption(self, listed: Listed) -> Iterator[list[CaptionedFile]]:
         """The captions of each batch."""
-        batches = self._read(listed, self.captioner.backbone.preprocess.resize, self.batch)
+        batches = self._read(listed, self.captioner.backbone.preprocess.resize, self.batch_size)
         for number, readable in enumerate(batches):
             pictures = [picture for _, picture in readable]
             captions = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
             yield [CaptionedFile(file, text) for (file, _), text in zip(readable, captions, strict=True)]
 
     def explain(self, listed: Listed, maps: Path) -> Iterator[list[CaptionedFile]]:
-        """As `describe` in batches of one; each one's maps go to a folder of its name below `maps`."""
+        """As `caption` in batches of one; each one's maps go to a folder of its name below `maps`."""
         folder = folders(maps)
         for number, readable in enumerate(self._read(listed, Image.Image.copy, 1)):
             for file, picture in readable:

@@ -34,9 +34,11 @@ class Engine:
         self._lock = threading.RLock()
         self._process: process.LineProcess | None = None
         self._covers: frozenset[str] = frozenset()
+        self._killed = False
 
     def prepare(self, references: Sequence[Sequence[str]], cache: Path | None = None) -> None:
         """Have it load the paraphrases for these references, cached below `cache`, unless what runs has enough."""
+        self._killed = False
         with self._lock:
             self._prepared(_lines(references).references, cache)
 
@@ -46,8 +48,8 @@ class Engine:
         lines = [_line(image, caption) for image, caption in pairs]
         with self._lock:
             meteor = self._prepared(references.references, None)
-            counts = meteor.ask(lines, len(lines))
-            return [float(number) for number in meteor.ask([_line("EVAL", *counts)], len(counts) + 1)]
+            counts = meteor.request(lines, len(lines))
+            return [float(number) for number in meteor.request([_line("EVAL", *counts)], len(counts) + 1)]
 
     def close(self) -> None:
         """End Java and wait until it is gone; the next captions start it again."""
@@ -56,7 +58,8 @@ class Engine:
                 self._process.close()
 
     def kill(self) -> None:
-        """End Java at once, also while another thread waits for its answer."""
+        """End Java at once, also while another thread waits for its answer, or is about to start it."""
+        self._killed = True
         if self._process:
             self._process.kill()
 
@@ -70,8 +73,10 @@ class Engine:
     def _restart(self, table: Path, covers: frozenset[str]) -> process.LineProcess:
         if self._process:
             self._process.close()
+        if self._killed:
+            raise process.JavaError("METEOR was ended")
         self._process, self._covers = _process(table), covers
-        self._process.ask([_line("SCORE", "a", "a")], 1)  # once it answers, it has read the table
+        self._process.request([_line("SCORE", "a", "a")], 1)  # once it answers, it has read the table
         return self._process
 
 

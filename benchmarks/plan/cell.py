@@ -14,15 +14,15 @@ from zoo.registries import without_paths
 class Cell:
     """One run: which model, on what, with which seed.
 
-    `dataset` says where the data lie too; `named` does not, and is what records repeat.
+    `located_dataset` says where the data lie too; `dataset` does not, and is what records repeat.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, and of a backbone's weights, so that an edited file
     is another run.
     """
 
     experiment: str
+    located_dataset: Spec
     dataset: Spec
-    named: Spec
     fingerprint: str
     split: str
     synthetic: bool
@@ -46,7 +46,7 @@ class Cell:
         """All that decides the outcome, as JSON."""
         return Request(
             protocol=PROTOCOL,
-            dataset=str(self.named),
+            dataset=str(self.dataset),
             fingerprint=self.fingerprint,
             **self.parts,
             seed=self.seed,

@@ -1,7 +1,8 @@
 """A matrix of cells, planned before the first second of compute."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from benchmarks.config import Experiment
@@ -34,15 +35,24 @@ def plan(experiment: Experiment) -> Plan:
         for spec in getattr(experiment.matrix, kind):
             registry.check(spec)
     dataset = DATASETS.build(experiment.dataset)
-    cells = tuple(_cell(experiment, dataset, *parts) for parts in experiment.matrix)
+    hash_of = cache(digest)  # each file once, however many cells it is in
+    cells = tuple(_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix)
     return Plan(cells, tuple(dataset.notes))
 
 
-def _cell(experiment: Experiment, dataset: Dataset, backbone: Spec, attention: Spec, decoder: Spec, seed: int) -> Cell:
+def _cell(
+    experiment: Experiment,
+    dataset: Dataset,
+    hash_of: Callable[[str], str],
+    backbone: Spec,
+    attention: Spec,
+    decoder: Spec,
+    seed: int,
+) -> Cell:
     return Cell(
         experiment=experiment.name,
-        dataset=experiment.dataset,
-        named=_without(experiment.dataset, dataset.location),
+        located_dataset=experiment.dataset,
+        dataset=_without(experiment.dataset, dataset.location),
         fingerprint=dataset.fingerprint,
         split=dataset.split,
         synthetic=dataset.synthetic,
@@ -53,7 +63,7 @@ def _cell(experiment: Experiment, dataset: Dataset, backbone: Spec, attention: S
         metrics=experiment.metrics,
         training=experiment.training,
         decoding=experiment.decoding,
-        **_provenance(experiment, {"backbone": backbone, "attention": attention, "decoder": decoder}),
+        **_provenance(experiment, {"backbone": backbone, "attention": attention, "decoder": decoder}, hash_of),
     )
 
 
@@ -62,7 +72,9 @@ def _without(spec: Spec, location: tuple[str, ...]) -> Spec:
     return Spec(spec.name, spec.variant, options)
 
 
-def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dict[str, str]]:
+def _provenance(
+    experiment: Experiment, parts: dict[str, Spec], hash_of: Callable[[str], str]
+) -> dict[str, dict[str, str]]:
     """Where each part comes from, and the hash of the file of everything that is not ours."""
     inside = {kind: list(_inside(kind, spec)) for kind, spec in parts.items()}
     used = [item for items in inside.values() for item in items]
@@ -72,9 +84,9 @@ def _provenance(experiment: Experiment, parts: dict[str, Spec]) -> dict[str, dic
     for label, registry, name in used:
         file = source_file(registry[name]) if registry.origin(name) != "caption-zoo" else None
         if file:
-            sources[label] = digest(file)
+            sources[label] = hash_of(file)
     if file := parts["backbone"].options.get("weights"):
-        sources["backbone weights"] = digest(file)
+        sources["backbone weights"] = hash_of(file)
     origins = {
         kind: ", ".join(dict.fromkeys(registry.origin(name) for _, registry, name in items))
         for kind, items in inside.items()

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.records.schema import Number, convert, parse
+from benchmarks.records.schema import Number, convert, loads, parse
 from zoo.atomic import write_atomically
 
 SCHEMA = 1
@@ -85,8 +85,14 @@ class RunRecord:
         return self.status == "done"
 
     def save(self, folder: Path) -> None:
-        """Write `record.json` into `folder` and force it to disk."""
-        write_atomically(folder / FILE, json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        """Write `record.json` into `folder` and force it to disk.
+
+        Raises:
+            ValueError, TypeError: a field holds what `load` would refuse; nothing is written.
+        """
+        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        convert(loads(text.encode()), type(self))
+        write_atomically(folder / FILE, text)
 
     @classmethod
     def load(cls, path: Path) -> "RunRecord":

@@ -38,7 +38,15 @@ def parse(file: Path) -> Any:
         ValueError: it is no JSON, or beyond a limit; the message says which.
     """
     with file.open("rb") as opened:
-        content = opened.read(_BYTES + 1)
+        return loads(opened.read(_BYTES + 1))
+
+
+def loads(content: bytes) -> Any:
+    """The values of JSON, as `parse` reads them.
+
+    Raises:
+        ValueError: it is no JSON, or beyond a limit; the message says which.
+    """
     if len(content) > _BYTES:
         raise ValueError(f"it has more than {_BYTES >> 20} MiB")
     try:

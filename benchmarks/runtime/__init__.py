@@ -1,1 +1,1 @@
-"""What every stage needs of the machine: its devices, its description, files written whole, progress."""
+"""What every stage needs of the machine: its devices, its description, locks, progress."""

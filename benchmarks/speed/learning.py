@@ -6,7 +6,8 @@ import torch
 
 from benchmarks.config import Training
 from benchmarks.data import Dataset
-from benchmarks.features.cache import FeatureCache, ImageStore
+from benchmarks.features.cache import FeatureCache
+from benchmarks.features.store import ImageStore
 from benchmarks.training.trainer import train
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import Vocabulary

@@ -27,8 +27,10 @@ class EMA:
         """Inside, the model has the averaged weights."""
         own = [tensor.detach().clone() for tensor in self.parameters]
         self._set(self.values)
-        yield
-        self._set(own)
+        try:
+            yield
+        finally:
+            self._set(own)
 
     @torch.no_grad()
     def _set(self, values: list[Tensor]) -> None:

@@ -123,7 +123,7 @@ def _refuse_others(record: RunRecord, cell: Cell) -> None:
         )
     if here["fingerprint"] != recorded["fingerprint"]:
         raise ValueError(
-            f"{cell.dataset} has the fingerprint {here['fingerprint']}, the record's data had "
+            f"{cell.located_dataset} has the fingerprint {here['fingerprint']}, the record's data had "
             f"{recorded['fingerprint']}: images or captions differ"
         )
     recorded, here = _flat(recorded), _flat(here)

@@ -4,15 +4,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from types import TracebackType
 
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
-from benchmarks.records.record import FILE, PARTS, SCORES, BadRecord, RunRecord
-from benchmarks.records.request import PROTOCOL, identity
+from benchmarks.records.record import FILE, BadRecord, RunRecord
+from benchmarks.records.request import identity
+from benchmarks.runtime.latest import Latest
+from benchmarks.verification.consistency import implausible, shareable, unlike_request, unrepeatable
 from registry import Spec
 
-_TOP = {"CIDEr": 10.0}  # of the other scores it is 1
 _CLOSE = 1e-5  # scores per image have six digits
 _MOST = 200_000  # a record that asks for more synthetic images is not made again
 
@@ -22,14 +23,22 @@ class RecordChecker:
 
     `dataset` stands for the data set of records that leave out where it lies; without it, only
     data sets that need no files are made again. `rescored` counts the records whose captions
-    were scored again.
+    were scored again, with files below `cache` that spare work. Used by `with`, it ends what it started.
     """
 
-    def __init__(self, dataset: Spec | None = None) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Spec | None = None, *, cache: Path | None = None) -> None:
+        self.dataset, self.cache = dataset, cache
         self.rescored = 0
         self._datasets: dict[Spec, Dataset] = {}
-        self._rescorers: dict[tuple[str, ...], _Rescorer] = {}
+        self._rescorer: Latest[tuple[str, ...], _Rescorer] = Latest(_Rescorer.close)
+
+    def __enter__(self) -> "RecordChecker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._rescorer.drop()
 
     def problems(self, files: Iterable[Path]) -> Iterator[str]:
         """One line for everything that does not hold, with the file's name."""
@@ -47,17 +56,17 @@ class RecordChecker:
 
     def problems_of(self, record: RunRecord, file: Path) -> Iterator[str]:
         """What does not hold of one record."""
-        named = file.stem if file.name != FILE else file.parent.name
+        named = file.stem if file.name != FILE else file.resolve().parent.name
         if record.id != identity(record.request):
             yield "its id is not the hash of its request: it was edited"
         elif named != record.id:
             yield f"it should be called {record.id}, as its run is"
-        yield from _unlike_request(record)
-        yield from _unrepeatable(record)
-        if not _shareable(record) and any({"picture", "references"} & sample.keys() for sample in record.samples):
+        yield from unlike_request(record)
+        yield from unrepeatable(record)
+        if not shareable(record) and any({"picture", "references"} & sample.keys() for sample in record.samples):
             yield "its samples hold pictures or references, which are not ours to pass on"
         if record.done:
-            yield from _implausible(record)
+            yield from implausible(record)
             yield from self._rescored(record)
 
     def _rescored(self, record: RunRecord) -> Iterator[str]:
@@ -65,7 +74,7 @@ class RecordChecker:
             yield "it has no captions, so its scores cannot be checked"
             return
         try:
-            rescorer = self._rescorer(record)
+            rescorer = self._rescorer_of(record)
             if rescorer is not None:
                 found = list(rescorer.problems(record))
                 self.rescored += 1
@@ -73,18 +82,17 @@ class RecordChecker:
         except ValueError as error:
             yield f"it cannot be scored again: {error}"
 
-    def _rescorer(self, record: RunRecord) -> "_Rescorer | None":
+    def _rescorer_of(self, record: RunRecord) -> "_Rescorer | None":
         """What scores its captions; None where its data set needs --dataset."""
         spec = self._allowed(Spec.parse(record.dataset))
         if spec is None:
             return None
         fingerprint, metrics = record.data.get("fingerprint"), record.request.get("metrics", ())
         key = (str(spec), str(fingerprint), str(metrics))
-        if key not in self._rescorers:
-            if spec not in self._datasets:
-                self._datasets[spec] = DATASETS.build(spec)
-            self._rescorers[key] = _Rescorer.of(self._datasets[spec], spec, fingerprint, metrics)
-        return self._rescorers[key]
+        if spec not in self._datasets:
+            self._datasets[spec] = DATASETS.build(spec)
+        dataset = self._datasets[spec]
+        return self._rescorer.get(key, lambda: _Rescorer.of(dataset, spec, fingerprint, metrics, self.cache))
 
     def _allowed(self, spec: Spec) -> Spec | None:
         """The data set to make for a record that names `spec`: a record chooses neither what is read nor how much."""
@@ -106,11 +114,17 @@ class _Rescorer:
     scorer: Scorer
 
     @classmethod
-    def of(cls, dataset: Dataset, spec: Spec, fingerprint: object, metrics: Iterable[str]) -> "_Rescorer":
+    def of(
+        cls, dataset: Dataset, spec: Spec, fingerprint: object, metrics: Iterable[str], cache: Path | None
+    ) -> "_Rescorer":
         if dataset.fingerprint != fingerprint:
             raise ValueError(f"{spec} has the fingerprint {dataset.fingerprint}, not {fingerprint}")
         references = {example.image_id: example.captions for example in dataset.test}
-        return cls(dataset, Scorer(references, [Spec.parse(metric) for metric in metrics]))
+        return cls(dataset, Scorer(references, [Spec.parse(metric) for metric in metrics], cache=cache))
+
+    def close(self) -> None:
+        """End the programs of metrics."""
+        self.scorer.close()
 
     def problems(self, record: RunRecord) -> Iterator[str]:
         """Where a record says something else than its captions and its data set give."""
@@ -136,56 +150,3 @@ def _unlike(actual: Mapping[str, float], recorded: Mapping[str, float], what: st
         if one is None or other is None or not math.isclose(one, other, rel_tol=0, abs_tol=_CLOSE):
             value = "nothing" if one is None else f"{one:.6f}"
             yield f"its captions give{what} {name} {value}, it says {other}"
-
-
-def _shareable(record: RunRecord) -> bool:
-    """Whether its data set lets pictures and references stand in a record; one that is not known does not."""
-    try:
-        return bool(getattr(DATASETS[Spec.parse(record.dataset).name], "shareable", False))
-    except ValueError:
-        return False
-
-
-def _unlike_request(record: RunRecord) -> Iterator[str]:
-    """Where a record says something else than the request that its id stands for."""
-    recorded = {**record.parts, "seed": record.seed, "dataset": record.dataset}
-    for name in PARTS:
-        if not record.parts.get(name):
-            yield f"it does not say which {name} it has"
-    for name, value in recorded.items():
-        if record.request.get(name) != value:
-            yield f"its {name} is {value!r}, its request says {record.request.get(name)!r}"
-    if record.done and record.data.get("fingerprint") != record.request.get("fingerprint"):
-        yield "the fingerprint of its data is not that of its request"
-
-
-def _unrepeatable(record: RunRecord) -> Iterator[str]:
-    """Why nobody can make the record again with this version."""
-    commit = record.environment.get("commit")
-    if not commit:
-        yield "it does not say with which commit it was made"
-    elif str(commit).endswith("+"):
-        yield "it was made with changed files (commit with +), so nobody can make it again"
-    if record.request.get("protocol") != PROTOCOL:
-        yield f"it is of protocol {record.request.get('protocol')!r}, this version has {PROTOCOL}"
-
-
-def _implausible(record: RunRecord) -> Iterator[str]:
-    for name in SCORES:
-        if not 0 <= record.scores.get(name, 0.0) <= _TOP.get(name, 1.0):
-            yield f"its {name} is {record.scores[name]!r}, which no captions give"
-    for name, share in record.diagnostics.items():
-        if not 0 <= share <= 1:
-            yield f"its {name} is {share!r}, which is no share"
-    per_image = record.per_image.get("CIDEr", {})
-    if not per_image:
-        yield "it has no CIDEr per image, so nothing can be compared with it"
-    elif not math.isclose(fmean(per_image.values()), record.scores.get("CIDEr", math.nan), abs_tol=_CLOSE):
-        yield f"its CIDEr per image has the mean {fmean(per_image.values()):.6f}, not {record.scores.get('CIDEr')}"
-    if record.captions and record.captions.keys() != per_image.keys():
-        yield "it has captions of other images than it has scores"
-    for name, value in {**record.throughput, "params": record.params}.items():
-        if value <= 0:
-            yield f"its {name} is {value!r}"
-    if not record.weights:
-        yield "it does not say where the weights of its backbone came from"

@@ -76,7 +76,7 @@ def run(*arguments: str, text: str = "", timeout: float = 600.0) -> str:
 class LineProcess:
     """A Java program that answers lines with lines.
 
-    It starts with the first question, and again if it was closed, killed, or left behind in another
+    It starts with the first request, and again if it was closed, killed, or left behind in another
     process by a fork. It ends with this object or with Python. `timeout` is the silence, in
     seconds, after which it counts as hung.
     """
@@ -91,7 +91,7 @@ class LineProcess:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def ask(self, lines: Iterable[str], replies: int) -> list[str]:
+    def request(self, lines: Iterable[str], replies: int) -> list[str]:
         """Send `lines`, all at once, and return the `replies` lines that they are answered with.
 
         Raises:
@@ -102,17 +102,17 @@ class LineProcess:
             try:
                 return self._exchange(process, "".join(f"{line}\n" for line in lines).encode(), replies)
             except BaseException:
-                # What is still on its way must not be taken for the answer to the next question.
+                # What is still on its way must not be taken for the answer to the next request.
                 self.close()
                 raise
 
     def close(self) -> None:
-        """End the program; the next question starts it anew."""
+        """End the program; the next request starts it anew."""
         if self._process is not None:
             self._end()
 
     def kill(self) -> None:
-        """End the program while another thread asks it, which then gets a JavaError."""
+        """End the program while another thread waits for its answer, which then gets a JavaError."""
         if self._process is not None:
             self._process.kill()
 
@@ -163,7 +163,7 @@ class LineProcess:
         *answer, rest = received.decode().split("\n")
         if len(answer) == replies and not rest:
             return answer
-        raise _unusable(self._java, "an answer that nothing asked for")
+        raise _unusable(self._java, "more lines than were requested")
 
     def _send(self, pipe: int, text: memoryview) -> int:
         try:
