@@ -34,10 +34,7 @@ _COMPONENTS = """# Components
 All that comes with caption-zoo, by kind: how it is spelt, with the types and defaults of its options,
 what it does, how large it is with these defaults, and where it is defined. `caption-zoo show KIND NAME`
 prints the same, for plug-ins and for every model of timm too."""
-_LINK = (
-    '<p><a href="leaderboard/index.html">The same as a page to sort and filter</a>; in a clone, '
-    "<code>caption-zoo leaderboard docs/leaderboard --out leaderboard</code> makes it</p>"
-)
+_PAGE = "As a page to sort and filter, in a clone: `caption-zoo leaderboard docs/leaderboard --out leaderboard`."
 _NO_RECORDS = """# Leaderboard
 
 There are no records here yet. This page is made from the run records below `docs/leaderboard/`. To make some:
@@ -71,7 +68,7 @@ def _page(*blocks: str) -> str:
 
 def _leaderboard(found: list[Any]) -> dict[str, str]:
     title, _, table = markdown(summarise(found)).partition("\n\n")
-    return {"leaderboard.md": _page(title, _LINK, table.strip())}
+    return {"leaderboard.md": _page(title, _PAGE, table.strip())}
 
 
 def _kind(registry: "Registry[Any]") -> Iterable[str]:

@@ -22,7 +22,7 @@ _LINK = re.compile(
 )
 _ADDRESS = re.compile(r"\]\(([a-z]+:[^)\s]*)\)|<([a-z]+:[^>\s]*)>|\bhref=\"([a-z]+:[^\"]*)\"")
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-_SETTING = re.compile(r"(?<!\.)\b((?:training|decoding)\.[a-z_]+)\b(?!\.py)")
+_SETTING = re.compile(r"(?<![./])\b((?:training|decoding)\.[a-z_]+)")
 _QUOTED = re.compile(r"^caption-zoo .*$|`(caption-zoo [a-z][^`\n]*)`", re.MULTILINE)
 
 
