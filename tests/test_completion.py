@@ -82,12 +82,13 @@ def test_what_can_stand_there_is_offered(offered, words, expected):
     assert list(offered(*words)) == expected
 
 
-def test_commands_and_names_are_those_that_are_listed_with_what_they_do(capsys, offered):
+def test_commands_and_names_are_those_that_are_listed_with_what_they_do(offered, tmp_path):
     assert offered("") == COMMANDS
     for kind in KINDS:
         said = offered("show", kind, "")
-        assert main(["list", kind]) == 0
-        listed = dict(re.split(" {2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        code, stdout, _ = caption_zoo("list", kind, folder=tmp_path).end(PATIENCE)
+        assert code == 0
+        listed = dict(re.split(" {2,}", line, maxsplit=1) for line in stdout.splitlines())
         assert {name.rstrip("/"): " ".join(what.split()) for name, what in said.items()} == listed
 
 
