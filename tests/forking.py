@@ -6,6 +6,7 @@ interrupted. What a command imports, and when, only a real start shows.
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from multiprocessing import get_context
@@ -13,14 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.cli.main import entry_point
+from benchmarks.executors.fork_child import serve
+from benchmarks.executors.fork_server import ForkServer
 
 _FORKS = get_context("forkserver")
-_IMPORTED = (
-    "benchmarks.cell.run",
-    "benchmarks.executors.schedule",
-    "benchmarks.plan.compatibility",
-    "benchmarks.leaderboard",
-)
+_IMPORTED = ("benchmarks.executors.preload", "benchmarks.executors.schedule", "benchmarks.leaderboard")
 _FORKS.set_forkserver_preload(["forking", *_IMPORTED])
 
 
@@ -71,7 +69,28 @@ def caption_zoo(*words: str, folder: Path, **options: Any) -> Forked:
 
 def _command(*words: str) -> None:
     sys.argv = ["caption-zoo", *words]
+    ForkServer._start = _fork_server  # type: ignore[method-assign]
     entry_point()
+
+
+class _Server:
+    def __init__(self, process: int) -> None:
+        self._process = process
+
+    def wait(self) -> None:
+        os.waitpid(self._process, 0)
+
+
+def _fork_server(self: ForkServer) -> None:
+    """Start the server as a fork of this process, which has its imports too."""
+    self._control, theirs = socket.socketpair()
+    process = os.fork()
+    if not process:
+        self._control.close()
+        os.setsid()
+        serve(theirs.fileno(), self._module)
+    theirs.close()
+    self._server = _Server(process)  # type: ignore[assignment]
 
 
 def _begin(

@@ -9,19 +9,18 @@ import json
 import os
 import re
 import shutil
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import pytest
 import yaml
 from folders import coco_folder, own_folder
 from PIL import Image
 
-from benchmarks.cell.context import Context
-from benchmarks.cell.run import run_cell
 from benchmarks.cli.main import main
 from benchmarks.records.record import RunRecord
 from benchmarks.throughput.measure import Measurement
-from registry import Spec, load_plugin
+from registry import Spec
 from zoo import vocabulary
 
 ROOT = Path(__file__).parent.parent
@@ -94,19 +93,23 @@ def flickr_folder(root: Path, *, train=8, dev=2, test=3) -> Path:
     return root
 
 
-class InThisProcess(nullcontext):
-    """As `benchmarks.executors.local.Local`, without the start of another Python."""
+class CallsHere(nullcontext):
+    """As `benchmarks.executors.fork_server.ForkServer`, without the start of another Python."""
 
-    def __init__(self, out, cache, plugins):
+    def __init__(self):
         super().__init__(self)
-        self.out, self.cache = out, cache
-        for plugin in plugins:
-            load_plugin(plugin)
 
-    def each(self, cells):
-        with Context(self.cache) as context:
-            for cell in cells:
-                yield cell, run_cell(cell, self.out, context)
+    def call(self, function, *arguments, timeout=None):
+        return function(*arguments)
+
+
+@contextmanager
+def calls_here():
+    """Commands plan and run cells in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmarks.cli.run.ForkServer", CallsHere)
+        patch.setattr("benchmarks.executors.fork_server.ForkServer", CallsHere)
+        yield
 
 
 def no_timing(folder, captioner, *, frozen=None, encoder_timings=None):
@@ -131,6 +134,7 @@ def provide_first_runs(root: Path) -> list[Path]:
     folders = [path.parent for path in (root / "runs" / "quickstart").glob("*/record.json")]
     trained = sorted(folders, key=lambda folder: RunRecord.load(folder).parts["attention"] == "mean")
     provide_runs(root, ["runs/ID", "runs/OTHER", "runs/quickstart/ID"], trained)
+    shutil.copytree(trained[0], root / "runs" / "all" / "node1" / "ID")
     for folder in trained:
         shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
     return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]

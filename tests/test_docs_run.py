@@ -18,11 +18,9 @@ from types import ModuleType
 
 import pytest
 from jsonargparse import ArgumentParser
-from sandbox import InThisProcess, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
+from sandbox import calls_here, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
 
 from benchmarks.cell import run
-from benchmarks.cli import reproduce as reproduce_command
-from benchmarks.cli import run as run_command
 from benchmarks.cli.main import COMMANDS, main
 from benchmarks.data import DATASETS
 from benchmarks.evaluation import scorer
@@ -75,11 +73,9 @@ def of(*languages):
 def place(tmp_path_factory):
     """The sandbox, with two trained runs, and those runs."""
     root = sandbox(tmp_path_factory.mktemp("docs") / "sandbox")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, calls_here():
         patch.chdir(root)
         patch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
-        for command in (run_command, reproduce_command):
-            patch.setattr(command, "Local", InThisProcess)
         patch.setattr(run, "measure", no_timing)
         patch.setattr(scorer, "tokenize", tokenize)
         patch.setattr(environment, "commit", lambda: "0" * 40)  # whatever was changed in this checkout

@@ -1,101 +1,147 @@
-"""The process that runs cells: it starts before it is asked, and ends when nobody needs it."""
+"""Calls in processes of their own: what one does to its process, ends, breaks or leaves behind stays with it."""
 
-import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.cli.main import main
-from benchmarks.executors import local
-from benchmarks.executors.local import Local
+from benchmarks.executors.fork_server import ForkServer, ProcessDied
 
 
-def echo(connection, out, cache, plugins):
-    """Says where it runs, or ends as the cell asks."""
-    (out / "started").write_text(str(os.getpid()))
-    while True:
+@pytest.fixture(scope="module")
+def server():
+    with ForkServer(__name__) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _path(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+
+
+def count(end):
+    yield from range(end)
+
+
+def mark():
+    yield os.environ.get("MARK"), os.environ.get("OTHER"), Path.cwd()
+    os.environ["MARK"] = "changed"
+    os.chdir("/")
+
+
+def process():
+    yield os.getpid(), signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def leave(how):
+    os.write(1, b"the last words")
+    yield os.getpid()
+    if how == "raise":
+        raise ValueError("wrong")
+    if how == "own":
+        raise type("Own", (Exception,), {})("of a plug-in")
+    if how == "exit":
+        sys.exit(3)
+    if how == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "thread":
+        threading.Thread(target=time.sleep, args=(600,)).start()
+    if how == "child":
+        yield subprocess.Popen(["sleep", "600"]).pid
+    if how in ("sleep", "stop"):
+        os.kill(os.getpid(), signal.SIGSTOP) if how == "stop" else time.sleep(600)
+
+
+def gone(number):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
         try:
-            cell = connection.recv()
-        except EOFError:
-            (out / "ended").touch()
-            return
-        if cell == "die":
-            os._exit(9)
-        connection.send((cell, os.getpid(), signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())))
-
-
-@pytest.fixture
-def executor(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "serve", echo)
-    return lambda: Local(tmp_path, tmp_path, ())
-
-
-def wait_for(file):
-    end = time.monotonic() + 60
-    while not (file.exists() and file.read_text()):
-        assert time.monotonic() < end
+            state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
         time.sleep(0.01)
-    return int(file.read_text())
+    return False
 
 
-def test_it_starts_before_there_is_a_cell_and_nobody_waits_for_it_without_one(executor, tmp_path):
-    with executor():
-        process = wait_for(tmp_path / "started")
-    assert not Path(f"/proc/{process}").exists()
-    assert not (tmp_path / "ended").exists()
+def test_answers_come_one_after_another(server):
+    assert list(server.call(count, 3)) == [0, 1, 2]
+    assert list(server.call(count, 0)) == []
 
 
-def test_one_process_for_all_cells_ends_in_peace(executor, tmp_path):
-    with executor() as ours:
-        found = [answer for _, answer in ours.each(["one", "two"])]
-    assert [cell for cell, *_ in found] == ["one", "two"]
-    assert len({process for _, process, _ in found}) == 1
-    assert all(deaf for *_, deaf in found)  # an interrupt is the parent's to answer
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    assert (tmp_path / "ended").exists()
+def test_each_call_has_a_process_and_what_it_changes_ends_with_it(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("MARK", "given")
+    monkeypatch.chdir(tmp_path)
+    assert [list(server.call(mark)) for _ in range(2)] == [[("given", None, tmp_path)]] * 2
+    assert Path.cwd() == tmp_path
+    ((one, deaf),), ((other, _),) = (server.call(process) for _ in range(2))
+    assert one != other != os.getpid()
+    assert deaf  # an interrupt is the parent's to answer
+    assert gone(one)
 
 
-def test_a_cell_that_takes_it_down_is_told_and_the_next_has_another(executor):
-    with executor() as ours:
-        found = dict(ours.each(["one", "die", "two"]))
-    assert found["die"] == "its process ended by itself with exit code 9"
-    assert found["one"][1] != found["two"][1]
+@pytest.mark.parametrize(
+    ("how", "kind", "message"),
+    [
+        ("raise", ValueError, "^wrong\n"),
+        ("own", RuntimeError, "^Own: of a plug-in$"),
+        ("exit", ProcessDied, "ended by itself with exit code 3; its last output: the last words$"),
+        ("crash", ProcessDied, "ended by SIGSEGV: it was killed, or the memory was not enough; .*the last words$"),
+        ("sleep", ProcessDied, "no answer for 1 s"),
+        ("stop", ProcessDied, "no answer for 1 s"),
+    ],
+)
+def test_however_a_call_ends_it_is_said_and_the_next_one_goes_on(server, how, kind, message):
+    answers = server.call(leave, how, timeout=1)
+    number = next(answers)
+    with pytest.raises(kind, match=message):
+        next(answers)
+    assert gone(number)
+    assert list(server.call(count, 1)) == [0]
 
 
-def test_interrupted_it_is_killed(executor, tmp_path):
-    def interrupted():
-        with executor() as ours:
-            for _ in ours.each(["one", "two"]):
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert not (tmp_path / "ended").exists()
+def test_what_it_leaves_running_ends_with_it(server):
+    assert len(list(server.call(leave, "thread"))) == 1
+    _, child = server.call(leave, "child")
+    assert gone(child)
 
 
-def test_the_command_starts_it_before_it_plans(tmp_path, monkeypatch):
-    order = []
+def test_what_it_prints_is_no_output_of_ours(server, capfd):
+    list(server.call(leave, ""))
+    assert capfd.readouterr() == ("", "")
 
-    class Watched(Local):
-        def _start(self):
-            order.append("started")
-            super()._start()
 
-    config = {
-        "dataset": "scenes(train=4, validation=1, test=1)",
-        "matrix": {"backbone": ["none"], "attention": ["mean"]},
-    }
-    (tmp_path / "config.yaml").write_text(json.dumps(config))
-    monkeypatch.setattr("benchmarks.cli.run.Local", Watched)
-    monkeypatch.setitem(sys.modules, "benchmarks.plan.matrix", None)  # who plans fails
-    words = ["run", str(tmp_path / "config.yaml"), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    with pytest.raises(ImportError):
-        main([*words, "--dry-run"])
-    assert order == []
-    with pytest.raises(ImportError):
-        main(words)
-    assert order == ["started"]
+def test_who_no_longer_waits_ends_it(server):
+    answers = server.call(leave, "sleep")
+    number = next(answers)
+    answers.close()
+    assert gone(number)
+
+
+@pytest.mark.parametrize("how", ["sleep", "stop"])
+def test_nothing_outlives_the_one_that_asked(how, tmp_path):
+    code = (
+        "import sys; from benchmarks.executors.fork_server import ForkServer; import test_executor\n"
+        f"for number in ForkServer('test_executor').call(test_executor.leave, {how!r}): print(number, flush=True)"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    ) as parent:
+        number = int(parent.stdout.readline())
+        parent.kill()
+    assert gone(number)
+
+
+def test_a_server_that_was_killed_is_started_again():
+    with ForkServer(__name__) as mine:
+        assert list(mine.call(count, 1)) == [0]
+        mine._server.kill()
+        mine._server.wait()
+        assert list(mine.call(count, 2)) == [0, 1]

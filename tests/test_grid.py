@@ -1,5 +1,7 @@
 """Every attention with every decoder: it learns, captions and comes back from its files; or it is refused, and why."""
 
+from functools import cache
+
 import pytest
 import torch
 from test_train import cell
@@ -7,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.config import Training
 from benchmarks.data.scenes import Scenes
-from benchmarks.plan.compatibility import Compatibility
+from benchmarks.plan.compatibility import feature_shape, incompatibility
 from benchmarks.training.optim import make_optimizer
 from benchmarks.training.trainer import step
 from registry import Spec
@@ -19,9 +21,19 @@ from zoo.captioner import Captioner, Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.vocabulary import PAD, Vocabulary
 
-problem = Compatibility().incompatibility
 SETTINGS = Training(learning_rate=3e-3, label_smoothing=0.0, warmup_steps=0)
 SMALL = {"transformer": "transformer(dim=32, num_layers=2)"}
+
+
+def problem(cell):
+    try:
+        shape = cached_shape(cell.backbone)
+    except ValueError as error:
+        return str(error)
+    return incompatibility(shape, cell.attention, cell.decoder)
+
+
+cached_shape = cache(feature_shape)
 
 
 def refused(attention, decoder):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from registry import Spec
 from zoo.atomic import atomic_directory
 from zoo.backbones import RANDOM, Backbone
+from zoo.backbones.build import build_backbone
 from zoo.decoders import Decoder
 from zoo.explain import Explanation, NoGrid
 from zoo.folder import write
@@ -58,9 +59,7 @@ class Captioner(nn.Module):
     def __init__(self, parts: Parts, backbone: Backbone, decoder: Decoder, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.parts, self.vocabulary, self.backbone_weights = parts, vocabulary, RANDOM.source
-        self.backbone = backbone if backbone.trainable else backbone.requires_grad_(False)
-        self.backbone.to(memory_format=torch.channels_last)  # convolutions run up to twice as fast
-        self.decoder = decoder
+        self.backbone, self.decoder = backbone, decoder
 
     @classmethod
     def build(cls, parts: Parts, vocabulary: Vocabulary) -> "Captioner":
@@ -70,7 +69,7 @@ class Captioner(nn.Module):
             ValueError: the parts do not fit together, or an option makes no sense.
         """
         try:
-            backbone = BACKBONES.build(parts.backbone)
+            backbone = build_backbone(parts.backbone)
             decoder = DECODERS.build(parts.decoder, len(vocabulary), backbone.feature_dim, parts.attention)
         except (RuntimeError, ArithmeticError) as error:  # torch's answers to sizes that make no sense
             raise ValueError(f"{parts} cannot be built: {' '.join(str(error).split())}") from error

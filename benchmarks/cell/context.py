@@ -1,4 +1,4 @@
-"""What one process keeps between the cells that it runs."""
+"""What a cell needs that others may share."""
 
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from zoo.vocabulary import Vocabulary
 
 
 class Context:
-    """What costs time to make and is the same for many cells: a worker makes it, passes it on, and closes it.
+    """What costs time to make and is the same for many cells: made, passed on, and closed by whoever runs them.
 
     A cell's outcome does not depend on it: each thing is named by all that it is made of.
 
@@ -25,12 +25,15 @@ class Context:
         device: where models run.
         features: the feature cache, with the store that was opened last.
         encoder_timings: how fast each frozen backbone encodes, by its name.
+        output: an open file that has whatever parts print, where there is one.
     """
 
-    def __init__(self, cache: Path) -> None:
-        self.cache, self.device = cache, device()
+    def __init__(
+        self, cache: Path, encoder_timings: dict[str, Measurement] | None = None, *, output: int | None = None
+    ) -> None:
+        self.cache, self.device, self.output = cache, device(), output
         self.features = FeatureCache(cache, self.device)
-        self.encoder_timings: dict[str, Measurement] = {}
+        self.encoder_timings = dict(encoder_timings or {})
         self._dataset: Latest[Spec, Dataset] = Latest()
         self._vocabulary: Latest[tuple[Spec, int], Vocabulary] = Latest()
         self._validation: Latest[Spec, Validation] = Latest()

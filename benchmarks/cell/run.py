@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from benchmarks.cell.context import Context
+from benchmarks.cell.prepare import backbone_name, store
 from benchmarks.cell.samples import picked, samples, write_gallery
-from benchmarks.cell.workdir import failed, finished, new_partial, now, publish, request_fields
+from benchmarks.cell.workdir import failed, finished, keep_output, now, publish, request_fields, working_folder
 from benchmarks.data import Dataset
 from benchmarks.data.formats.coco_json import write_results
 from benchmarks.evaluation.decode import attention_maps, decode
@@ -40,16 +41,18 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     """
     if record := finished(out / cell.id):
         return record  # another runner was here in the meantime
-    partial = new_partial(cell, out)
-    (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    try:
-        record = _run(cell, partial, context)
-        record.save(partial)  # a part may have given what no record can hold
-    except Exception as error:
-        (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
-        record = failed(cell, f"{type(error).__name__}: {error}", java=context.java)
-        record.save(partial)
-    return publish(record, partial, out)
+    with working_folder(cell, out) as partial:
+        (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        try:
+            record = _run(cell, partial, context)
+            record.save(partial)  # a part may have given what no record can hold
+        except Exception as error:
+            (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+            record = failed(cell, f"{type(error).__name__}: {error}", java=context.java)
+            record.save(partial)
+        if context.output is not None:
+            keep_output(context.output, partial)
+        return publish(record, partial, out)
 
 
 @dataclass
@@ -71,27 +74,26 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
     captioner, weights = _build(cell, context)
-    named = f"{cell.backbone} {cell.sources.get('backbone', '')}"
-    store = context.features.store(dataset, captioner.backbone, named=named, hflip=cell.training.hflip)
+    images = store(cell, captioner.backbone, context)
     with clock.measure("train"):
-        outcome = _train(cell, captioner, context, store)
+        outcome = _train(cell, captioner, context, images)
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
-        hypotheses = decode(captioner, [example.image_id for example in dataset.test], store, cell.decoding)
-    diagnostics = dataset.diagnostics(attention_maps(captioner, hypotheses, store)) if dataset.synthetic else {}
+        hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)
+    diagnostics = dataset.diagnostics(attention_maps(captioner, hypotheses, images)) if dataset.synthetic else {}
     captions = {image: " ".join(words) for image, words in hypotheses.items()}
     with clock.measure("score"):
         scores = scorer.score(captions)
-    write_results(captions, folder / CAPTIONS)
-    shown = _samples(captioner, dataset, store, hypotheses, scores, folder)
+    write_results(captions, folder / CAPTIONS, {example.image_id: example.source for example in dataset.test})
+    shown = _samples(captioner, dataset, images, hypotheses, scores, folder)
     with clock.measure("measure"):
-        frozen = None if captioner.backbone.trainable else named
+        frozen = None if captioner.backbone.trainable else backbone_name(cell)
         measured = measure(folder, captioner, frozen=frozen, encoder_timings=context.encoder_timings)
     return RunRecord(
         **request_fields(cell),
         status="done",
         weights=weights.source,
-        data=_data(dataset, store, captioner.vocabulary),
+        data=_data(dataset, images, captioner.vocabulary),
         **_scored(scores),
         captions={str(image): caption for image, caption in captions.items()},
         samples=shown,
@@ -99,7 +101,7 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
         **measured._asdict(),
         params=sum(tensor.numel() for tensor in captioner.parameters()),
         trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
-        seconds={"encode": store.seconds, **clock.seconds},
+        seconds={"encode": images.seconds, **clock.seconds},
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
         files=_hashes(folder),

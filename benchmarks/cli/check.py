@@ -2,7 +2,9 @@
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.experiment_args import add_config, print_notes, read
+from benchmarks.cli.experiment_args import add_config, read
+from benchmarks.cli.notes import print_notes
+from benchmarks.runtime.text import plain
 from registry import load_plugin
 
 KINDS = ("backbone", "attention", "decoder", "dataset", "metric")
@@ -26,16 +28,17 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 
 def _check_config(parser: ArgumentParser, options: Namespace) -> int:
-    experiment = read(parser, options)
-    from benchmarks.plan.compatibility import Compatibility
-    from benchmarks.plan.matrix import plan
+    from benchmarks.executors.fork_server import ForkServer
+    from benchmarks.executors.planning import incompatibilities, plan
 
-    refused, planned, compatibility = 0, plan(experiment), Compatibility()
-    print_notes(planned.notes)
-    for cell in planned.cells:
-        why = compatibility.incompatibility(cell)
-        refused += why is not None
-        print(f"{'REFUSED' if why else 'ok     '}  {cell.id}  {cell}" + (f": {why}" if why else ""))
+    experiment, refused = read(parser, options), 0
+    with ForkServer() as server:
+        planned = plan(server, experiment, options.plugin or ())
+        print_notes(planned.notes)
+        found = incompatibilities(server, planned.cells, options.plugin or ())
+        for cell, why in zip(planned.cells, found, strict=True):
+            refused += why is not None
+            print(f"{'REFUSED' if why else 'ok     '}  {cell.id}  {cell}" + (f": {plain(why)}" if why else ""))
     print(f"{len(experiment.matrix) - refused} cells can run, {refused} cannot")
     return 1 if refused else 0
 
@@ -48,5 +51,5 @@ def _check_component(options: Namespace) -> int:
     broken = 0
     for contract, problem in check(options.kind, options.spec):
         broken += problem is not None
-        print(f"{'BROKEN' if problem else 'ok    '}  {contract}" + (f": {problem}" if problem else ""))
+        print(f"{'BROKEN' if problem else 'ok    '}  {contract}" + (f": {plain(problem)}" if problem else ""))
     return 1 if broken else 0

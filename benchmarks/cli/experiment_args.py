@@ -1,15 +1,15 @@
 """An experiment from a config and the command line, as several commands take one."""
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from jsonargparse.typing import register_type
 
+from benchmarks.cli.config_file import read_config
 from benchmarks.config import Experiment
-from registry import Spec, load_plugin
+from registry import Spec
 
 _AXES = ("backbone", "attention", "decoder")
 
@@ -31,20 +31,30 @@ def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--seeds", type=str, metavar="N,...", help="these seeds instead of the config's")
     parser.add_argument("--plugin", action="append", metavar="FILE", help="Python file with components; repeatable")
     if argv and not argv[0].startswith("-"):
-        return ["--config", *argv]
+        argv = ["--config", *argv]
+    argv = [f"--config={read_config(word)}" if named else word for word, named in _configs(argv)]
     if not {"--config", "-h", "--help"} & {argument.partition("=")[0] for argument in argv}:
         raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
     return argv
 
 
+def _configs(argv: list[str]) -> Iterator[tuple[str, bool]]:
+    """Each word, and whether it names a config; ``--config`` itself is left out."""
+    words = iter(argv)
+    for word in words:
+        option, equals, file = word.partition("=")
+        if option == "--config" and (equals or (file := next(words, ""))):
+            yield file, True
+        else:
+            yield word, False
+
+
 def read(parser: ArgumentParser, options: Namespace) -> Experiment:
-    """The experiment that the options describe, with its plug-ins loaded.
+    """The experiment that the options describe.
 
     Raises:
         ValueError: a value makes no sense.
     """
-    for plugin in options.plugin or []:
-        load_plugin(plugin)
     experiment: Experiment = _experiment(parser, options)
     given: dict[str, Any] = {axis: tuple(map(Spec.parse, options[axis])) for axis in _AXES if options[axis]}
     matrix = replace(experiment.matrix, **given)
@@ -62,9 +72,3 @@ def _experiment(parser: ArgumentParser, options: Namespace) -> Experiment:
     made = parser.instantiate(options)
     keys = ("dataset", "matrix", "name", "metrics", "training", "decoding")
     return Experiment(**{key: made[key] for key in keys})
-
-
-def print_notes(notes: Iterable[str]) -> None:
-    """Print on stderr what there is to know of a data set that was planned with."""
-    for note in notes:
-        print(f"caption-zoo: note: {note}", file=sys.stderr)

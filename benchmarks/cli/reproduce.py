@@ -1,15 +1,18 @@
 """Run the cell of a record again, from the request in it alone, and compare."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.experiment_args import print_notes
+from benchmarks.cli.notes import print_notes
 from benchmarks.cli.paths import cache_folder, writable
-from benchmarks.executors.local import Local
 from benchmarks.metrics.java import process
 from benchmarks.records.record import RunRecord
-from registry import load_plugin
+from benchmarks.runtime.text import plain
+
+if TYPE_CHECKING:
+    from benchmarks.executors.fork_server import ForkServer
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
@@ -26,16 +29,23 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print what came of it; exit code 1 where the run failed."""
-    for plugin in options.plugin:
-        load_plugin(plugin)
+    from benchmarks.executors.fork_server import ForkServer
+
     record = RunRecord.load(Path(options.record))
+    with ForkServer() as server:
+        return _reproduce(record, options, server)
+
+
+def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> int:
     from benchmarks.cell.workdir import finished  # late: they import torch
+    from benchmarks.executors.local import Local
+    from benchmarks.executors.planning import only
     from benchmarks.executors.schedule import run
     from benchmarks.runtime.environment import environment
     from benchmarks.verification.diff import captions_of, environments, table, verdict
-    from benchmarks.verification.reproduce import plan_of
+    from benchmarks.verification.reproduce import planned as plan_job
 
-    planned = plan_of(record, dataset=options.dataset, weights=options.weights)
+    planned = only(server, plan_job, record, options.dataset, options.weights, options.plugin)
     (cell,) = planned.cells
     print_notes(planned.notes)
     print(f"{cell.id}  {cell}, on {cell.dataset}")
@@ -53,10 +63,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         writable(folder)
     if finished(out / cell.id) == record:
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
-    with Local(out, cache, options.plugin) as executor:
+    with Local(server, out, cache, options.plugin) as executor:
         (done,) = run([cell], out, executor)
     if not done.record.done:
-        print(f"FAILED, {done.record.error}")
+        print(f"FAILED, {plain(str(done.record.error))}")
         return 1
     if done.earlier:
         print(f"Reproduced before, {done.record.finished}.")

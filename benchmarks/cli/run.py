@@ -1,19 +1,21 @@
 """Train, caption, score and time every cell of a config; finished cells are not run again."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.experiment_args import add_config, print_notes, read
+from benchmarks.cli.experiment_args import add_config, read
+from benchmarks.cli.notes import print_notes
 from benchmarks.cli.paths import cache_folder, writable
 from benchmarks.config import Experiment
-from benchmarks.executors.local import Local
+from benchmarks.executors.fork_server import ForkServer
 from benchmarks.metrics.java import process
+from benchmarks.runtime.text import plain
 
 if TYPE_CHECKING:
-    from benchmarks.executors.base import Executor
     from benchmarks.executors.schedule import Finished
 
 
@@ -30,45 +32,47 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Run what is left to run; exit code 1 where a cell failed."""
-    experiment = read(parser, options)
+
+    experiment, plugins = read(parser, options), tuple(options.plugin or ())
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
-    if options.dry_run:
-        return _show(experiment)
-    with Local(out, cache, options.plugin or []) as executor:
-        return _run(experiment, out, cache, executor)
+    with ForkServer() as server:
+        if options.dry_run:
+            return _show(experiment, plugins, server)
+        return _run(experiment, plugins, server, out, cache)
 
 
-def _show(experiment: Experiment) -> int:
-    from benchmarks.plan.compatibility import Compatibility  # late: they import torch
-    from benchmarks.plan.matrix import plan
+def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) -> int:
+    from benchmarks.executors.planning import incompatibilities, plan
 
-    planned, compatibility = plan(experiment), Compatibility()
+    planned = plan(server, experiment, plugins)
     print_notes(planned.notes)
-    for cell in planned.cells:
-        why = compatibility.incompatibility(cell)
-        print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {why}" if why else ""))
+    for cell, why in zip(planned.cells, incompatibilities(server, planned.cells, plugins), strict=True):
+        print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
     print(f"{len(planned.cells)} cells")
     return 0
 
 
-def _run(experiment: Experiment, out: Path, cache: Path, executor: "Executor") -> int:
-    from benchmarks.executors.schedule import run  # late: they import torch, which `executor` does meanwhile
-    from benchmarks.plan.compatibility import Compatibility
-    from benchmarks.plan.matrix import plan
+def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out: Path, cache: Path) -> int:
+    from benchmarks.executors.local import Local
+    from benchmarks.executors.planning import incompatibilities, plan
+    from benchmarks.executors.schedule import run
 
-    planned, compatibility = plan(experiment), Compatibility()
+    planned = plan(server, experiment, plugins)
     cells = planned.cells
     print_notes(planned.notes)
     for folder in (out, cache):
         writable(folder)
     process.version()  # scoring needs it, and comes last
-    for cell in cells:
-        if why := compatibility.incompatibility(cell):
-            print(f"caption-zoo: {cell} will be recorded as failed: {why}", file=sys.stderr)
+    refused = {}
+    for cell, why in zip(cells, incompatibilities(server, cells, plugins), strict=True):
+        if why:
+            refused[cell.id] = why
+            print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
-    for number, finished in enumerate(run(cells, out, executor), start=1):
-        print(f"[{number}/{len(cells)}] {finished.cell.id}  {_line(finished)}", flush=True)
-        failures += not finished.record.done
+    with Local(server, out, cache, plugins) as executor:
+        for number, finished in enumerate(run(cells, out, executor, refused), start=1):
+            print(f"[{number}/{len(cells)}] {finished.cell.id}  {_line(finished)}", flush=True)
+            failures += not finished.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")
     return 1 if failures else 0
 
@@ -76,7 +80,7 @@ def _run(experiment: Experiment, out: Path, cache: Path, executor: "Executor") -
 def _line(finished: "Finished") -> str:
     record = finished.record
     if not record.done:
-        return f"{finished.cell}: FAILED, {record.error}"
+        return f"{finished.cell}: FAILED, {plain(str(record.error))}"
     took = (
         "done before"
         if finished.earlier

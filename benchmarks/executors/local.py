@@ -1,65 +1,54 @@
-"""One process of its own for all cells, and a new one when a cell takes it down.
+"""The processes of one machine: each cell has its own, so what a part does to one is over with the cell."""
 
-What is costly to start (libraries, data set, Java) is started once; what a cell breaks is
-not ours.
-"""
-
-import signal
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 
+from benchmarks.executors import jobs
 from benchmarks.executors.base import Executor
-from benchmarks.executors.worker import serve
+from benchmarks.executors.fork_server import ForkServer, ProcessDied
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
 
 
 class Local(Executor):
-    """A process that runs cells; it starts at once, since its imports take seconds and may have another core.
+    """Runs cells one after another, in processes that `server` forks.
 
-    Close it by `with`: it ends in peace after its last cell, and is killed if something was raised.
+    What cells share, the features of a backbone above all, is made in a process of its own, which
+    has no other part of a cell in it.
     """
 
-    def __init__(self, out: Path, cache: Path, plugins: Sequence[str]) -> None:
-        self._told, self._asked = (out, cache, tuple(plugins)), False
-        self._start()
-
-    def close(self, *, failed: bool) -> None:
-        """Let the worker end after its last cell; kill it where the caller failed, or sent it no cell."""
-        if failed or not self._asked:
-            self._worker.kill()  # nobody waits for the cell, or for the imports
-        self._pipe.close()  # nothing more to do
-        self._worker.join()
+    def __init__(self, server: ForkServer, out: Path, cache: Path, plugins: Sequence[str]) -> None:
+        self._server, self._out, self._cache, self._plugins = server, out, cache, tuple(plugins)
+        self._prepared: set[tuple[object, ...]] = set()
+        self._timings: jobs.Timings = {}
 
     def each(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, RunRecord | str]]:
-        """Run the cells one after another; where the process died, how it did stands for the record."""
+        """Run the cells; where a process died, or what cells share cannot be made, the reason stands for the record."""
         for cell in cells:
-            if not self._worker.is_alive():
-                self._start()
-            self._asked = True
-            try:
-                self._pipe.send(cell)
-                found = self._pipe.recv()
-            except (EOFError, BrokenPipeError, ConnectionResetError):
-                self._worker.join()
-                found = _death(self._worker.exitcode)
-            yield cell, found
+            yield cell, self._run(cell)
 
-    def _start(self) -> None:
-        spawn = get_context("spawn")
-        self._pipe, theirs = spawn.Pipe()
-        self._worker = spawn.Process(target=serve, args=(theirs, *self._told), daemon=True)
-        resource_tracker.ensure_running()  # it would unblock what is blocked here
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits that: we are interrupted, and end it
+    def close(self, *, failed: bool) -> None:
+        """Nothing is left: a process ends with its cell, or with who waits for it."""
+
+    def _run(self, cell: Cell) -> RunRecord | str:
         try:
-            self._worker.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        theirs.close()  # so that its death ends the pipe
+            self._prepare(cell)
+            # A timing that a plug-in's part was near is for its own cell.
+            trusted = all(origin == "caption-zoo" for origin in cell.origins.values())
+            timings = self._timings if trusted else {}
+            arguments = (cell, self._out, self._cache, self._plugins, timings)
+            ((record, timings),) = self._server.call(jobs.ran, *arguments)
+            if trusted:
+                self._timings = timings
+            return record
+        except ProcessDied as died:
+            return str(died)
+        except Exception as error:  # whatever a data set or a backbone raises
+            return f"{type(error).__name__}: {error}"
 
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}: it was killed, or the memory was not enough"
-    return f"its process ended by itself with exit code {code}"
+    def _prepare(self, cell: Cell) -> None:
+        shared = (cell.located_dataset, cell.metrics, cell.backbone, cell.training.hflip)
+        if self._prepared & {shared, (*shared, cell.seed)}:
+            return
+        (seeded,) = self._server.call(jobs.prepared, cell, self._cache, self._plugins)
+        self._prepared.add((*shared, cell.seed) if seeded else shared)

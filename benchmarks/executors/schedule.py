@@ -1,10 +1,11 @@
 """A plan, run: what is finished is passed over, what failed is tried again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from benchmarks.cell.workdir import failed, finished, new_partial, publish, remove_stale
+from benchmarks.cell.workdir import failed, finished, publish, remove_stale, working_folder
 from benchmarks.executors.base import Executor
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
@@ -19,21 +20,28 @@ class Finished:
     earlier: bool
 
 
-def run(cells: Sequence[Cell], out: Path, executor: Executor) -> Iterator[Finished]:
+def run(
+    cells: Sequence[Cell], out: Path, executor: Executor, refused: Mapping[str, str] | None = None
+) -> Iterator[Finished]:
     """Run by `executor` what is not finished in `out` yet, one cell after another, and yield every cell's record.
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
-    is recorded as failed and the next one goes on.
+    is recorded as failed and the next one goes on; one that is `refused`, for a reason by its
+    id, does not run.
     """
+    refused = refused or {}
     remove_stale(out)
     earlier = {cell.id: finished(out / cell.id) for cell in cells}
     for cell in cells:
         if record := earlier[cell.id]:
             yield Finished(cell, record, earlier=True)
     waiting = [cell for cell in cells if not earlier[cell.id]]
-    for cell, found in executor.each(waiting):
+    beforehand = [(cell, refused[cell.id]) for cell in waiting if cell.id in refused]
+    ran = executor.each([cell for cell in waiting if cell.id not in refused])
+    for cell, found in chain(beforehand, ran):
         if isinstance(found, str):
-            record, partial = failed(cell, found), new_partial(cell, out)
-            record.save(partial)
-            found = publish(record, partial, out)
+            with working_folder(cell, out) as partial:
+                record = failed(cell, found)
+                record.save(partial)
+                found = publish(record, partial, out)
         yield Finished(cell, found, earlier=False)

@@ -1,53 +1,45 @@
-"""Whether the parts of a cell can be put together."""
+"""Whether the parts of a cell can be put together, tried with as little of each as shows it."""
+
+from typing import NamedTuple
 
 import torch
 
-from benchmarks.plan.cell import Cell
 from registry import Spec
 from zoo.registries import BACKBONES, DECODERS
 from zoo.types import Features
 from zoo.vocabulary import SPECIAL
 
 
-class Compatibility:
-    """Tries combinations of parts; a combination is tried once.
+class FeatureShape(NamedTuple):
+    """The shape of a backbone's features of one image, (1, N, D), and their grid."""
 
-    A decoder for one word precomputes what it needs of features like the backbone's. A backbone that
-    runs on the meta device costs no memory, the decoder a moment.
+    tokens: tuple[int, ...]
+    grid: tuple[int, int] | None
+
+
+def feature_shape(backbone: Spec) -> FeatureShape:
+    """Of what the backbone gives; on the meta device, where that costs no memory, unless it looks at values.
+
+    Raises:
+        Exception: whatever the backbone raises.
     """
-
-    def __init__(self) -> None:
-        self._features: dict[Spec, Features] = {}
-        self._tried: dict[tuple[Spec, Spec, Spec], str | None] = {}
-
-    def incompatibility(self, cell: Cell) -> str | None:
-        """Why the parts of `cell` cannot be put together, or None where they can."""
-        parts = (cell.backbone, cell.attention, cell.decoder)
-        if parts not in self._tried:
-            self._tried[parts] = self._try(*parts)
-        return self._tried[parts]
-
-    def _try(self, backbone: Spec, attention: Spec, decoder: Spec) -> str | None:
-        try:
-            if backbone not in self._features:
-                self._features[backbone] = _features(backbone)
-            features = self._features[backbone]
-            built = DECODERS.build(decoder, len(SPECIAL) + 1, features.tokens.shape[-1], attention).eval()
-            with torch.inference_mode():
-                built.init_state(features)
-        except Exception as error:  # whatever a component raises is the answer
-            return " ".join(str(error).split()) or type(error).__name__
-        return None
-
-
-def _features(backbone: Spec) -> Features:
-    """Features of noise, of the width and on the grid that the backbone gives to one image."""
     try:
         with torch.device("meta"):
-            shape = _of_zeros(backbone)
+            features = _of_zeros(backbone)
     except (NotImplementedError, RuntimeError):  # some look at values, of which there are none
-        shape = _of_zeros(backbone)
-    return Features(torch.randn(shape.tokens.shape), shape.grid)
+        features = _of_zeros(backbone)
+    return FeatureShape(tuple(features.tokens.shape), features.grid)
+
+
+def incompatibility(shape: FeatureShape, attention: Spec, decoder: Spec) -> str | None:
+    """Why a decoder for one word cannot precompute what it needs of such features, or None where it can."""
+    try:
+        built = DECODERS.build(decoder, len(SPECIAL) + 1, shape.tokens[-1], attention).eval()
+        with torch.inference_mode():
+            built.init_state(Features(torch.randn(shape.tokens), shape.grid))
+    except Exception as error:  # whatever a component raises is the answer
+        return " ".join(str(error).split()) or type(error).__name__
+    return None
 
 
 @torch.no_grad()

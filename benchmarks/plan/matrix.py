@@ -13,6 +13,7 @@ from registry import Spec
 from registry.component import source_file
 from zoo.backbones.weights import digest
 from zoo.registries import ATTENTIONS, PARTS
+from zoo.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def plan(experiment: Experiment) -> Plan:
         for spec in getattr(experiment.matrix, kind):
             registry.check(spec)
     dataset = DATASETS.build(experiment.dataset)
+    captions = (caption for example in dataset.train for caption in example.captions)
+    Vocabulary.of(captions, min_count=experiment.training.min_count)  # refused now, and not by each cell
     hash_of = cache(digest)  # each file once, however many cells it is in
     cells = tuple(_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix)
     return Plan(cells, tuple(dataset.notes))

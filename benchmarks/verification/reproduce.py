@@ -1,12 +1,13 @@
 """The cell of a record, from its request alone; refused where it cannot be the same again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.config import Experiment, Matrix
 from benchmarks.data import DATASETS
+from benchmarks.executors.jobs import load
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.compatibility import Compatibility
+from benchmarks.plan.compatibility import feature_shape, incompatibility
 from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
 from benchmarks.records.record import PARTS, RunRecord
@@ -41,9 +42,15 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     planned = _plan(experiment, located=dataset is not None)
     (cell,) = planned.cells
     _refuse_others(record, cell)
-    if why := Compatibility().incompatibility(cell):
+    if why := incompatibility(feature_shape(cell.backbone), cell.attention, cell.decoder):
         raise ValueError(f"{cell} cannot be built here: {why}")
     return planned
+
+
+def planned(record: RunRecord, dataset: str | None, weights: str | None, plugins: Sequence[str]) -> Iterator[Plan]:
+    """`plan_of`, as a job for another process, which loads the plug-ins."""
+    load(plugins)
+    yield plan_of(record, dataset=dataset, weights=weights)
 
 
 def _request(record: RunRecord) -> Request:

@@ -1,0 +1,39 @@
+"""What a cell shares with others, made from the data set, the backbone and the metrics alone."""
+
+import torch
+
+from benchmarks.cell.context import Context
+from benchmarks.features.store import ImageStore
+from benchmarks.plan.cell import Cell
+from benchmarks.runtime.progress import write
+from benchmarks.runtime.text import plain
+from zoo.backbones import RANDOM, Backbone
+from zoo.backbones.build import build_backbone
+
+
+def prepare(cell: Cell, context: Context) -> bool:
+    """Encode the images and tokenize the references, unless the cache has them.
+
+    Returns:
+        Whether another seed would have other features, as with random weights.
+    """
+    torch.manual_seed(cell.seed)
+    backbone = build_backbone(cell.backbone)
+    weights = backbone.load_pretrained()
+    images = store(cell, backbone.to(context.device).eval(), context)
+    if images.skipped:
+        first = plain(images.skipped[0])
+        write(f"caption-zoo: note: {len(images.skipped)} images cannot be read and are left out, such as {first}")
+    context.scorer(cell.located_dataset, cell.metrics).prepare()
+    return weights.source == RANDOM.source
+
+
+def store(cell: Cell, backbone: Backbone, context: Context) -> ImageStore:
+    """The stored images of the cell's data set, as its backbone needs them."""
+    dataset = context.dataset(cell.located_dataset)
+    return context.features.store(dataset, backbone, named=backbone_name(cell), hflip=cell.training.hflip)
+
+
+def backbone_name(cell: Cell) -> str:
+    """The backbone's Spec and its plug-in's hash, if it is one's: what may be shared by cells with the same weights."""
+    return f"{cell.backbone} {cell.sources.get('backbone', '')}"

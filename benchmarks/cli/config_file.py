@@ -1,0 +1,99 @@
+"""A config from a YAML or JSON file, which is data alone: no plug-in, no other file, nothing that explodes."""
+
+import json
+import re
+from collections.abc import Hashable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.config import Experiment
+from registry import UnknownName
+
+_BYTES = 2**20
+_LISTS = ("backbone", "attention", "decoder", "seeds")  # of a matrix, where one entry may stand alone
+_OPTIONS = ("plugin", "config", "out", "cache")  # of commands
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without what lets a small file stand for a large one, and without a key twice."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not read", problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_config(file: str) -> str:
+    """The content of a config, checked, as JSON.
+
+    Raises:
+        ValueError: it cannot be read, or holds what no config does; the message says where.
+    """
+    path = Path(file)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{file} is no file")
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read config {file}: {error.strerror}") from None
+    if len(content) > _BYTES:
+        raise ValueError(f"config {file} has more than {_BYTES >> 20} MiB: a config is a few lines")
+    try:
+        text = content.decode("utf-8-sig")
+        values = yaml.load(text, _Loader)
+    except UnicodeDecodeError:
+        raise ValueError(f"config {file} is not in UTF-8") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"config {file}: {_explain(error)}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"config {file} should have keys and values, dataset: scenes")
+    _refuse_unknown(values, file)
+    _refuse_comments(values, text, file)
+    if isinstance(matrix := values.get("matrix"), dict):
+        alone = {key: [value] for key, value in matrix.items() if key in _LISTS and not isinstance(value, list)}
+        values["matrix"] = {**matrix, **alone}
+    if isinstance(values.get("metrics"), str | dict):
+        values["metrics"] = [values["metrics"]]
+    return json.dumps(values, default=str)
+
+
+def _refuse_unknown(values: dict[Any, Any], file: str) -> None:
+    known = [field.name for field in fields(Experiment)]
+    for key in values:
+        if key in _OPTIONS:
+            raise ValueError(f"config {file}: {key} belongs on the command line, --{key}: a config is data alone")
+        if key not in known:
+            raise UnknownName(f"key of a config ({file})", str(key), known)
+
+
+def _refuse_comments(values: dict[Any, Any], text: str, file: str) -> None:
+    """YAML takes what follows " #" for a comment, also inside a component's brackets."""
+    for value in _texts(values):
+        if value.count("(") > value.count(")") and re.search(re.escape(value) + r"\s+#", text):
+            raise ValueError(f"config {file}: {value!r} ends where YAML begins a comment, at #: put it in quotes")
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for item in inside for text in _texts(item)]
+
+
+def _explain(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    hint = ": put a component with a colon in quotes" if "mapping values" in problem else ""
+    return " ".join(f"{where}{problem}{hint}".split())

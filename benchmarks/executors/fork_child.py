@@ -1,0 +1,154 @@
+"""The server of `benchmarks.executors.fork_server`: imports, forks a process for each call, ends with its parent."""
+
+import ctypes
+import gc
+import os
+import pickle
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+from benchmarks.runtime import progress
+
+_PDEATHSIG = 1  # of Linux' prctl
+
+
+def serve(control: int, module: str) -> NoReturn:
+    """Fork a process for each call that comes by the socket `control`, until that is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+    gc.disable()  # imports leave hardly any garbage, and looking for it takes a fifth of their time
+    import_module(module)
+    gc.freeze()
+    gc.enable()
+    _Server(socket.socket(fileno=control)).run()
+    os._exit(0)
+
+
+class _Server:
+    """Waits for calls, for the ends of their processes, and for callers that no longer want them."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control, self._selector = control, selectors.DefaultSelector()
+        self._children: dict[int, Connection] = {}  # where each one's exit code goes
+        self._woken, wake = os.pipe()
+        for end in (self._woken, wake):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake)
+        self._selector.register(control, selectors.EVENT_READ, self._fork)
+        self._selector.register(self._woken, selectors.EVENT_READ, self._reap)
+
+    def run(self) -> None:
+        """Serve until the parent is gone; then end every child."""
+        with suppress(EOFError):
+            while True:
+                for key, _ in self._selector.select():
+                    key.data()
+        for child in self._children:
+            _kill_group(child)
+
+    def _fork(self) -> None:
+        word, descriptors, *_ = socket.recv_fds(self._control, 1, 3)
+        if not word:
+            raise EOFError
+        answers, status, output = descriptors
+        child = os.fork()
+        if not child:
+            self._leave()
+            os.close(status)
+            _work(Connection(answers), output)
+        os.close(answers)
+        os.close(output)
+        self._children[child] = Connection(status)
+        self._selector.register(status, selectors.EVENT_READ, lambda: self._abandon(child))
+
+    def _abandon(self, child: int) -> None:
+        """Its caller is gone."""
+        self._selector.unregister(self._children[child].fileno())
+        _kill_group(child)
+
+    def _reap(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._woken, 4096)
+        for child in list(self._children):
+            ended, code = os.waitpid(child, os.WNOHANG)
+            if ended:
+                status = self._children.pop(child)
+                with suppress(KeyError):
+                    self._selector.unregister(status.fileno())
+                with status, suppress(OSError):
+                    status.send(os.waitstatus_to_exitcode(code))
+                _kill_group(child)  # what it had started and left behind
+
+    def _leave(self) -> None:
+        """In a child: let go of all that is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        self._selector.close()
+        self._control.close()
+        for status in self._children.values():
+            status.close()
+
+
+def _work(answers: Connection, output: int) -> NoReturn:
+    """Answer the call that comes, and end: without waiting for threads that it has left running."""
+    _end_with_parent()
+    with suppress(OSError):  # where memory runs out, this goes before who waits for it
+        Path("/proc/self/oom_score_adj").write_text("500")
+    progress.stream_to(os.dup(2))
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    function, arguments, folder, environment, path = answers.recv()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:] = path
+    try:
+        for value in function(*arguments):
+            answers.send(("value", value))
+        answers.send(("end", None))
+    except Exception as error:
+        answers.send(("raised", _portable(error)))
+    except SystemExit as end:
+        _flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+    _flush()
+    os._exit(0)
+
+
+def _portable(error: Exception) -> Exception:
+    """`error`, or one in its place where it cannot go through a pipe or is of a plug-in's own kind."""
+    with suppress(Exception):
+        if type(error).__module__.partition(".")[0] in ("builtins", "benchmarks", "registry", "zoo"):
+            pickle.loads(pickle.dumps(error))
+            error.add_note(traceback.format_exc())
+            return error
+    if isinstance(error, ValueError):  # the user's mistake, of a class that takes more than a message
+        return ValueError(str(error))
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+def _end_with_parent() -> None:
+    """Be killed with it, also while stopped, where the system can do that."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

@@ -1,0 +1,124 @@
+"""Functions called in processes of their own, forked from a server whose imports are done.
+
+What a call does to its process ends with it, and a start takes milliseconds. multiprocessing's
+fork server would import the user's main module again: a notebook and standard input have none,
+and a script would have to guard it.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from benchmarks.executors.fork_child import serve; serve(int(sys.argv[2]), sys.argv[3])"
+)
+_TAIL = 300  # characters of its last output that a reason quotes
+
+
+class ProcessDied(RuntimeError):
+    """A called function's process ended without an answer; the message says how."""
+
+
+class ForkServer:
+    """The server, which starts at once: what it imports takes seconds. Used by `with`.
+
+    Args:
+        module: what it imports before the first call.
+    """
+
+    def __init__(self, module: str = "benchmarks.executors.preload") -> None:
+        self._module = module
+        self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server, and whatever calls are still under way."""
+        self._control.close()
+        self._server.wait()
+
+    def call(self, function: Callable[..., Iterator[Any]], *arguments: Any, timeout: float | None = None) -> Any:
+        """What `function` yields, one after another, each within `timeout` seconds.
+
+        Both ends see the same files, folder and environment. What it prints is in a file that
+        ends with the call, and of which the last line explains a death.
+
+        Raises:
+            ProcessDied: the process ended before the function, or was silent too long and was killed.
+            Exception: what the function raised.
+        """
+        with tempfile.TemporaryFile() as output:
+            answers, status = self._fork(output)
+            with answers, status:  # the server ends a process that nobody waits for
+                answers.send((function, arguments, os.fspath(Path.cwd()), dict(os.environ), sys.path))
+                yield from _answers(answers, status, output, timeout)
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        words = [json.dumps(sys.path), str(theirs.fileno()), self._module]
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-c", _START, *words],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # who is interrupted is this process
+            )
+
+    def _fork(self, output: IO[bytes]) -> tuple[Connection, Connection]:
+        ours, theirs = zip(*(socket.socketpair() for _ in range(2)), strict=True)
+        descriptors = [*(each.fileno() for each in theirs), output.fileno()]
+        try:
+            socket.send_fds(self._control, [b"."], descriptors)
+        except OSError:  # somebody killed the server
+            self.close()
+            self._start()
+            socket.send_fds(self._control, [b"."], descriptors)
+        for each in theirs:
+            each.close()
+        answers, status = (Connection(each.detach()) for each in ours)
+        return answers, status
+
+
+def _answers(answers: Connection, status: Connection, output: IO[bytes], timeout: float | None) -> Iterator[Any]:
+    try:
+        while True:
+            if not answers.poll(timeout):
+                raise ProcessDied(f"no answer for {timeout:.0f} s")
+            kind, value = answers.recv()
+            if kind == "end":
+                return
+            if kind == "raised":
+                raise value
+            yield value
+    except (EOFError, ConnectionResetError):
+        raise ProcessDied(_death(status, output)) from None
+
+
+def _death(status: Connection, output: IO[bytes]) -> str:
+    try:
+        code = status.recv()
+    except (EOFError, OSError):
+        return "its process was killed, with the server that had started it"
+    output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL))
+    last = " ".join(output.read().decode(errors="replace").split())
+    said = f"; its last output: {last}" if last else ""
+    if code < 0:
+        why = f"its process was ended by {signal.Signals(-code).name}: it was killed, or the memory was not enough"
+        return why + said
+    return f"its process ended by itself with exit code {code}{said}"

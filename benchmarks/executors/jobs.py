@@ -1,0 +1,74 @@
+"""What a run calls in other processes: whatever runs a plug-in's code, from its import on."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from benchmarks.config import Experiment
+from registry import Spec, load_plugin
+
+if TYPE_CHECKING:  # who asks for a job needs nothing of what the job needs
+    from benchmarks.plan.cell import Cell
+    from benchmarks.plan.compatibility import FeatureShape
+    from benchmarks.plan.matrix import Plan
+    from benchmarks.records.record import RunRecord
+    from benchmarks.throughput.measure import Measurement
+
+Timings: TypeAlias = "dict[str, Measurement]"  # of encoders, by the backbone's name
+
+
+def planned(experiment: Experiment, plugins: Sequence[str]) -> "Iterator[Plan]":
+    """The plan."""
+    from benchmarks.plan.matrix import plan
+
+    load(plugins)
+    yield plan(experiment)
+
+
+def feature_shape(backbone: Spec, plugins: Sequence[str]) -> "Iterator[FeatureShape]":
+    """What the backbone gives."""
+    from benchmarks.plan.compatibility import feature_shape
+
+    load(plugins)
+    yield feature_shape(backbone)
+
+
+def incompatibility(
+    shape: "FeatureShape", attention: Spec, decoder: Spec, plugins: Sequence[str]
+) -> Iterator[str | None]:
+    """Why attention and decoder cannot be built on such features, or None."""
+    from benchmarks.plan.compatibility import incompatibility
+
+    load(plugins)
+    yield incompatibility(shape, attention, decoder)
+
+
+def prepared(cell: "Cell", cache: Path, plugins: Sequence[str]) -> Iterator[bool]:
+    """Have in the cache what the cell shares with others, before its attention and its decoder exist.
+
+    Yields whether the features depend on the seed.
+    """
+    from benchmarks.cell.context import Context
+    from benchmarks.cell.prepare import prepare
+
+    load(plugins)
+    with Context(cache) as context:
+        yield prepare(cell, context)
+
+
+def ran(
+    cell: "Cell", out: Path, cache: Path, plugins: Sequence[str], timings: Timings
+) -> "Iterator[tuple[RunRecord, Timings]]":
+    """The record of a cell, and the timings with those of its encoder."""
+    from benchmarks.cell.context import Context
+    from benchmarks.cell.run import run_cell
+
+    load(plugins)
+    with Context(cache, timings, output=1) as context:
+        yield run_cell(cell, out, context), context.encoder_timings
+
+
+def load(plugins: Sequence[str]) -> None:
+    """Run plug-in files for what they register."""
+    for plugin in plugins:
+        load_plugin(plugin)

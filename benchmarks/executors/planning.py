@@ -1,0 +1,61 @@
+"""Plans made in other processes, since planning runs the code of plug-ins, data sets and parts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.config import Experiment
+from benchmarks.executors import jobs
+from benchmarks.executors.fork_server import ForkServer, ProcessDied
+from registry import Spec
+
+if TYPE_CHECKING:
+    from benchmarks.plan.cell import Cell
+    from benchmarks.plan.compatibility import FeatureShape
+    from benchmarks.plan.matrix import Plan
+
+_PLANNING = 1800.0  # seconds; a large data set may lie on a slow disk
+_BUILDING = 120.0  # seconds; the largest models take some twenty
+
+
+def plan(server: ForkServer, experiment: Experiment, plugins: Sequence[str]) -> "Plan":
+    """As `benchmarks.plan.matrix.plan`, in a process that `server` forks.
+
+    Raises:
+        ValueError: as there; or a plug-in or the data set ended the process, or gave no answer.
+    """
+    return only(server, jobs.planned, experiment, plugins)
+
+
+def incompatibilities(server: ForkServer, cells: "Sequence[Cell]", plugins: Sequence[str]) -> Iterator[str | None]:
+    """Why the parts of each cell cannot be put together, or None; a combination is tried once, in its own process."""
+    shapes: dict[Spec, FeatureShape | str] = {}
+    tried: dict[tuple[Spec, ...], str | None] = {}
+    for cell in cells:
+        if cell.backbone not in shapes:
+            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, plugins)
+        shape, parts = shapes[cell.backbone], (cell.backbone, cell.attention, cell.decoder)
+        if parts not in tried:
+            tried[parts] = (
+                shape if isinstance(shape, str) else _answer(server, jobs.incompatibility, shape, *parts[1:], plugins)
+            )
+        yield tried[parts]
+
+
+def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:
+    """What `job` yields; the reason, as text, where it raises or takes its process down."""
+    try:
+        (found,) = server.call(job, *arguments, timeout=_BUILDING)
+    except ProcessDied as died:
+        return f"when it was built, {died}"
+    except Exception as error:  # whatever a component raises
+        return " ".join(str(error).split()) or type(error).__name__
+    return found
+
+
+def only(server: ForkServer, job: "Callable[..., Iterator[Plan]]", *arguments: object) -> "Plan":
+    """The plan that `job` yields in a process that `server` forks; raises as `plan`."""
+    try:
+        (found,) = server.call(job, *arguments, timeout=_PLANNING)
+    except ProcessDied as died:
+        raise ValueError(f"planning, which imports plug-ins and reads the data set, came to no end: {died}") from None
+    return found

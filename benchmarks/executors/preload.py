@@ -1,0 +1,16 @@
+"""What a cell imports and looks up, whichever it is: a server that has imported this forks processes that have it."""
+
+import timm  # noqa: F401
+import torchvision  # noqa: F401
+
+import benchmarks.cell.prepare
+import benchmarks.cell.run
+import benchmarks.data.scenes
+import benchmarks.metrics.bleu
+import benchmarks.metrics.cider
+import benchmarks.metrics.meteor
+import benchmarks.metrics.rouge
+import benchmarks.plan.compatibility  # noqa: F401
+from benchmarks.runtime.environment import commit
+
+commit()  # what runs is what was imported, whatever is checked out later
