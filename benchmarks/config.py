@@ -11,6 +11,9 @@ from zoo.decoding import Decoding as Decoding  # so that a config's settings are
 from zoo.decoding import Precision
 from zoo.settings import OMIT_DEFAULT
 
+_SEEDS = 2**53  # what JSON's readers hold exactly; torch takes no more than a thousand times that
+_CELLS = 100_000
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -29,8 +32,11 @@ class Matrix:
     seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
-        if any(seed < 0 for seed in self.seeds):
-            raise ValueError(f"seeds are 0 or more, not {min(self.seeds)}")
+        if wrong := [seed for seed in self.seeds if not 0 <= seed < _SEEDS]:
+            raise ValueError(f"seeds lie between 0 and {_SEEDS - 1}, and one of them is {str(wrong[0])[:40]}")
+        cells = len(self.backbone) * len(self.attention) * len(self.decoder) * len(self.seeds)
+        if cells > _CELLS:
+            raise ValueError(f"the matrix has {cells:,} cells, more than {_CELLS:,}: divide it among several configs")
 
     def __iter__(self) -> Iterator[tuple[Spec, Spec, Spec, int]]:
         """Backbone by backbone, so that each one's features are in use together."""

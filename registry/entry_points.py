@@ -42,7 +42,7 @@ def load(kind: str, point: EntryPoint) -> Any:
         if not callable(factory):
             raise TypeError("it is no class and no function")
         return factory
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         remedy = f"; update or uninstall {origin(point)}" if point.dist else ""
         raise RegistryError(

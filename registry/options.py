@@ -18,7 +18,7 @@ def options(factory: Callable[..., Any], kind: str, name: str) -> Mapping[str, i
     annotated = factory.__init__ if inspect.isclass(factory) else factory
     try:
         parameters = inspect.signature(factory, eval_str=True).parameters
-        hints = get_type_hints(annotated) if hasattr(annotated, "__annotations__") else {}
+        hints = get_type_hints(annotated, include_extras=True) if hasattr(annotated, "__annotations__") else {}
     except Exception as error:  # types that are there for type checkers only, for example
         raise RegistryError(f"{kind} {name!r}: its options cannot be read: {error}") from error
     return {

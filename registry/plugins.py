@@ -25,7 +25,7 @@ def load_plugin(file: str | Path) -> ModuleType:
     sys.modules[name] = module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ValueError(f"plug-in {str(file)!r} could not be loaded: {type(error).__name__}: {error}") from error
     return module

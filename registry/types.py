@@ -6,7 +6,7 @@ from enum import Enum
 from os import PathLike
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 _PLAIN = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", NoneType: "None"}
 _COUNTABLE = (_PLAIN[int], _PLAIN[float], _PLAIN[str], "a path")
@@ -20,13 +20,24 @@ class Kind(NamedTuple):
     fits: Callable[[Any], bool]
 
 
+class AtLeast(NamedTuple):
+    """Of a number, in ``Annotated[int, AtLeast(1)]``: none is less."""
+
+    least: float
+
+
+Size = Annotated[int, AtLeast(1)]
+
+
 def kind(annotation: Any) -> Kind | None:
     """What `annotation` allows, or None where it is not understood.
 
     Understands bool, int, float, str, None, ``Literal``, enums by their values, paths, lists, tuples and
-    ``Sequence``, for which lists and tuples are equally good, and unions of them.
+    ``Sequence``, numbers that are `AtLeast` so much, for which lists and tuples are equally good, and unions of them.
     """
     annotation = _plain(annotation)
+    if get_origin(annotation) is Annotated:
+        return _bounded(*get_args(annotation))
     if inspect.isclass(annotation) and issubclass(annotation, Enum):
         return _choice([member.value for member in annotation], annotation)
     if plain := next((each for each in _PLAIN if each is annotation), None):
@@ -40,6 +51,15 @@ def kind(annotation: Any) -> Kind | None:
     if annotation in _LISTS or get_origin(annotation) in _LISTS:
         return _list(annotation)
     return None
+
+
+def _bounded(annotation: Any, *more: Any) -> Kind | None:
+    """A type with what was noted beside it, of which only bounds count."""
+    plain, bounds = kind(annotation), [each.least for each in more if isinstance(each, AtLeast)]
+    if plain is None or not bounds:
+        return plain
+    least = max(bounds)
+    return Kind(f"{plain.text}, at least {least}", lambda value: plain.fits(value) and value >= least)
 
 
 def type_error(value: Any, annotation: Any) -> str | None:

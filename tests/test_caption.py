@@ -41,7 +41,7 @@ def photos(tmp_path):
         file = tmp_path / "photos" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.effect_noise((30, 20), 90).convert("RGB").save(file)
-    (tmp_path / "photos" / "readme.txt").write_text("no picture")
+    (tmp_path / "photos" / ".readme.txt").write_text("no picture")
     return tmp_path / "photos"
 
 

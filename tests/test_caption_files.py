@@ -5,7 +5,8 @@ import json
 import pytest
 from pycocotools.coco import COCO
 
-from benchmarks.data.formats.coco_json import read_references, read_results, write_results
+from benchmarks.data.formats.coco_json import read_results, write_results
+from benchmarks.data.formats.references import read_references
 from benchmarks.evaluation.scorer import Scorer
 
 
@@ -24,19 +25,21 @@ def test_results_keep_their_order(tmp_path):
 def test_references_in_coco_form_are_gathered_by_image(tmp_path):
     said = [{"image_id": 7, "caption": "a"}, {"image_id": 3, "caption": "b"}, {"image_id": 7, "caption": "c"}]
     path = write(tmp_path, {"images": [{"id": 7}, {"id": 3}], "annotations": said})
-    assert read_references(path) == {7: ["a", "c"], 3: ["b"]}
+    assert read_references(path).captions == {7: ["a", "c"], 3: ["b"]}
 
 
 @pytest.mark.parametrize("ids", [{"cocoid": 42, "imgid": 0}, {"imgid": 42}])
 def test_references_in_karpathys_form_are_read(tmp_path, ids):
     image = {**ids, "split": "test", "sentences": [{"raw": "A cat.", "tokens": ["a", "cat"]}, {"raw": "Cats."}]}
-    assert read_references(write(tmp_path, {"images": [image], "dataset": "coco"})) == {42: ["A cat.", "Cats."]}
+    assert read_references(write(tmp_path, {"images": [image], "dataset": "coco"})).captions == {
+        42: ["A cat.", "Cats."]
+    }
 
 
 def test_captions_that_vizwiz_rejected_are_no_references(tmp_path):
     marks = [{"is_rejected": False, "is_precanned": False}, {"is_rejected": True}, {"is_precanned": True}]
     annotations = [{"image_id": 7, "caption": f"{place}", **mark} for place, mark in enumerate(marks)]
-    assert read_references(write(tmp_path, {"annotations": annotations})) == {7: ["0"]}
+    assert read_references(write(tmp_path, {"annotations": annotations})).captions == {7: ["0"]}
 
 
 def test_pycocotools_reads_what_is_written(tmp_path, capsys):

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 from records import COCO, FEW, WORDS, failure, looked, picture, record, sampled
+from sandbox import calls_here
 from test_leaderboard_files import HOSTILE, Page
 
 from benchmarks.cell.samples import write_gallery
@@ -29,6 +30,12 @@ from benchmarks.records.record import RunRecord
 from benchmarks.records.samples import maps
 
 EVERYWHERE = ("dataset", "split", "signature", "weights", "finished", "experiment")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _calls_here():
+    with calls_here():
+        yield
 
 
 def made(run: RunRecord, gallery: dict | None = None, others: tuple[RunRecord, ...] = ()) -> str:

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 from folders import change, coco_folder
+from sandbox import calls_here
 
 from benchmarks.cli import doctor
 from benchmarks.cli.main import COMMANDS, main
@@ -17,6 +18,12 @@ from zoo.registries import ATTENTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SMALL = ["--dataset", "scenes(train=4, validation=2, test=2)"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _calls_here():
+    with calls_here():
+        yield
 
 
 def mistake(capsys, *arguments):
@@ -43,7 +50,7 @@ def config(folder, text):
         (["check", "attention", "luong(score='x')"], "should be 'dot' or 'general' or 'concat'"),
         (["check", "attention", "luong(scor='dot')"], "Did you mean 'score'?"),
         (["run"], "which config?"),
-        (["run", "no-such.yaml"], "does not exist"),
+        (["run", "no-such.yaml"], "no-such.yaml: No such file"),
         (["run", "{quick}", "--attention", "lung", *SMALL], "Did you mean 'luong'?"),
         (["run", "{quick}", "--attention", "mean(", *SMALL], "cannot read component 'mean('"),
         (["run", "{quick}", "--backbone", "timm/resnet5O", *SMALL], "Did you mean 'resnet50'"),
@@ -56,7 +63,7 @@ def config(folder, text):
         (["run", "{quick}", "--dataset", "scenes(train=0)"], "train=0"),
         (["run", "{quick}", "--plugin", "none.py"], "no plug-in file 'none.py'"),
         (["run", "{quick}", "--out", "{quick}/below", *SMALL], "cannot write into"),
-        (["caption", "no-such-run", "photo.jpg"], "no captioner in 'no-such-run'"),
+        (["caption", "no-such-run", "photo.jpg"], "no folder 'no-such-run'"),
         (["score", "none.json", "--references", "none.json"], "none.json"),
         (["leaderboard", "no-such-folder"], "no folder 'no-such-folder'"),
     ],
@@ -70,7 +77,7 @@ def test_mistakes_get_one_line_and_exit_code_2(capsys, arguments, said):
     [
         (
             "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntrainin: {epochs: 2}\n",
-            "Did you mean 'training.epochs'?",
+            "Did you mean 'training'?",
         ),
         (
             "dataset: scenes\nmatrix: {backbone: [patches], attention: [mean]}\ntraining: {epoch: 2}\n",

@@ -11,6 +11,7 @@ from forking import caption_zoo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sandbox import calls_here
 
 from benchmarks.cli.main import main
 from benchmarks.data.folder import Folder
@@ -23,6 +24,12 @@ NAMES = [f"{letter}.png" for letter in "abcdef"]
 SAID = {name: [f"a {name[0]} is here", f"this is {name[0]}"] for name in NAMES}
 SPLIT = dict(zip(NAMES, ("train", "train", "train", "val", "test", "test"), strict=True))
 HALF = {"validation": 0.05, "test": 0.2}  # by their names: e is tested, b and d choose the epoch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _calls_here():
+    with calls_here():
+        yield
 
 
 @pytest.fixture
@@ -338,5 +345,5 @@ def test_no_known_word_names_the_remedy(tmp_path, capsys):
     own_folder(tmp_path / "photos", images=20, captions=1)
     arguments = ["run", str(CONFIG), "--dataset", f"folder(root='{tmp_path / 'photos'}', validation=0.2, test=0.2)"]
     arguments += ["--backbone", "patches(dim=8)", "--out", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
-    assert main([*arguments, "--training.min_count", "1000"]) == 1
-    assert "occurs 1000 times: lower min_count" in capsys.readouterr().out
+    assert main([*arguments, "--training.min_count", "1000"]) == 2
+    assert "occurs 1000 times: lower min_count" in capsys.readouterr().err

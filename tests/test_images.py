@@ -205,7 +205,7 @@ def test_the_versions_that_read_and_resize_count_but_for_what_is_mended(data, tm
             assert (made(data, backbone, tmp_path).seconds == before) == same
 
 
-def test_what_a_killed_process_left_is_no_store(data, tmp_path, monkeypatch):
+def test_who_is_interrupted_leaves_no_store(data, tmp_path, monkeypatch):
     def killed(*args, **options):
         raise KeyboardInterrupt
 
@@ -214,7 +214,7 @@ def test_what_a_killed_process_left_is_no_store(data, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             made(data, build(RESNET), tmp_path)
     left = {path.suffix for path in (tmp_path / "images").iterdir()}
-    assert left == {".lock", ".partial"}
+    assert left == {".lock"}
     assert len(made(data, build(RESNET), tmp_path).rows) == 18
     assert {path.suffix for path in (tmp_path / "images").iterdir()} == {".lock", ""}
 

@@ -13,7 +13,8 @@ from test_scoring import SHARED, SYSTEMS
 
 from benchmarks.config import Decoding
 from benchmarks.data import Example
-from benchmarks.data.formats.coco_json import read_references, read_results
+from benchmarks.data.formats.coco_json import read_results
+from benchmarks.data.formats.references import read_references
 from benchmarks.evaluation import validation
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.cider import Cider
@@ -69,7 +70,7 @@ def test_every_digit_is_that_of_pycocoevalcap(name, seed):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the published systems in ../shared/scorer")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_digit_of_published_systems_is_that_of_pycocoevalcap(name):
-    references = dict(list(read_references(SHARED / "karpathy_test_refs.json").items())[:700])
+    references = dict(list(read_references(SHARED / "karpathy_test_refs.json").captions.items())[:700])
     plain = [[" ".join(tokenize(caption)) for caption in said] for said in references.values()]
     metric = METRICS.build(name)
     weighed = metric.prepare_references(plain)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data.formats.coco_json import read_references, read_results
+from benchmarks.data.formats.coco_json import read_results
+from benchmarks.data.formats.references import read_references
 from benchmarks.evaluation.scorer import DEFAULT_METRICS, Scorer
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.java import process as java
@@ -212,7 +213,7 @@ def test_listing_metrics_starts_nothing():
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the published systems in ../shared/scorer")
 def test_published_systems_score_as_published():
     expected = json.loads((SHARED / "expected_scores.json").read_text())["scores"]
-    scorer = Scorer(read_references(SHARED / "karpathy_test_refs.json"))
+    scorer = Scorer(read_references(SHARED / "karpathy_test_refs.json").captions)
     for name in SYSTEMS:
         scores = scorer.score(read_results(SHARED / "results" / f"{name}.json"))
         assert {column: round(value, 6) for column, value in scores.values.items()} == expected[name]

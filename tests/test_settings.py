@@ -3,6 +3,7 @@ import re
 from dataclasses import dataclass, field
 
 import pytest
+from sandbox import calls_here
 
 from benchmarks.cli.main import main
 from benchmarks.config import Training
@@ -14,6 +15,12 @@ from zoo.settings import OMIT_DEFAULT, RENAMED, omittable, settings_of, to_reque
 class Settings:
     beams: int = 5
     groups: int = field(default=1, metadata=OMIT_DEFAULT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _calls_here():
+    with calls_here():
+        yield
 
 
 def test_a_setting_that_came_later_is_told_only_where_it_changes_something() -> None:

@@ -135,8 +135,8 @@ def test_a_config_that_lacks_something_is_refused_in_one_line(tmp_path, change):
 @pytest.mark.parametrize(
     ("attention", "decoder", "said"),
     [
-        ("bahdanau", "lstm(dim=0)", "cannot be built"),
-        ("bahdanau(hidden_dim=-3)", "lstm(dim=8)", "cannot be built"),
+        ("bahdanau", "lstm(dim=0)", "at least 1"),
+        ("bahdanau(hidden_dim=-3)", "lstm(dim=8)", "at least 1"),
         ("hard(soft=3.0)", "lstm(dim=8)", "soft between 0 and 1"),
         ("mean", "lstm(dim=8, doubly_stochastic=-1.0)", "should not be negative"),
         ("mean", "transformer(dim=9)", "an even dim"),

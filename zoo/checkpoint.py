@@ -1,6 +1,5 @@
 """A trained captioner as a folder: parts and vocabulary as JSON, weights as safetensors."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -8,8 +7,10 @@ from safetensors.torch import load_file
 
 from zoo.backbones import WeightsSource
 from zoo.captioner import Captioner, Parts
-from zoo.folder import CONFIG, FORMAT, WEIGHTS, write
+from zoo.folder import CONFIG, FORMAT, WEIGHTS, read_config, write
 from zoo.vocabulary import Vocabulary
+
+_SHOWN = 5
 
 
 def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
@@ -39,8 +40,9 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
         ValueError: there is none, or it is of another format, or its parts are not registered.
     """
     folder = Path(folder)
+    _refuse_other_places(folder)
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_config(folder)
         tensors = load_file(folder / WEIGHTS)
         version, parts = config["format"], [config["parts"][kind] for kind in ("backbone", "attention", "decoder")]
         words, stored = list(config["vocabulary"]), config["backbone_stored"] if version == FORMAT else None
@@ -60,3 +62,19 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
     except RuntimeError as error:
         raise ValueError(f"the weights in {str(folder)!r} are not those of {captioner.parts}: {error}") from None
     return captioner.to(device).eval()
+
+
+def _refuse_other_places(folder: Path) -> None:
+    """Say what to name instead, where no captioner was saved in `folder`."""
+    if (folder / CONFIG).exists():
+        return
+    if folder.is_file():
+        beside = (folder.parent / CONFIG).is_file()
+        raise ValueError(f"{str(folder)!r} is a file: name the folder of a run" + f", {folder.parent}" * beside)
+    if not folder.is_dir():
+        hub = ": a model of a hub has to be downloaded first" if len(folder.parts) == 2 else ""
+        raise ValueError(f"no folder {str(folder)!r}{hub}")
+    if found := sorted(path.parent for path in folder.glob(f"*/{CONFIG}")):
+        some = ", ".join(map(str, found[:_SHOWN])) + f" and {len(found) - _SHOWN} more" * (len(found) > _SHOWN)
+        raise ValueError(f"{str(folder)!r} is no run, it holds runs: {some}")
+    raise ValueError(f"no captioner in {str(folder)!r}: it has no {CONFIG}")

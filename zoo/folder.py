@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -11,6 +12,7 @@ from zoo.atomic import sync
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 3
+_BYTES = 64 * 2**20  # of a config; one with 200,000 words has 4 MiB
 
 
 def write(
@@ -39,6 +41,23 @@ def write(
     (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for name in (WEIGHTS, CONFIG):
         sync(folder / name)
+
+
+def read_config(folder: Path) -> Any:
+    """The values of its JSON file.
+
+    Raises:
+        OSError: there is no such file, or it is none.
+        ValueError: it is no JSON, or too large for a vocabulary.
+    """
+    file = folder / CONFIG
+    if file.exists() and not file.is_file():  # reading a pipe might never end
+        raise OSError(f"{file} is no file")
+    with file.open("rb") as opened:
+        content = opened.read(_BYTES + 1)
+    if len(content) > _BYTES:
+        raise ValueError(f"{file} has more than {_BYTES >> 20} MiB")
+    return json.loads(content)
 
 
 def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,24 +1,38 @@
-"""Pictures out of files, whatever the files hold: upright, in RGB, or one kind of error."""
+"""Pictures out of files, whatever the files hold: upright, in RGB, on white, or one kind of error."""
 
+import os
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")  # none that a program is started for
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000", "HEIF")  # none starts a program
+_HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # of a file's first box
+LIMIT = "CAPTION_ZOO_MAX_PIXELS"
+_PIXELS = 178_956_970  # where Pillow takes a picture for an attack on memory
+_WHITE = (255, 255, 255, 255)
 
 
 def open_picture(file: str | Path) -> Image.Image:
-    """The picture in `file`, decoded in full, upright and in RGB.
+    """The picture in `file`, decoded in full, upright and in RGB; what is transparent is white.
+
+    The environment variable ``CAPTION_ZOO_MAX_PIXELS`` allows larger pictures than usual.
 
     Raises:
-        OSError: the file is not there, is damaged, or is no image that can be converted to RGB.
+        OSError: the file is not there, is damaged or too large, or is no image that can be converted to RGB.
     """
+    if Path(file).exists() and not Path(file).is_file():  # reading a pipe might never end
+        raise OSError(f"cannot read {str(file)!r}: it is no file")
     try:
         with Image.open(file, formats=_formats()) as image:
+            _refuse_large(image)
             return upright(image)
+    except UnidentifiedImageError:
+        raise OSError(_unidentified(file)) from None
     except OSError:
         raise
     except Exception as error:  # a damaged file may break its reader in any way
@@ -26,7 +40,7 @@ def open_picture(file: str | Path) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture in RGB, rotated by its EXIF orientation; of 16 bits the upper 8 stay.
+    """The picture in RGB, rotated by its EXIF orientation, on a white ground; of 16 bits the upper 8 stay.
 
     It is not copied where it is upright and in RGB already.
 
@@ -41,11 +55,43 @@ def upright(image: Image.Image) -> Image.Image:
             image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        opaque = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", opaque.size, _WHITE), opaque)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @cache
 def _formats() -> tuple[str, ...]:
     """Those that this Pillow has."""
+    if find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
     Image.init()
+    # Of a picture between this limit and half of it Pillow would warn, on stderr and without saying what to do.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _limit())
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _limit() -> int:
+    text = os.environ.get(LIMIT, "")
+    return int(text) if text.isascii() and text.isdigit() else _PIXELS
+
+
+def _refuse_large(image: Image.Image) -> None:
+    pixels = image.size[0] * image.size[1]
+    if pixels > _limit():
+        size = f"{image.size[0]} x {image.size[1]} pixels"
+        raise OSError(f"{size} are more than {_limit():,}: set {LIMIT}={pixels}, or make the picture smaller")
+
+
+def _unidentified(file: str | Path) -> str:
+    """Why Pillow knows no picture in `file`, as far as its first bytes tell."""
+    with Path(file).open("rb") as opened:
+        head = opened.read(64)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
+        return (
+            f"cannot read {str(file)!r}: HEIC and HEIF pictures need the package pillow-heif (pip install pillow-heif)"
+        )
+    if head.startswith(b"version https://git-lfs"):
+        return f"cannot read {str(file)!r}: it is a Git LFS pointer: git lfs pull fetches the picture"
+    return f"cannot identify image file {str(file)!r}"

@@ -1,14 +1,31 @@
 """Words and their token ids."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from unicodedata import normalize
+
+import regex
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
-_CLITIC = re.compile(r"(?<=\w)(n't|'s|'re|'ve|'ll|'d|'m)\b")
-_WORD = re.compile(r"n't|'\w+|\w+(?:-\w+)*")
+_FIRST = r"[\p{L}\p{N}_]"
+_LETTER = r"[\p{L}\p{N}_\p{M}\u200c\u200d]"  # with its marks, and the joiners of Persian and Indic scripts
+_CLITIC = regex.compile(rf"(?<={_LETTER})(n't|'s|'re|'ve|'ll|'d|'m)(?!{_LETTER})")
+_WORD = regex.compile(rf"n't|'{_LETTER}+|{_FIRST}{_LETTER}*(?:-{_LETTER}+)*")
+_IDEOGRAM = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}]\p{M}*)")
+_MARKS = regex.compile(r"[^\P{P}\u0000-\u02ff\u2000-\u206f]")  # punctuation of other scripts than Latin
+
+
+def normalise(caption: str) -> str:
+    """`caption` with one spelling for what looks alike (NFC), and spaces between words of any script.
+
+    Chinese and Japanese are cut by characters, and punctuation that English does not have is
+    taken away: the scorer's tokenizer leaves both in one piece with the words beside them.
+    """
+    if caption.isascii():
+        return caption
+    return _MARKS.sub(" ", _IDEOGRAM.sub(r" \1 ", normalize("NFC", caption)))
 
 
 def tokenize(caption: str) -> list[str]:
@@ -17,7 +34,7 @@ def tokenize(caption: str) -> list[str]:
     Close to the scorer's tokenizer, so that training captions match its references, and
     without Java.
     """
-    return _WORD.findall(_CLITIC.sub(r" \1", caption.lower().replace("\u2019", "'")))
+    return _WORD.findall(_CLITIC.sub(r" \1", normalise(caption).lower().replace("\u2019", "'")))
 
 
 class Vocabulary:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.cli.notes import pass_over
+
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Two entries, and those that they were picked from."""
@@ -22,6 +24,6 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     if options.images < 0:
         raise ValueError(f"--images {options.images} should be 0 or more")
     among = Path(options.among) if options.among else None
-    comparison = compare(Path(options.one), Path(options.other), among, images=options.images)
+    comparison = compare(Path(options.one), Path(options.other), among, images=options.images, on_bad=pass_over)
     print(as_json(comparison) if options.json else as_text(comparison))
     return 0

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.cli.notes import pass_over
+
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Where records lie, and where the page goes."""
@@ -31,14 +33,16 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         if options.out and not out.is_dir():
             raise ValueError(f"no folder {options.out!r} with a page to check: leave --out out to check records alone")
         return _check(runs, out, options.dataset)
-    for file in write(records(runs), out, galleries(runs)):
+    if not (found := list(records(runs, pass_over))):
+        raise ValueError(f"no run records below {runs}: caption-zoo run makes them")
+    for file in write(found, out, galleries(runs)):
         print(file)
     return 0
 
 
 def _check(runs: Path, out: Path, dataset: str | None) -> int:
     """Whether records can be believed, and whether the page is what they give."""
-    from benchmarks.cli.paths import cache_folder
+    from benchmarks.cli.paths import optional_cache_folder
     from benchmarks.leaderboard.tables.formatting import clean
     from benchmarks.records.record import record_files
     from benchmarks.verification.rescore import RecordChecker
@@ -47,7 +51,7 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
     files = record_files(runs)
     if not files:
         raise ValueError(f"no run records below {runs}: caption-zoo run makes them")
-    with RecordChecker(Spec.parse(dataset) if dataset else None, cache=cache_folder()) as checker:
+    with RecordChecker(Spec.parse(dataset) if dataset else None, cache=optional_cache_folder()) as checker:
         problems = list(checker.problems(files))
     page = "there is no page to compare them with"
     if out.is_dir():
@@ -68,4 +72,4 @@ def _stale(runs: Path, out: Path) -> list[Path]:
     from benchmarks.leaderboard.card.galleries import galleries
     from benchmarks.records.record import records
 
-    return stale(records(runs), out, galleries(runs))
+    return stale(records(runs, pass_over), out, galleries(runs))

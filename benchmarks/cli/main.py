@@ -8,6 +8,7 @@ import sys
 import warnings
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any
 
 from benchmarks.cli import COMMANDS, parser_of
@@ -45,6 +46,9 @@ def entry_point() -> None:
         from benchmarks.cli.completers import autocomplete
 
         autocomplete()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what a terminal cannot show is escaped, and no error
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = main()
         sys.stdout.flush()
@@ -70,7 +74,10 @@ def _command(argv: list[str]) -> int:
         options = parser.parse_args(module.add_arguments(parser, argv[1:]))
     except ArgumentError as error:
         raise ValueError(_with_nearest(str(error), parser)) from error
-    code: int = module.main(parser, options)
+    try:
+        code: int = module.main(parser, options)
+    except SystemExit as end:  # of a plug-in: ours return their code
+        raise ValueError(f"a plug-in or a part ended the program, by sys.exit({end.code!r})") from None
     return code
 
 
@@ -111,9 +118,11 @@ def _with_nearest(message: str, parser: ArgumentParser) -> str:
 
 
 def _one_line(error: BaseException) -> str:
+    from benchmarks.runtime.text import plain
+
     if isinstance(error, OSError) and error.filename:
-        return f"{error.strerror}: {error.filename}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return plain(f"{error.strerror}: {error.filename}")
+    return plain(" ".join(str(error).split())) or type(error).__name__
 
 
 if __name__ == "__main__":

@@ -5,24 +5,27 @@ import sys
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.paths import cache_folder
+from benchmarks.cli.paths import optional_cache_folder
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Results and references."""
     parser.add_argument("results", metavar="RESULTS.json", help="a list of {image_id, caption}")
-    parser.add_argument("--references", required=True, metavar="CAPTIONS.json", help="COCO's or Karpathy's file")
+    parser.add_argument(
+        "--references", required=True, metavar="CAPTIONS", help="COCO's or Karpathy's file, or a folder's CSV or JSON"
+    )
     parser.add_argument("--json", action="store_true", help="one flat object of scores instead of a table")
     return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the scores, raw and not x 100."""
-    from benchmarks.data.formats.coco_json import read_captions, read_results
+    from benchmarks.data.formats.coco_json import read_results
+    from benchmarks.data.formats.references import read_references
     from benchmarks.evaluation.scorer import Scorer
 
-    references = read_captions(options.references)
-    scorer = Scorer(references.captions, cache=cache_folder())
+    references = read_references(options.references)
+    scorer = Scorer(references.captions, cache=optional_cache_folder())
     scores = scorer.score(read_results(options.results))
     if options.json:
         print(json.dumps(scores.values))

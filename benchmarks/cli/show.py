@@ -109,4 +109,6 @@ def _source(factory: Any, *, home: bool) -> str:
 
 
 def _type(annotation: Any) -> str:
-    return re.sub(r"(typing|collections\.abc)\.", "", inspect.formatannotation(annotation))
+    text = re.sub(r"(typing|collections\.abc|registry\.types)\.", "", inspect.formatannotation(annotation))
+    text = re.sub(r"Annotated\[(\w+), AtLeast\([^)]*\)\]", r"\1", text)
+    return re.sub(r"Optional\[(\w+)\]", r"\1 | None", text)

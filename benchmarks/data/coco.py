@@ -1,5 +1,6 @@
 """COCO captions (https://cocodataset.org; Karpathy's splits: https://arxiv.org/abs/1412.2306) from a local folder."""
 
+import os
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -34,7 +35,8 @@ class Coco(Dataset):
     ) -> None:
         if limit is not None and limit < 1:
             raise ValueError(f"coco(limit={limit}) leaves no image: at least 1, or leave limit out")
-        self.folder = folder = Path(root).expanduser()
+        expand = os.path.expanduser  # pathlib's raises where ~ leads nowhere
+        self.folder = folder = Path(expand(root.replace("\0", "?")))
         if not folder.is_dir():
             raise ValueError(f"no COCO folder {root!r}: give it with --dataset \"coco(root='...')\"")
         splits, self.notes = read_splits(folder, split)
@@ -53,8 +55,8 @@ class Coco(Dataset):
         self.test: list[Photo] = splits[self.split][:limit]
         if not self.train:
             raise ValueError(f"{folder} has one training image, which chooses the epoch: it takes two at least")
-        if missing := [photo.file for photo in self.test if not photo.file.is_file()]:
-            raise ValueError(f"{len(missing)} test images are missing, for example {missing[0]}: scores need every one")
+        kept = {"training": self.train, "validation": self.validation, "test": self.test}
+        self.notes += photos.refuse_missing(kept, "test")
         self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)
 
     def load(self, example: Example) -> Image.Image:

@@ -15,7 +15,7 @@ from benchmarks.data.photos import Photo
 if TYPE_CHECKING:
     from PIL import Image
 
-_IMAGES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 @DATASETS.register("folder")

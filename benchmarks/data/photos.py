@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from PIL import Image
 
 from benchmarks.data import Example, UnreadableImage
 from zoo.pictures import open_picture
+
+_LOST = 0.5  # share of a split that may be missing
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,24 @@ def read(example: Example, folder: Path) -> Image.Image:
         place, name = str(example.file), str(example.file.relative_to(folder))
         why = (error.strerror or str(error)).replace(repr(place), repr(name)).replace(place, name)
         raise UnreadableImage(f"{name}: {why}") from None
+
+
+def refuse_missing(splits: Mapping[str, Sequence[Photo]], test: str) -> tuple[str, ...]:
+    """Notes on the images whose files are not there.
+
+    Raises:
+        ValueError: one of the split `test`, or more than half of another; the message says how many, and one of them.
+    """
+    notes = []
+    for split, photos in splits.items():
+        missing = [photo.file for photo in photos if not photo.file.is_file()]
+        what = f"{len(missing)} of {len(photos)} {split} images are missing"
+        if missing and (split == test or len(missing) > _LOST * len(photos)):
+            need = "scores need every one" if split == test else "fetch them, or leave them out of the captions file"
+            raise ValueError(f"{what}, for example {missing[0]}: {need}")
+        if missing:
+            notes.append(f"{what} and left out, such as {missing[0].name}")
+    return tuple(notes)
 
 
 def sizes(*splits: Iterable[Photo]) -> str:

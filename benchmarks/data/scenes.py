@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _SPLITS = 3  # every third id belongs to the same split, however many there are of each
+_MOST = 1_000_000  # images of a split
+_LARGEST = 4096
 _LEAST = 32  # pixels of a side, or a small star is a blot
 
 
@@ -32,7 +34,7 @@ class Scenes(Dataset):
         size: of an image's side, in pixels.
 
     Raises:
-        ValueError: a split would be empty, or `size` is below 32.
+        ValueError: a split would be empty, or beyond what can be meant, or `size` is below 32.
     """
 
     name = "scenes"
@@ -49,6 +51,11 @@ class Scenes(Dataset):
             raise ValueError(
                 f"scenes needs an image in every split and {_LEAST} pixels a side, "
                 f"not train={train}, validation={validation}, test={test}, size={size}"
+            )
+        if max(images) > _MOST or size > _LARGEST:
+            raise ValueError(
+                f"scenes(train={train}, validation={validation}, test={test}, size={size}) is too much to make: "
+                f"at most {_MOST:,} images in a split, of {_LARGEST} pixels a side"
             )
         self.seed, self.size = seed, size
         parts = [

@@ -89,6 +89,10 @@ class Scorer:
         missing = sum(image not in candidates for image in self._references)
         return Scores(values, per_image, self.signature(candidates), missing, captions.count(""))
 
+    def prepare(self) -> None:
+        """Have the references of all images tokenized, in the cache too."""
+        self._prepare(tuple(self._references))
+
     def close(self) -> None:
         """End the programs of metrics, and wait until they are gone; the next `score`, of any scorer, starts them."""
         for program in self._programs:

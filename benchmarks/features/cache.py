@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import sys
 import time
+from collections.abc import Container, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from math import prod
@@ -30,8 +31,9 @@ from zoo.backbones.cut import Cut, trainable_tail
 from zoo.backbones.cutting import find_cut
 from zoo.types import Features
 
-_FORMAT = 2
+_FORMAT = 3
 _TIMES = 4  # what is stored of an image may take so many times the room of its pixels
+_LOST = 0.5  # share of a split whose images may be unreadable
 _SHARE = 0.25  # of a device's free memory that rows may take
 
 
@@ -57,7 +59,7 @@ class FeatureCache:
         a test image is refused, since a score over fewer images is another score.
 
         Raises:
-            UnreadableImage: an image of the test split cannot be read.
+            UnreadableImage: an image of the test split cannot be read, or more than half of another split.
         """
         views = 2 if hflip and dataset.allows_hflip else 1
         cut, why = _cut(backbone)
@@ -149,10 +151,26 @@ def _make_store(
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    _make(partial, dataset, backbone, cut, views, device)
-    partial.rename(folder)
+    try:
+        _make(partial, dataset, backbone, cut, views, device)
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # the disk may be full of it
+        raise
     sync(folder.parent)
     return open_store(folder)
+
+
+def _refuse_lost(dataset: Dataset, rows: Container[int], why: Sequence[str]) -> None:
+    """Refuse a split that nobody would want to train on, or choose an epoch by."""
+    for split, examples in (("validation", dataset.validation), ("training", dataset.train)):
+        lost = sum(example.image_id not in rows for example in examples)
+        if lost > _LOST * len(examples):
+            example = why[0 if split == "validation" else -1]
+            raise UnreadableImage(
+                f"{lost} of {len(examples)} {split} images cannot be read, such as {example}: "
+                "fetch or mend them, or leave them out of the captions file"
+            )
 
 
 def _make(
@@ -174,6 +192,5 @@ def _make(
                 writer.add([example.image_id for example in batch.examples], batch.rows)
                 grid = batch.grid
             progress.update(len(batch.examples) + len(batch.unreadable))
-        if not writer.rows:
-            raise UnreadableImage("no image could be read")
+        _refuse_lost(dataset, writer.rows, skipped)
         writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started)

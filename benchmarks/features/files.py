@@ -11,6 +11,7 @@ import weakref
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -102,8 +103,10 @@ class Writer:
         sums = np.concatenate(self.sums)
         content = {"rows": list(self.rows), "grid": grid, "skipped": list(skipped), "seconds": seconds}
         manifest = json.dumps({**content, "sums": zlib.crc32(sums.data)})
+        array = BytesIO()
+        np.save(array, sums)  # into a file it would not notice that the disk is full
         with (self.folder / _SUMS).open("wb") as listed, (self.folder / _MANIFEST).open("wb") as manifest_file:
-            np.save(listed, sums)
+            listed.write(array.getbuffer())
             manifest_file.write(f"{manifest}\n{zlib.crc32(manifest.encode())}\n".encode())
             for file in (self.file, listed, manifest_file):
                 file.flush()

@@ -12,10 +12,30 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.runtime.progress import write
+from benchmarks.runtime.text import plain
 from zoo.pictures import open_picture
 
 STDIN = "-"
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".jp2",
+    ".j2k",
+    ".heic",
+    ".heif",
+)
 
 Prepare = Callable[[Image.Image], Image.Image]
 Read = Image.Image | str  # the picture, or why it cannot be read
@@ -86,10 +106,16 @@ def folders(parent: Path) -> Callable[[str], Path]:
 
 
 def _found(argument: str) -> list[str]:
+    if not argument:
+        raise ValueError("the name of an image is empty: name a file, a folder (. for this one) or a glob")
     path = Path(argument)
     if path.is_dir():
-        if not (images := sorted(_below(path))):
+        images, others = _below(path)
+        if not images:
             raise ValueError(f"no image below folder {argument!r}: looked for {', '.join(SUFFIXES)}")
+        if others:
+            some = "files or linked folders" if len(others) > 1 else "file or linked folder"
+            write(f"caption-zoo: note: passed over {len(others)} {some}, such as {plain(others[0])}", sys.stderr)
         return images
     if path.exists() or not glob.has_magic(argument):
         return [argument]
@@ -99,13 +125,19 @@ def _found(argument: str) -> list[str]:
     return images
 
 
-def _below(folder: Path) -> Iterator[str]:
-    """Every image below `folder`; hidden files and folders are passed over, and links to folders not followed."""
+def _below(folder: Path) -> tuple[list[str], list[str]]:
+    """Every image below `folder`, and what else is there: files of other kinds, and links to folders.
+
+    Hidden files and folders are nobody's images, and are in neither.
+    """
+    images: list[str] = []
+    others: list[str] = []
     for place, inside, files in os.walk(folder):
         inside[:] = [name for name in inside if not name.startswith(".")]
-        for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield str(Path(place) / name)
+        others += [str(Path(place, name)) for name in inside if Path(place, name).is_symlink()]
+        for name in (name for name in files if not name.startswith(".")):
+            (images if name.lower().endswith(SUFFIXES) else others).append(str(Path(place, name)))
+    return sorted(images), sorted(others)
 
 
 def _lines() -> Iterator[str]:

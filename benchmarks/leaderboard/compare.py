@@ -1,7 +1,7 @@
 """Two entries against each other, from their records: what `caption-zoo compare` prints."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from benchmarks.leaderboard.tables.formatting import clean, hundred
 from benchmarks.leaderboard.tables.pairwise import ImageComparison, Versus, most_different, versus
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.leaderboard.tables.summary import Summary, summarise
-from benchmarks.records.record import RunRecord, records
+from benchmarks.records.record import BadRecord, RunRecord, records
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,24 @@ class Comparison:
     images: list[ImageComparison]
 
 
-def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 3) -> Comparison:
+def compare(
+    one: Path,
+    other: Path,
+    among: Path | None = None,
+    *,
+    images: int = 3,
+    on_bad: Callable[[BadRecord], None] | None = None,
+) -> Comparison:
     """Compare the entries that lie at two paths, as two of all whose records lie below `among`.
+
+    Records that cannot be read are passed over, after a call of `on_bad`, where that is given.
 
     Raises:
         ValueError: a path holds no finished run, several entries or one that gave way to a later run, or the two may
             not be compared.
     """
-    ours, theirs = _runs(one), _runs(other)
-    family = list(records(among)) if among else []
+    ours, theirs = _runs(one, on_bad), _runs(other, on_bad)
+    family = list(records(among, on_bad)) if among else []
     if among and not family:
         raise ValueError(f"no run records below {among}")
     summary = summarise([*family, *ours, *theirs])
@@ -53,10 +62,10 @@ def compare(one: Path, other: Path, among: Path | None = None, *, images: int = 
     return Comparison(table, row, rival, versus(table, row, rival), most_different(row, rival, images))
 
 
-def _runs(path: Path) -> list[RunRecord]:
+def _runs(path: Path, on_bad: Callable[[BadRecord], None] | None) -> list[RunRecord]:
     if not path.exists():
         raise ValueError(f"no record or folder {str(path)!r}")
-    runs = [run for run in (records(path) if path.is_dir() else [RunRecord.load(path)]) if run.done]
+    runs = [run for run in (records(path, on_bad) if path.is_dir() else [RunRecord.load(path)]) if run.done]
     if not runs:
         raise ValueError(f"{path} holds no finished run")
     return runs

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -129,13 +129,21 @@ class _AnyProtocol:
     request: _AnyRequest
 
 
-def records(root: Path) -> Iterator[RunRecord]:
-    """Every record below `root`, by id.
+def records(root: Path, on_bad: Callable[[BadRecord], None] | None = None) -> Iterator[RunRecord]:
+    """Every record below `root`, by id; one that cannot be read is passed over, after a call of `on_bad`.
 
     Raises:
-        BadRecord: one of them cannot be read.
+        BadRecord: one of them cannot be read, and there is no `on_bad`.
     """
-    yield from sorted((RunRecord.load(path) for path in record_files(root)), key=lambda record: record.id)
+    found = []
+    for path in record_files(root):
+        try:
+            found.append(RunRecord.load(path))
+        except BadRecord as bad:
+            if on_bad is None:
+                raise
+            on_bad(bad)
+    yield from sorted(found, key=lambda record: record.id)
 
 
 def record_files(root: Path) -> list[Path]:

@@ -37,6 +37,8 @@ def parse(file: Path) -> Any:
         OSError: the file cannot be read.
         ValueError: it is no JSON, or beyond a limit; the message says which.
     """
+    if file.exists() and not file.is_file():  # reading a pipe might never end
+        raise ValueError("it is no file")
     with file.open("rb") as opened:
         return loads(opened.read(_BYTES + 1))
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from registry import Size
 from zoo.attention import ATTENTIONS, Attention, masked_softmax, scorer
 from zoo.types import AttentionOutput, Features, Memory, places
 
@@ -26,7 +27,7 @@ class Area(Attention):
 
     reads_grid = True
 
-    def __init__(self, query_dim: int, feature_dim: int, *, score: str = "luong", largest: int = 3) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, score: str = "luong", largest: Size = 3) -> None:
         super().__init__()
         if largest < 1:
             raise ValueError(f"area(largest={largest}) has no rectangles: largest is at least 1")

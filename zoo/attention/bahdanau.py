@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from registry import Size
 from zoo.attention import ATTENTIONS, ScoreAttention
 
 _FAR = 80.0  # exp(80) and exp(-80) are float32, and tanh(40) is 1
@@ -22,7 +23,7 @@ class Bahdanau(ScoreAttention):
             (Salimans and Kingma, 2016, https://arxiv.org/abs/1602.07868).
     """
 
-    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: int = 512, normed: bool = False) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: Size = 512, normed: bool = False) -> None:
         super().__init__(feature_dim)
         self.W = nn.Linear(query_dim, hidden_dim)
         self.U = nn.Linear(feature_dim, hidden_dim, bias=False)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from registry import Size
 from zoo.attention import ATTENTIONS, ScoreAttention
 
 
@@ -17,7 +18,7 @@ class Cosine(ScoreAttention):
         sharpness: the factor's first value; a cosine alone is too flat for a softmax.
     """
 
-    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: int = 512, sharpness: float = 10.0) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: Size = 512, sharpness: float = 10.0) -> None:
         super().__init__(feature_dim)
         self.W = nn.Linear(query_dim, hidden_dim, bias=False)
         self.U = nn.Linear(feature_dim, hidden_dim, bias=False)

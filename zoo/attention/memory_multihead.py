@@ -5,6 +5,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from registry import Size
 from zoo.attention import ATTENTIONS, Attention, masked_softmax, split_heads
 from zoo.types import AttentionOutput, Features, Memory
 
@@ -24,7 +25,7 @@ class MemoryMultiHead(Attention):
     sums_to_one = False
     non_visual_source = "memory slots"
 
-    def __init__(self, query_dim: int, feature_dim: int, *, num_heads: int = 8, num_slots: int = 40) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, num_heads: Size = 8, num_slots: Size = 40) -> None:
         super().__init__()
         if num_heads < 1 or query_dim % num_heads:
             raise ValueError(f"memory_multihead(num_heads={num_heads}) does not divide {query_dim} query channels")

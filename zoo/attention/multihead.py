@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from registry import Size
 from zoo.attention import ATTENTIONS, Attention, masked_softmax, split_heads
 from zoo.types import AttentionOutput, Features, Memory
 
@@ -19,7 +20,7 @@ class MultiHead(Attention):
         num_heads: how many; each is query_dim / num_heads channels wide.
     """
 
-    def __init__(self, query_dim: int, feature_dim: int, *, num_heads: int = 8) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, num_heads: Size = 8) -> None:
         super().__init__()
         if num_heads < 1 or query_dim % num_heads:
             raise ValueError(f"multihead(num_heads={num_heads}) does not divide the query's {query_dim} channels")

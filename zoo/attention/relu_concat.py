@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from registry import Size
 from zoo.attention import ATTENTIONS, ScoreAttention
 
 
@@ -17,7 +18,7 @@ class ReluConcat(ScoreAttention):
         hidden_dim: width of that network.
     """
 
-    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: int = 512) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: Size = 512) -> None:
         super().__init__(feature_dim)
         self.W_feature = nn.Linear(feature_dim, hidden_dim)
         self.W_query = nn.Linear(query_dim, hidden_dim, bias=False)

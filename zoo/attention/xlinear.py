@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from registry import Size
 from zoo.attention import ATTENTIONS, Attention, masked_softmax
 from zoo.types import AttentionOutput, Features, Memory
 
@@ -21,7 +22,7 @@ class XLinear(Attention):
         squeeze_dim: channels of S.
     """
 
-    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: int = 512, squeeze_dim: int = 128) -> None:
+    def __init__(self, query_dim: int, feature_dim: int, *, hidden_dim: Size = 512, squeeze_dim: Size = 128) -> None:
         super().__init__()
         self.context_dim = hidden_dim
         self.key, self.value = nn.Linear(feature_dim, hidden_dim), nn.Linear(feature_dim, hidden_dim)

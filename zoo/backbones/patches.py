@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from registry import Size
 from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
 from zoo.backbones.layouts import from_map
 from zoo.types import Features
@@ -19,7 +20,7 @@ class Patches(Backbone):
         trainable: whether training changes the projection.
     """
 
-    def __init__(self, *, dim: int = 64, patch: int = 16, image_size: int = 64, trainable: bool = True) -> None:
+    def __init__(self, *, dim: Size = 64, patch: Size = 16, image_size: Size = 64, trainable: bool = True) -> None:
         super().__init__()
         if not 0 < patch <= image_size or dim < 1:
             raise ValueError(f"patches needs 0 < patch <= image_size and dim > 0, not {patch}, {image_size}, {dim}")

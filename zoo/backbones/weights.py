@@ -1,7 +1,9 @@
 """Weights from a file of one's own; reading one never runs code that it holds."""
 
 import hashlib
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 from zoo.backbones import WeightsSource
 from zoo.backbones.probe import reason
 
+_PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "encoder.")  # in the order in which wrappers nest
+_POINTER = 1024  # bytes; a pointer has some 130
 _PICKLED = (".pth", ".pt", ".bin")
 
 
@@ -22,7 +26,7 @@ def load_local(model: nn.Module, file: str) -> WeightsSource:
         ValueError: the file cannot be read safely, or the model needs other tensors.
     """
     source = f"{Path(file).name}, sha256 {digest(file)}"
-    fill(model, _read(file), repr(file))
+    fill(model, _fitted(model, _read(file)), repr(file))
     return WeightsSource(source, published=False)
 
 
@@ -51,11 +55,43 @@ def digest(file: str | Path) -> str:
     Raises:
         ValueError: there is no such file.
     """
+    _refuse_no_file(Path(file))
     try:
         with Path(file).open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
     except OSError as error:
         raise ValueError(f"cannot read {str(file)!r}: {error.strerror}") from None
+
+
+def _refuse_no_file(file: Path) -> None:
+    """Reading a pipe might never end, and a pointer holds no weights."""
+    if file.exists() and not file.is_file():
+        raise ValueError(f"cannot read {str(file)!r}: it is no file")
+    if file.exists() and file.stat().st_size < _POINTER:
+        with suppress(OSError):
+            if file.read_bytes().startswith(b"version https://git-lfs"):
+                raise ValueError(f"{str(file)!r} is a Git LFS pointer: git lfs pull fetches the weights")
+
+
+def _fitted(model: nn.Module, found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The tensors under the model's own names and in its sizes, where wrappers or another image size changed them.
+
+    What torch's wrappers and training scripts put before each name is taken away; timm's models
+    resize their positions as they do with published weights.
+    """
+    names = model.state_dict().keys()
+    for prefix in _PREFIXES:
+        if not names & found.keys():
+            found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    resized = getattr(sys.modules.get(type(model).__module__), "checkpoint_filter_fn", None)
+    if resized is None or not type(model).__module__.startswith("timm.") or not _sizes_differ(model, found):
+        return found
+    fitted: Mapping[str, Tensor] = resized(dict(found), model)
+    return fitted
+
+
+def _sizes_differ(model: nn.Module, found: Mapping[str, Tensor]) -> bool:
+    return any(name in found and found[name].shape != tensor.shape for name, tensor in model.state_dict().items())
 
 
 def _read(file: str) -> Mapping[str, Tensor]:

@@ -33,7 +33,7 @@ def problem(contract: Contract, spec: Spec) -> str | None:
         torch.manual_seed(0)
         try:
             contract(spec)
-        except Exception as error:  # a component may break in any way
+        except (Exception, SystemExit) as error:  # a component may break in any way
             return " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return None
 

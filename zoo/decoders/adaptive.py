@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from registry import Spec
+from registry import Size, Spec
 from zoo.attention import ScoreAttention, masked_softmax, with_scores
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias, lstm_cell
@@ -38,7 +38,7 @@ class Adaptive(Recurrent):
         feature_dim: int,
         attention: str | Spec,
         *,
-        dim: int = 512,
+        dim: Size = 512,
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:

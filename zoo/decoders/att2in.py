@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from registry import Spec
+from registry import Size, Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias
 from zoo.projection import Positions
@@ -30,7 +30,7 @@ class Att2in(Recurrent):
         feature_dim: int,
         attention: str | Spec,
         *,
-        dim: int = 512,
+        dim: Size = 512,
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:

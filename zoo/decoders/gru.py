@@ -5,7 +5,7 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from registry import Spec
+from registry import Size, Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step
 from zoo.projection import Positions
@@ -34,7 +34,7 @@ class GRU(Recurrent):
         feature_dim: int,
         attention: str | Spec,
         *,
-        dim: int = 512,
+        dim: Size = 512,
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from registry import Spec
+from registry import Size, Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias, lstm_cell
 from zoo.losses import DoublyStochastic
@@ -43,7 +43,7 @@ class LSTM(Recurrent):
         feature_dim: int,
         attention: str | Spec,
         *,
-        dim: int = 512,
+        dim: Size = 512,
         attend: Literal["before", "after"] = "before",
         beta: Literal["none", "scalar", "vector"] | None = None,
         deep_output: bool = True,

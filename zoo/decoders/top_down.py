@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from registry import Spec
+from registry import Size, Spec
 from zoo.decoders import DECODERS
 from zoo.decoders.recurrent import Recurrent, Step, init_forget_bias, lstm_cell
 from zoo.projection import Positions
@@ -31,7 +31,7 @@ class TopDown(Recurrent):
         feature_dim: int,
         attention: str | Spec,
         *,
-        dim: int = 512,
+        dim: Size = 512,
         dropout: float = 0.3,
         positions: Positions = "sinusoidal",
     ) -> None:

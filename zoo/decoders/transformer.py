@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from registry import Spec
+from registry import Size, Spec
 from zoo.attention import split_heads
 from zoo.decoders import DECODERS, Decoder
 from zoo.projection import Positions, Projection
@@ -44,10 +44,10 @@ class Transformer(Decoder):
         feature_dim: int,
         attention: str | Spec,
         *,
-        dim: int = 512,
-        num_layers: int = 3,
-        num_heads: int = 8,
-        hidden_dim: int | None = None,
+        dim: Size = 512,
+        num_layers: Size = 3,
+        num_heads: Size = 8,
+        hidden_dim: Size | None = None,
         dropout: float = 0.1,
         positions: Positions = "sinusoidal",
     ) -> None:

@@ -15,7 +15,7 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 PAD, START, END, UNKNOWN = range(4)  # the first four words of the vocabulary are marks
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")  # none that a program is started for
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")  # none starts a program
 Memory = dict[str, np.ndarray]
 State = list[np.ndarray]
 
@@ -37,7 +37,7 @@ class Captioner:
         return " ".join(self.words[number] for number in self.search(memory, state, num_beams))
 
     def pixels(self, image: Image.Image) -> np.ndarray:
-        """(3, H, W) bytes: the whole picture, upright, squashed to the encoder's size; of 16 bits the upper 8."""
+        """(3, H, W) bytes: the whole picture, upright, on white, in the encoder's size; of 16 bits the upper 8."""
         if image.mode in ("I", "F"):
             raise ValueError(f"mode {image.mode} has no agreed white: scale it to 8 bits a channel first")
         image.load()
@@ -45,6 +45,9 @@ class Captioner:
             image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if "A" in image.getbands() or "transparency" in image.info:
+            opaque = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", opaque.size, (255, 255, 255, 255)), opaque)
         kind = Image.Resampling[self.config["interpolation"].upper()]
         return np.asarray(image.convert("RGB").resize(self.config["size"][::-1], kind)).transpose(2, 0, 1)
 

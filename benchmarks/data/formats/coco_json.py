@@ -54,18 +54,6 @@ def read_captions(path: str | Path) -> CaptionFile:
     return CaptionFile(images, {image: [each["caption"] for each in found[image]] for image in found}, rejected)
 
 
-def read_references(path: str | Path) -> dict[int, list[str]]:
-    """Image id -> captions, from a file in COCO captions form or that of Karpathy's dataset_coco.json.
-
-    The latter holds all splits, and so does what is returned. Captions that VizWiz marks as
-    rejected or precanned are left out.
-
-    Raises:
-        ValueError: it cannot be read or has another form; the message says where, and what it should be.
-    """
-    return dict(read_captions(path).captions)
-
-
 def read_results(path: str | Path) -> dict[int, str]:
     """Image id -> caption, from a file in COCO results form: one caption per image.
 
@@ -86,9 +74,16 @@ def read_results(path: str | Path) -> dict[int, str]:
     return {image: annotation["caption"] for image, (annotation,) in results.imgToAnns.items()}
 
 
-def write_results(captions: Mapping[int, str], path: Path) -> None:
-    """Image id -> caption, in COCO's results form, which pycocotools' `loadRes` reads."""
-    entries = [{"image_id": image, "caption": caption} for image, caption in captions.items()]
+def write_results(captions: Mapping[int, str], path: Path, sources: Mapping[int, str] | None = None) -> None:
+    """Image id -> caption, in COCO's results form, which pycocotools' `loadRes` reads.
+
+    Beside each stands which image it is, its file's name or a link, where `sources` has that.
+    """
+    named = sources or {}
+    entries = [
+        {"image_id": image, "caption": caption, **({"source": named[image]} if named.get(image) else {})}
+        for image, caption in captions.items()
+    ]
     path.write_text(json.dumps(entries, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

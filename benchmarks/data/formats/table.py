@@ -14,7 +14,26 @@ CAPTION = re.compile(r"captions?[ _-]?\d*", re.IGNORECASE)
 TEXT = re.compile(r"text", re.IGNORECASE)  # Hugging Face's name for it, where nothing is called a caption
 COLUMNS = "one of file, image, filename and file_name, and caption, captions or caption1, caption2, ..."
 
+_TEXT_FILE = ".txt"  # a table too, where it is named: Kaggle's Flickr8k has its captions in one
+
 Pairs = list[tuple[str, Any]]
+
+
+def is_rows(file: Path) -> bool:
+    """Whether a file has rows, and is none of COCO's or Karpathy's."""
+    suffix = file.suffix.lower()
+    if suffix != ".json":
+        return suffix in (*SUFFIXES, _TEXT_FILE)
+    try:
+        content = json.loads(file.read_bytes().decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return False  # whoever reads it says what is wrong
+    if isinstance(content, list):
+        first = content[0] if content else None
+        return isinstance(first, dict) and any(FILE.fullmatch(str(key).strip()) for key in first)
+    if not isinstance(content, dict) or {"annotations", "images"} & content.keys():
+        return False
+    return all(isinstance(each, str | list | dict) for each in content.values())
 
 
 def read_pairs(file: Path) -> Iterator[tuple[str, Pairs]]:
@@ -23,7 +42,7 @@ def read_pairs(file: Path) -> Iterator[tuple[str, Pairs]]:
     Raises:
         ValueError: it cannot be read, or is something else; the message says where, and the remedy.
     """
-    if file.suffix.lower() not in SUFFIXES:
+    if file.suffix.lower() not in (*SUFFIXES, _TEXT_FILE):
         raise ValueError(f"{file} should be a captions file, which ends in {', '.join(SUFFIXES)}")
     reader = {".json": _json, ".jsonl": _json_lines}.get(file.suffix.lower(), _table)
     return reader(file, _text(file))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from caption_zoo import hidden
+
 if TYPE_CHECKING:
     from registry import Spec
 
@@ -37,9 +39,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.UsageError: there is no such kind, part or option.
     """
     config = session.config
-    lines = [*config.getini("caption_zoo_contracts"), *config.getoption("caption_zoo_contract")]
+    lines: list[str] = [*config.getini("caption_zoo_contracts"), *config.getoption("caption_zoo_contract")]
     if any("::" in argument for argument in config.args):  # single tests, picked by name
         lines = []
+    if lines and (why := hidden()):
+        raise pytest.UsageError(f"{_NAME}: {why}")
     try:
         config.stash[_PARTS] = [_part(line) for line in dict.fromkeys(lines)]
     except ValueError as error:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from benchmarks.metrics.java import process
+from zoo.vocabulary import normalise
 
 _JAR = "tokenizer/stanford-corenlp-3.4.1.jar"
 _QUICK = "-XX:TieredStopAtLevel=1"  # it ends before Java's better compiler has paid off
@@ -33,7 +34,7 @@ def tokenize(captions: Iterable[str]) -> list[str]:
     Raises:
         JavaError: there is no Java, or it failed.
     """
-    lines = [sanitize(caption) for caption in captions]
+    lines = [sanitize(normalise(caption)) for caption in captions]
     if not lines:
         return []
     text = "".join(f"{line}\n" for line in lines)
