@@ -77,6 +77,9 @@ class _Server:
     def __init__(self, process: int) -> None:
         self._process = process
 
+    def kill(self) -> None:
+        os.kill(self._process, signal.SIGKILL)
+
     def wait(self) -> None:
         os.waitpid(self._process, 0)
 

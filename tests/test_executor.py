@@ -51,9 +51,23 @@ def leave(how):
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "thread":
         threading.Thread(target=time.sleep, args=(600,)).start()
-    if how == "child":
+    if "child" in how:
         yield subprocess.Popen(["sleep", "600"]).pid
-    if how in ("sleep", "stop"):
+    if how == "end of file":
+        raise EOFError("of a file")
+    if how == "broken pipe":
+        raise BrokenPipeError("of a socket")
+    if how == "interrupt":
+        raise KeyboardInterrupt
+    if how == "close":
+        os.closerange(3, 256)
+    if how == "helper":
+        if not os.fork():
+            os.setsid()
+            time.sleep(20)
+            os._exit(0)
+        os._exit(5)
+    if how in ("sleep", "stop", "close", "child and sleep"):
         os.kill(os.getpid(), signal.SIGSTOP) if how == "stop" else time.sleep(600)
 
 
@@ -90,6 +104,11 @@ def test_each_call_has_a_process_and_what_it_changes_ends_with_it(server, monkey
     ("how", "kind", "message"),
     [
         ("raise", ValueError, "^wrong\n"),
+        ("end of file", EOFError, "^of a file\n"),
+        ("broken pipe", RuntimeError, "^BrokenPipeError: of a socket$"),
+        ("interrupt", ProcessDied, "exit code 1; its last output: .*KeyboardInterrupt$"),
+        ("close", ProcessDied, "it closed its pipes and went on; its last output: the last words$"),
+        ("helper", ProcessDied, "ended by itself with exit code 5"),
         ("own", RuntimeError, "^Own: of a plug-in$"),
         ("exit", ProcessDied, "ended by itself with exit code 3; its last output: the last words$"),
         ("crash", ProcessDied, "ended by SIGSEGV: it was killed, or the memory was not enough; .*the last words$"),
@@ -124,7 +143,7 @@ def test_who_no_longer_waits_ends_it(server):
     assert gone(number)
 
 
-@pytest.mark.parametrize("how", ["sleep", "stop"])
+@pytest.mark.parametrize("how", ["sleep", "stop", "child and sleep"])
 def test_nothing_outlives_the_one_that_asked(how, tmp_path):
     code = (
         "import sys; from benchmarks.executors.fork_server import ForkServer; import test_executor\n"
@@ -134,9 +153,9 @@ def test_nothing_outlives_the_one_that_asked(how, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     ) as parent:
-        number = int(parent.stdout.readline())
+        numbers = [int(parent.stdout.readline()) for _ in range(1 + ("child" in how))]
         parent.kill()
-    assert gone(number)
+    assert all(map(gone, numbers))
 
 
 def test_a_server_that_was_killed_is_started_again():

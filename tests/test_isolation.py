@@ -150,7 +150,7 @@ def test_a_part_that_does_not_come_to_an_end_is_not_waited_for(place, monkeypatc
     plugins = ["plugin.py"]
     with ForkServer() as server:
         planned = planning.plan(server, experiment, plugins)
-        reasons = list(planning.incompatibilities(server, planned.cells, plugins))
+        reasons = list(planning.incompatibilities(server, planned, planned.cells))
     assert [why == "when it was built, no answer for 2 s" for why in reasons] == [True, False, True]
     assert reasons[1] is None
 
@@ -200,3 +200,12 @@ def test_two_runners_on_one_folder_leave_each_other_s_work_alone(place):
     assert [record.done for record in records(place / "both")] == [True]
     assert json.loads((next((place / "both").glob("*/record.json"))).read_text())["status"] == "done"
     assert not list((place / "both" / ".partial").iterdir())
+
+
+def test_what_a_plugin_does_when_imported_is_for_cells_that_use_it(place):
+    (place / "global.py").write_text(PLUGIN + "\ntorch.set_default_dtype(torch.float64)\n")
+    assert run(place, "mean", out="untouched").returncode == 0
+    run(place, "thread", "mean", out="touched", plugin="global.py")
+    (expected,) = records(place / "untouched")
+    (found,) = (record for record in records(place / "touched") if record.parts["attention"] == "mean")
+    assert outcome(found) == outcome(expected)

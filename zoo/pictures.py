@@ -65,7 +65,8 @@ def upright(image: Image.Image) -> Image.Image:
 def _formats() -> tuple[str, ...]:
     """Those that this Pillow has."""
     if find_spec("pillow_heif"):
-        import_module("pillow_heif").register_heif_opener()
+        with suppress(Exception):  # it may lack its library, which is no reason to read nothing
+            import_module("pillow_heif").register_heif_opener()
     Image.init()
     # Of a picture between this limit and half of it Pillow would warn, on stderr and without saying what to do.
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _limit())

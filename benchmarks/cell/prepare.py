@@ -7,15 +7,15 @@ from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
-from zoo.backbones import RANDOM, Backbone
+from zoo.backbones import Backbone
 from zoo.backbones.build import build_backbone
 
 
 def prepare(cell: Cell, context: Context) -> bool:
-    """Encode the images and tokenize the references, unless the cache has them.
+    """Encode the images, tokenize the references and prepare programs for them, unless the cache has it all.
 
     Returns:
-        Whether another seed would have other features, as with random weights.
+        Whether another seed may have other features: all but published weights may depend on it.
     """
     torch.manual_seed(cell.seed)
     backbone = build_backbone(cell.backbone)
@@ -25,7 +25,7 @@ def prepare(cell: Cell, context: Context) -> bool:
         first = plain(images.skipped[0])
         write(f"caption-zoo: note: {len(images.skipped)} images cannot be read and are left out, such as {first}")
     context.scorer(cell.located_dataset, cell.metrics).prepare()
-    return weights.source == RANDOM.source
+    return not weights.published
 
 
 def store(cell: Cell, backbone: Backbone, context: Context) -> ImageStore:

@@ -3,25 +3,28 @@
 import os
 import re
 import shutil
+import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from benchmarks.plan.cell import Cell
-from benchmarks.records.record import FILE, BadRecord, RunRecord
+from benchmarks.records.record import FILE, RunRecord, TornRecord
 from benchmarks.runtime.locks import locked
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
 from zoo.atomic import sync, sync_tree
 
 _PARTIAL = ".partial"
+_OLD = 7 * 24 * 3600.0  # seconds
 _OUTPUT = 2**20  # bytes
 _LONGEST = 2000  # characters of a reason; error.txt has all of it
 
@@ -30,40 +33,51 @@ _LONGEST = 2000  # characters of a reason; error.txt has all of it
 def working_folder(cell: Cell, out: Path) -> Iterator[Path]:
     """An empty folder to work in, hidden from whoever reads records; gone at the end, unless it was published.
 
-    A lock beside it is held until then. The system lets go of it when this process ends, however
-    it does: names of hosts and numbers of processes repeat, in containers most of all.
+    A lock beside it is held until then, where the file system has locks. The system lets go of it
+    when this process ends, however it does: numbers of processes repeat, in containers most of all.
     """
-    name = f"{cell.id}-{uuid4().hex[:12]}"
+    name = f"{cell.id}-{socket.gethostname()}-{uuid4().hex[:12]}"
     partial = out / _PARTIAL / name
     partial.parent.mkdir(parents=True, exist_ok=True)
-    taken = partial.with_name(f".{name}")
-    with FileLock(taken):
-        held = taken.rename(partial.with_name(f"{name}.lock"))  # under this name only once it is held
+    taken, held = partial.with_name(f".{name}"), partial.with_name(f"{name}.lock")
+    with ExitStack() as stack:
+        with suppress(OSError, NotImplementedError):  # without locks nobody can know that it is left over
+            stack.enter_context(FileLock(taken, fallback_to_soft=False))
+            taken.rename(held)  # under this name only once it is held
         partial.mkdir()
         try:
             yield partial
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-            held.unlink(missing_ok=True)
+            for lock in (taken, held):
+                lock.unlink(missing_ok=True)
 
 
 def remove_stale(out: Path) -> None:
-    """Remove what killed runs left half done: all that no process holds the lock of, on whatever machine."""
+    """Remove what killed runs left half done: where the lock is free, and of other machines where it is old too."""
     for held in (out / _PARTIAL).glob("*-*.lock"):
-        with suppress(Timeout, OSError), FileLock(held, timeout=0):
-            for folder in held.parent.glob(f"{held.stem}*/"):
-                shutil.rmtree(folder, ignore_errors=True)
-            held.unlink(missing_ok=True)
+        mine = held.stem.partition("-")[2].rpartition("-")[0] == socket.gethostname()
+        with suppress(OSError, NotImplementedError):
+            if not mine and time.time() - held.stat().st_mtime < _OLD:
+                continue
+            with FileLock(held, timeout=0, fallback_to_soft=False):
+                for folder in held.parent.glob(f"{held.stem}*/"):
+                    shutil.rmtree(folder, ignore_errors=True)
+                held.unlink(missing_ok=True)
 
 
 def finished(folder: Path) -> RunRecord | None:
-    """The record of a cell that ran to its end, or None where it failed, never ran, or has one that cannot be read."""
+    """The record of a cell that ran to its end, or None where it failed, never ran, or has one that is damaged.
+
+    Raises:
+        BadRecord: there is a record of another schema, or the disk does not give it.
+    """
     if not (folder / FILE).exists():
         return None
     try:
         record = RunRecord.load(folder)
-    except BadRecord as bad:
-        write(f"caption-zoo: {plain(str(bad))}; the cell runs again", sys.stderr)
+    except TornRecord as torn:
+        write(f"caption-zoo: {plain(str(torn))}; the cell runs again", sys.stderr)
         return None
     return record if record.done else None
 
@@ -96,11 +110,11 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
     with locked(out / ".lock", f"that writes to {out}"):
         if earlier := finished(folder):
             return earlier
+        replaced = partial.with_name(f"{partial.name}-replaced")
         if folder.exists():
-            replaced = partial.with_name(f"{partial.name}-replaced")
             folder.rename(replaced)  # in one step, so that no kill leaves half of it behind
-            shutil.rmtree(replaced)
         partial.rename(folder)
+        shutil.rmtree(replaced, ignore_errors=True)  # last: the new one is worth more
     sync(out)
     return record
 

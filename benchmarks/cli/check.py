@@ -35,7 +35,7 @@ def _check_config(parser: ArgumentParser, options: Namespace) -> int:
     with ForkServer() as server:
         planned = plan(server, experiment, options.plugin or ())
         print_notes(planned.notes)
-        found = incompatibilities(server, planned.cells, options.plugin or ())
+        found = incompatibilities(server, planned, planned.cells)
         for cell, why in zip(planned.cells, found, strict=True):
             refused += why is not None
             print(f"{'REFUSED' if why else 'ok     '}  {cell.id}  {cell}" + (f": {plain(why)}" if why else ""))

@@ -63,7 +63,7 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
         writable(folder)
     if finished(out / cell.id) == record:
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
-    with Local(server, out, cache, options.plugin) as executor:
+    with Local(server, planned, out, cache) as executor:
         (done,) = run([cell], out, executor)
     if not done.record.done:
         print(f"FAILED, {plain(str(done.record.error))}")

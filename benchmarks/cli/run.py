@@ -46,13 +46,14 @@ def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) ->
 
     planned = plan(server, experiment, plugins)
     print_notes(planned.notes)
-    for cell, why in zip(planned.cells, incompatibilities(server, planned.cells, plugins), strict=True):
+    for cell, why in zip(planned.cells, incompatibilities(server, planned, planned.cells), strict=True):
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
     print(f"{len(planned.cells)} cells")
     return 0
 
 
 def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out: Path, cache: Path) -> int:
+    from benchmarks.cell.workdir import finished
     from benchmarks.executors.local import Local
     from benchmarks.executors.planning import incompatibilities, plan
     from benchmarks.executors.schedule import run
@@ -63,16 +64,16 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out
     for folder in (out, cache):
         writable(folder)
     process.version()  # scoring needs it, and comes last
-    refused = {}
-    for cell, why in zip(cells, incompatibilities(server, cells, plugins), strict=True):
+    refused, waiting = {}, [cell for cell in cells if not finished(out / cell.id)]
+    for cell, why in zip(waiting, incompatibilities(server, planned, waiting), strict=True):
         if why:
             refused[cell.id] = why
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
-    with Local(server, out, cache, plugins) as executor:
-        for number, finished in enumerate(run(cells, out, executor, refused), start=1):
-            print(f"[{number}/{len(cells)}] {finished.cell.id}  {_line(finished)}", flush=True)
-            failures += not finished.record.done
+    with Local(server, planned, out, cache) as executor:
+        for number, done in enumerate(run(cells, out, executor, refused), start=1):
+            print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
+            failures += not done.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")
     return 1 if failures else 0
 

@@ -90,8 +90,10 @@ class Scorer:
         return Scores(values, per_image, self.signature(candidates), missing, captions.count(""))
 
     def prepare(self) -> None:
-        """Have the references of all images tokenized, in the cache too."""
+        """Have the references of all images tokenized, and programs ready for them, with files in the cache."""
         self._prepare(tuple(self._references))
+        for program in self._programs:
+            program.prepare(self._tokens, self._cache)
 
     def close(self) -> None:
         """End the programs of metrics, and wait until they are gone; the next `score`, of any scorer, starts them."""

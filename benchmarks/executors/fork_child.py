@@ -18,12 +18,12 @@ from typing import NoReturn
 from benchmarks.runtime import progress
 
 _PDEATHSIG = 1  # of Linux' prctl
+_OVER = object()  # the parent is gone
 
 
 def serve(control: int, module: str) -> NoReturn:
     """Fork a process for each call that comes by the socket `control`, until that is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
     gc.disable()  # imports leave hardly any garbage, and looking for it takes a fifth of their time
     import_module(module)
     gc.freeze()
@@ -48,60 +48,84 @@ class _Server:
 
     def run(self) -> None:
         """Serve until the parent is gone; then end every child."""
-        with suppress(EOFError):
-            while True:
-                for key, _ in self._selector.select():
-                    key.data()
-        for child in self._children:
-            _kill_group(child)
+        while True:
+            for key, _ in self._selector.select():
+                if key.data() is _OVER:
+                    for child in self._children:
+                        _kill(child)
+                        os.waitpid(child, 0)
+                    return
 
-    def _fork(self) -> None:
+    def _fork(self) -> object:
         word, descriptors, *_ = socket.recv_fds(self._control, 1, 3)
         if not word:
-            raise EOFError
-        answers, status, output = descriptors
-        child = os.fork()
+            return _OVER
+        try:
+            answers, status, output = descriptors
+            server, child = os.getpid(), os.fork()
+        except (OSError, ValueError):  # no process can be had, or no descriptor: the caller sees the end of its pipe
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return None
         if not child:
-            self._leave()
-            os.close(status)
-            _work(Connection(answers), output)
+            self._begin(server, Connection(answers), status, output)
         os.close(answers)
         os.close(output)
         self._children[child] = Connection(status)
         self._selector.register(status, selectors.EVENT_READ, lambda: self._abandon(child))
+        return None
 
     def _abandon(self, child: int) -> None:
-        """Its caller is gone."""
-        self._selector.unregister(self._children[child].fileno())
-        _kill_group(child)
+        """Its caller is gone; or it has just ended, and the event is of before."""
+        if child in self._children:
+            with suppress(KeyError):
+                self._selector.unregister(self._children[child].fileno())
+            _kill(child)
 
     def _reap(self) -> None:
         with suppress(BlockingIOError):
             os.read(self._woken, 4096)
         for child in list(self._children):
-            ended, code = os.waitpid(child, os.WNOHANG)
-            if ended:
-                status = self._children.pop(child)
-                with suppress(KeyError):
-                    self._selector.unregister(status.fileno())
-                with status, suppress(OSError):
-                    status.send(os.waitstatus_to_exitcode(code))
-                _kill_group(child)  # what it had started and left behind
+            if not _ended(child):
+                continue
+            _kill(child)  # what it had started and left behind, while its number is still its own
+            _, code = os.waitpid(child, 0)
+            status = self._children.pop(child)
+            with suppress(KeyError):
+                self._selector.unregister(status.fileno())
+            with status, suppress(OSError):
+                status.send(os.waitstatus_to_exitcode(code))
 
-    def _leave(self) -> None:
-        """In a child: let go of all that is the server's."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()
-        self._selector.close()
-        self._control.close()
-        for status in self._children.values():
-            status.close()
+    def _begin(self, server: int, answers: Connection, status: int, output: int) -> NoReturn:
+        """In a child: let go of all that is the server's, and never come back."""
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            _end_with_parent(server)
+            self._selector.close()
+            self._control.close()
+            for other in self._children.values():
+                other.close()
+            os.close(status)
+            _work(answers, output)
+        except SystemExit as end:
+            _flush()
+            os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+        except BaseException:  # whatever a part makes of an interrupt
+            traceback.print_exc()
+        finally:
+            _flush()
+            os._exit(1)
+
+
+def _ended(child: int) -> bool:
+    """Whether it has ended, which it stays until it is waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _work(answers: Connection, output: int) -> NoReturn:
     """Answer the call that comes, and end: without waiting for threads that it has left running."""
-    _end_with_parent()
     with suppress(OSError):  # where memory runs out, this goes before who waits for it
         Path("/proc/self/oom_score_adj").write_text("500")
     progress.stream_to(os.dup(2))
@@ -118,15 +142,14 @@ def _work(answers: Connection, output: int) -> NoReturn:
         answers.send(("end", None))
     except Exception as error:
         answers.send(("raised", _portable(error)))
-    except SystemExit as end:
-        _flush()
-        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
     _flush()
     os._exit(0)
 
 
 def _portable(error: Exception) -> Exception:
     """`error`, or one in its place where it cannot go through a pipe or is of a plug-in's own kind."""
+    if isinstance(error, BrokenPipeError):  # which would pass for a reader of our output who has had enough
+        return RuntimeError(f"BrokenPipeError: {error}")
     with suppress(Exception):
         if type(error).__module__.partition(".")[0] in ("builtins", "benchmarks", "registry", "zoo"):
             pickle.loads(pickle.dumps(error))
@@ -143,12 +166,16 @@ def _flush() -> None:
             stream.flush()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> None:
     """Be killed with it, also while stopped, where the system can do that."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended before
+        os._exit(1)
 
 
-def _kill_group(leader: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+def _kill(leader: int) -> None:
+    """End a child that is not reaped yet, and its group, which it leads from its first moment but one."""
+    for kill in (os.kill, os.killpg):
+        with suppress(ProcessLookupError, PermissionError):
+            kill(leader, signal.SIGKILL)

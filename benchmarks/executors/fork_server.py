@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -22,6 +23,7 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from benchmarks.executors.fork_child import serve; serve(int(sys.argv[2]), sys.argv[3])"
 )
+_ENDING = 5.0  # seconds in which a process ends that has closed its pipe
 _TAIL = 300  # characters of its last output that a reason quotes
 
 
@@ -37,7 +39,7 @@ class ForkServer:
     """
 
     def __init__(self, module: str = "benchmarks.executors.preload") -> None:
-        self._module = module
+        self._module, self._answered = module, False
         self._start()
 
     def __enter__(self) -> Self:
@@ -51,6 +53,8 @@ class ForkServer:
     def close(self) -> None:
         """End the server, and whatever calls are still under way."""
         self._control.close()
+        if not self._answered:
+            self._server.kill()  # in the middle of its imports it would not notice
         self._server.wait()
 
     def call(self, function: Callable[..., Iterator[Any]], *arguments: Any, timeout: float | None = None) -> Any:
@@ -66,15 +70,23 @@ class ForkServer:
         with tempfile.TemporaryFile() as output:
             answers, status = self._fork(output)
             with answers, status:  # the server ends a process that nobody waits for
-                answers.send((function, arguments, os.fspath(Path.cwd()), dict(os.environ), sys.path))
-                yield from _answers(answers, status, output, timeout)
+                with suppress(OSError):  # it may have died; then there is no answer either
+                    answers.send((function, arguments, os.fspath(Path.cwd()), dict(os.environ), sys.path))
+                while True:
+                    kind, value = _answer(answers, status, output, timeout)
+                    self._answered = True
+                    if kind == "end":
+                        return
+                    if kind == "raised":
+                        raise value
+                    yield value
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
-        words = [json.dumps(sys.path), str(theirs.fileno()), self._module]
+        words = [json.dumps(list(map(str, sys.path))), str(theirs.fileno()), self._module]
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-c", _START, *words],
+                [sys.executable, "-P", "-c", _START, *words],  # -P: no module of the working folder
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # who is interrupted is this process
@@ -87,6 +99,7 @@ class ForkServer:
             socket.send_fds(self._control, [b"."], descriptors)
         except OSError:  # somebody killed the server
             self.close()
+            self._answered = False
             self._start()
             socket.send_fds(self._control, [b"."], descriptors)
         for each in theirs:
@@ -95,29 +108,28 @@ class ForkServer:
         return answers, status
 
 
-def _answers(answers: Connection, status: Connection, output: IO[bytes], timeout: float | None) -> Iterator[Any]:
-    try:
-        while True:
-            if not answers.poll(timeout):
-                raise ProcessDied(f"no answer for {timeout:.0f} s")
-            kind, value = answers.recv()
-            if kind == "end":
-                return
-            if kind == "raised":
-                raise value
-            yield value
-    except (EOFError, ConnectionResetError):
-        raise ProcessDied(_death(status, output)) from None
+def _answer(answers: Connection, status: Connection, output: IO[bytes], timeout: float | None) -> tuple[str, Any]:
+    """The next answer; a helper that outlives its process may hold the pipe open, so its end counts too."""
+    ready = wait([answers, status], timeout)
+    if not ready:
+        raise ProcessDied(f"no answer for {timeout:.0f} s")
+    if answers in ready or answers.poll():
+        with suppress(EOFError, OSError):
+            found: tuple[str, Any] = answers.recv()
+            return found
+    raise ProcessDied(_death(status, output))
 
 
 def _death(status: Connection, output: IO[bytes]) -> str:
     try:
-        code = status.recv()
+        code = status.recv() if status.poll(_ENDING) else None
     except (EOFError, OSError):
         return "its process was killed, with the server that had started it"
     output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL))
     last = " ".join(output.read().decode(errors="replace").split())
     said = f"; its last output: {last}" if last else ""
+    if code is None:
+        return f"it closed its pipes and went on{said}"
     if code < 0:
         why = f"its process was ended by {signal.Signals(-code).name}: it was killed, or the memory was not enough"
         return why + said

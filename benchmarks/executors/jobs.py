@@ -1,10 +1,15 @@
-"""What a run calls in other processes: whatever runs a plug-in's code, from its import on."""
+"""What a run calls in other processes: whatever runs a plug-in's code, from its import on.
+
+Each loads the plug-in files that it is given, which are those that it needs.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks.config import Experiment
+from benchmarks.plan.kinds import KINDS
 from registry import Spec, load_plugin
 
 if TYPE_CHECKING:  # who asks for a job needs nothing of what the job needs
@@ -18,11 +23,11 @@ Timings: TypeAlias = "dict[str, Measurement]"  # of encoders, by the backbone's 
 
 
 def planned(experiment: Experiment, plugins: Sequence[str]) -> "Iterator[Plan]":
-    """The plan."""
+    """The plan, with what each plug-in registers."""
     from benchmarks.plan.matrix import plan
 
-    load(plugins)
-    yield plan(experiment)
+    provided = {file: load([file]) for file in plugins}
+    yield replace(plan(experiment), plugins=provided)
 
 
 def feature_shape(backbone: Spec, plugins: Sequence[str]) -> "Iterator[FeatureShape]":
@@ -68,7 +73,13 @@ def ran(
         yield run_cell(cell, out, context), context.encoder_timings
 
 
-def load(plugins: Sequence[str]) -> None:
-    """Run plug-in files for what they register."""
+def load(plugins: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Run plug-in files; kind and name of what they register."""
+    before = _registered()
     for plugin in plugins:
         load_plugin(plugin)
+    return frozenset(_registered() - before)
+
+
+def _registered() -> set[tuple[str, str]]:
+    return {(kind, name) for kind, registry in KINDS.items() for name in registry}

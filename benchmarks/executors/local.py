@@ -2,53 +2,70 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.executors import jobs
 from benchmarks.executors.base import Executor
 from benchmarks.executors.fork_server import ForkServer, ProcessDied
+from benchmarks.executors.planning import plugins_for
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
 
+if TYPE_CHECKING:
+    from benchmarks.plan.matrix import Plan
+
+_SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
+_ALL = (*_SHARED, "attention", "decoder")
+
 
 class Local(Executor):
-    """Runs cells one after another, in processes that `server` forks.
+    """Runs cells of `plan` one after another, in processes that `server` forks, each with the plug-ins that it uses.
 
     What cells share, the features of a backbone above all, is made in a process of its own, which
     has no other part of a cell in it.
     """
 
-    def __init__(self, server: ForkServer, out: Path, cache: Path, plugins: Sequence[str]) -> None:
-        self._server, self._out, self._cache, self._plugins = server, out, cache, tuple(plugins)
-        self._prepared: set[tuple[object, ...]] = set()
+    def __init__(self, server: ForkServer, plan: "Plan", out: Path, cache: Path) -> None:
+        self._server, self._plan, self._out, self._cache = server, plan, out, cache
+        self._prepared: dict[tuple[object, ...], str | None] = {}  # with the reason where that failed
         self._timings: jobs.Timings = {}
 
     def each(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, RunRecord | str]]:
         """Run the cells; where a process died, or what cells share cannot be made, the reason stands for the record."""
         for cell in cells:
-            yield cell, self._run(cell)
+            yield cell, self._prepare(cell) or self._run(cell)
 
     def close(self, *, failed: bool) -> None:
         """Nothing is left: a process ends with its cell, or with who waits for it."""
 
     def _run(self, cell: Cell) -> RunRecord | str:
+        # A timing that a plug-in was near is for its own cell.
+        trusted = not cell.sources.keys() - {"backbone weights"}
+        timings = self._timings if trusted else {}
+        plugins = plugins_for(self._plan, cell, _ALL)
         try:
-            self._prepare(cell)
-            # A timing that a plug-in's part was near is for its own cell.
-            trusted = all(origin == "caption-zoo" for origin in cell.origins.values())
-            timings = self._timings if trusted else {}
-            arguments = (cell, self._out, self._cache, self._plugins, timings)
-            ((record, timings),) = self._server.call(jobs.ran, *arguments)
-            if trusted:
-                self._timings = timings
-            return record
-        except ProcessDied as died:
-            return str(died)
-        except Exception as error:  # whatever a data set or a backbone raises
-            return f"{type(error).__name__}: {error}"
+            ((record, timings),) = self._server.call(jobs.ran, cell, self._out, self._cache, plugins, timings)
+        except Exception as error:
+            return _reason(error)
+        if trusted:
+            self._timings = timings
+        return record
 
-    def _prepare(self, cell: Cell) -> None:
+    def _prepare(self, cell: Cell) -> str | None:
+        """Why what `cell` shares with others cannot be made; None where it is there."""
         shared = (cell.located_dataset, cell.metrics, cell.backbone, cell.training.hflip)
-        if self._prepared & {shared, (*shared, cell.seed)}:
-            return
-        (seeded,) = self._server.call(jobs.prepared, cell, self._cache, self._plugins)
-        self._prepared.add((*shared, cell.seed) if seeded else shared)
+        for key in (shared, (*shared, cell.seed)):
+            if key in self._prepared:
+                return self._prepared[key]
+        reason, seeded = None, False
+        try:
+            plugins = plugins_for(self._plan, cell, _SHARED)
+            (seeded,) = self._server.call(jobs.prepared, cell, self._cache, plugins)
+        except Exception as error:  # whatever a data set or a backbone raises
+            reason = _reason(error)
+        self._prepared[(*shared, cell.seed) if seeded else shared] = reason
+        return reason
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ProcessDied) else f"{type(error).__name__}: {error}"

@@ -1,6 +1,6 @@
 """Plans made in other processes, since planning runs the code of plug-ins, data sets and parts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.config import Experiment
@@ -26,19 +26,27 @@ def plan(server: ForkServer, experiment: Experiment, plugins: Sequence[str]) -> 
     return only(server, jobs.planned, experiment, plugins)
 
 
-def incompatibilities(server: ForkServer, cells: "Sequence[Cell]", plugins: Sequence[str]) -> Iterator[str | None]:
+def incompatibilities(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]") -> Iterator[str | None]:
     """Why the parts of each cell cannot be put together, or None; a combination is tried once, in its own process."""
     shapes: dict[Spec, FeatureShape | str] = {}
     tried: dict[tuple[Spec, ...], str | None] = {}
     for cell in cells:
         if cell.backbone not in shapes:
-            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, plugins)
+            files = plugins_for(plan, cell, ("backbone",))
+            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, files)
         shape, parts = shapes[cell.backbone], (cell.backbone, cell.attention, cell.decoder)
         if parts not in tried:
+            files = plugins_for(plan, cell, ("attention", "decoder"))
             tried[parts] = (
-                shape if isinstance(shape, str) else _answer(server, jobs.incompatibility, shape, *parts[1:], plugins)
+                shape if isinstance(shape, str) else _answer(server, jobs.incompatibility, shape, *parts[1:], files)
             )
         yield tried[parts]
+
+
+def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str, ...]:
+    """The plug-in files that have what `cell` uses of these kinds, and those that register nothing at all."""
+    used = {(kind, name) for kind, name in cell.uses if kind in kinds}
+    return tuple(file for file, provided in plan.plugins.items() if not provided or used & provided)
 
 
 def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:

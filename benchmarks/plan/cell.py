@@ -15,6 +15,7 @@ class Cell:
     """One run: which model, on what, with which seed.
 
     `located_dataset` says where the data lie too; `dataset` does not, and is what records repeat.
+    `uses` has the kind and name of each component that it needs, those that options name too.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, and of a backbone's weights, so that an edited file
     is another run.
@@ -33,6 +34,7 @@ class Cell:
     metrics: tuple[Spec, ...]
     training: Training
     decoding: Decoding
+    uses: tuple[tuple[str, str], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """A matrix of cells, planned before the first second of compute."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,10 +18,14 @@ from zoo.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of an experiment, in the order in which they run, and what there is to know of its data set."""
+    """The cells of an experiment, in the order in which they run, and what there is to know of its data set.
+
+    `plugins` has for each plug-in file the kind and name of what it registers.
+    """
 
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+    plugins: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
 def plan(experiment: Experiment) -> Plan:
@@ -75,9 +79,7 @@ def _without(spec: Spec, location: tuple[str, ...]) -> Spec:
     return Spec(spec.name, spec.variant, options)
 
 
-def _provenance(
-    experiment: Experiment, parts: dict[str, Spec], hash_of: Callable[[str], str]
-) -> dict[str, dict[str, str]]:
+def _provenance(experiment: Experiment, parts: dict[str, Spec], hash_of: Callable[[str], str]) -> dict[str, Any]:
     """Where each part comes from, and the hash of the file of everything that is not ours."""
     inside = {kind: list(_inside(kind, spec)) for kind, spec in parts.items()}
     used = [item for items in inside.values() for item in items]
@@ -94,7 +96,8 @@ def _provenance(
         kind: ", ".join(dict.fromkeys(registry.origin(name) for _, registry, name in items))
         for kind, items in inside.items()
     }
-    return {"origins": origins, "sources": sources}
+    uses = tuple(dict.fromkeys((registry.kind, name) for _, registry, name in used))
+    return {"origins": origins, "sources": sources, "uses": uses}
 
 
 def _inside(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:

@@ -19,7 +19,11 @@ SCORES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
 
 
 class BadRecord(ValueError):
-    """A file that is no run record, or of another schema; the message names it."""
+    """A file that is no run record, or of another schema, or cannot be read; the message names it."""
+
+
+class TornRecord(BadRecord):
+    """One that can be read and is no record: torn, edited or damaged."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +110,16 @@ class RunRecord:
             values = parse(path)
             found = values.get("schema") if isinstance(values, dict) else None
             if found != SCHEMA:
-                raise BadRecord(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
+                kind = BadRecord if type(found) is int else TornRecord
+                raise kind(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
         except BadRecord:
             raise
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise BadRecord(f"cannot read run record {path}: {error}") from None
+        except ValueError as error:
+            raise TornRecord(f"cannot read run record {path}: {error}") from None
         return record
 
 

@@ -16,7 +16,7 @@ _terminal: TextIO | None = None  # of a process whose own stderr is a file
 def stream_to(descriptor: int) -> None:
     """Have progress and notes go to an open file, a terminal perhaps, and not to stdout and stderr."""
     global _terminal
-    _terminal = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+    _terminal = os.fdopen(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
 
 
 def bar(total: int | None, what: str, unit: str) -> tqdm:

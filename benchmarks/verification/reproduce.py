@@ -1,6 +1,7 @@
 """The cell of a record, from its request alone; refused where it cannot be the same again."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.config import Experiment, Matrix
@@ -49,8 +50,8 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
 
 def planned(record: RunRecord, dataset: str | None, weights: str | None, plugins: Sequence[str]) -> Iterator[Plan]:
     """`plan_of`, as a job for another process, which loads the plug-ins."""
-    load(plugins)
-    yield plan_of(record, dataset=dataset, weights=weights)
+    provided = {file: load([file]) for file in plugins}
+    yield replace(plan_of(record, dataset=dataset, weights=weights), plugins=provided)
 
 
 def _request(record: RunRecord) -> Request:

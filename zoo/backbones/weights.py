@@ -86,7 +86,10 @@ def _fitted(model: nn.Module, found: Mapping[str, Tensor]) -> Mapping[str, Tenso
     resized = getattr(sys.modules.get(type(model).__module__), "checkpoint_filter_fn", None)
     if resized is None or not type(model).__module__.startswith("timm.") or not _sizes_differ(model, found):
         return found
-    fitted: Mapping[str, Tensor] = resized(dict(found), model)
+    try:
+        fitted: Mapping[str, Tensor] = resized(dict(found), model)
+    except Exception as error:  # whatever timm makes of shapes that it does not know
+        raise ValueError(f"cannot fit the weights to the model: {reason(error)}") from None
     return fitted
 
 
