@@ -11,7 +11,7 @@ from benchmarks.config import Training
 from benchmarks.data.scenes import Scenes
 from benchmarks.plan.compatibility import feature_shape, incompatibility
 from benchmarks.training.optim import make_optimizer
-from benchmarks.training.trainer import step
+from benchmarks.training.step import step
 from registry import Spec
 from zoo import checkpoint
 from zoo.attention import ScoreAttention

@@ -24,7 +24,7 @@ from benchmarks.features.files import Writer, open_store
 from benchmarks.features.store import DamagedStore
 from benchmarks.runtime.device import free_memory
 from benchmarks.training.optim import make_optimizer
-from benchmarks.training.trainer import step
+from benchmarks.training.step import step
 from zoo.captioner import Captioner, Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary

@@ -93,5 +93,5 @@ def test_what_is_saved_comes_back_and_says_the_same(tmp_path):
     again = zoo.from_pretrained(tmp_path)
     assert again.caption(pictures) == model.caption(pictures)
     assert not again.training
-    with pytest.raises(ValueError, match="no captioner in"):
+    with pytest.raises(ValueError, match="no folder"):
         zoo.from_pretrained(tmp_path / "none")

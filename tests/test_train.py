@@ -14,7 +14,8 @@ from benchmarks.plan.cell import Cell
 from benchmarks.training.batches import iter_batches, tokenize
 from benchmarks.training.ema import EMA
 from benchmarks.training.optim import lr_factor, make_optimizer
-from benchmarks.training.trainer import step, train
+from benchmarks.training.step import step
+from benchmarks.training.trainer import train
 from registry import Spec
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import PAD, START, Vocabulary

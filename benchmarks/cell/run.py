@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.cell.checkpoints import cell_checkpoints, remove_checkpoints
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import backbone_name, store
 from benchmarks.cell.samples import picked, samples, write_gallery
@@ -26,6 +27,7 @@ from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
 from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
 from benchmarks.throughput.measure import measure
+from benchmarks.training.checkpoints import Checkpoints
 from benchmarks.training.trainer import TrainResult, train
 from zoo import checkpoint
 from zoo.backbones import RANDOM, WeightsSource
@@ -41,10 +43,10 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     """
     if record := finished(out / cell.id):
         return record  # another runner was here in the meantime
-    with working_folder(cell, out) as partial:
+    with working_folder(cell, out) as partial, cell_checkpoints(cell, out) as checkpoints:
         (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         try:
-            record = _run(cell, partial, context)
+            record = _run(cell, partial, context, checkpoints)
             record.save(partial)  # a part may have given what no record can hold
         except Exception as error:
             (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
@@ -52,7 +54,10 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
             record.save(partial)
         if context.output is not None:
             keep_output(context.output, partial)
-        return publish(record, partial, out)
+        record = publish(record, partial, out)
+        if record.done and checkpoints:
+            remove_checkpoints(cell, out)
+        return record
 
 
 @dataclass
@@ -68,15 +73,14 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
+def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints | None) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), _Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
     captioner, weights = _build(cell, context)
     images = store(cell, captioner.backbone, context)
-    with clock.measure("train"):
-        outcome = _train(cell, captioner, context, images)
+    outcome = _train(cell, captioner, context, images, checkpoints)
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
         hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)
@@ -101,11 +105,11 @@ def _run(cell: Cell, folder: Path, context: Context) -> RunRecord:
         **measured._asdict(),
         params=sum(tensor.numel() for tensor in captioner.parameters()),
         trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
-        seconds={"encode": images.seconds, **clock.seconds},
+        seconds={"encode": images.seconds, "train": outcome.seconds, **clock.seconds},
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
         files=_hashes(folder),
-        environment=environment(java=context.java),
+        environment=environment(java=context.java) | ({"resumed": outcome.resumed} if outcome.resumed else {}),
         finished=now(),
     )
 
@@ -120,7 +124,9 @@ def _build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
     return captioner.to(context.device).eval(), weights
 
 
-def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore) -> TrainResult:
+def _train(
+    cell: Cell, captioner: Captioner, context: Context, store: ImageStore, checkpoints: Checkpoints | None
+) -> TrainResult:
     validation = context.validation(cell.located_dataset)
     return train(
         captioner,
@@ -129,6 +135,7 @@ def _train(cell: Cell, captioner: Captioner, context: Context, store: ImageStore
         cell.training,
         seed=cell.seed,
         validate_fn=lambda model: validation.score(model, store, cell.decoding),
+        checkpoints=checkpoints,
     )
 
 

@@ -32,7 +32,8 @@ def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--plugin", action="append", metavar="FILE", help="Python file with components; repeatable")
     if argv and not argv[0].startswith("-"):
         argv = ["--config", *argv]
-    argv = [f"--config={read_config(word)}" if named else word for word, named in _configs(argv)]
+    if not {"-h", "--help"} & set(argv):  # a config may be missing there
+        argv = [f"--config={read_config(word)}" if named else word for word, named in _configs(argv)]
     if not {"--config", "-h", "--help"} & {argument.partition("=")[0] for argument in argv}:
         raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
     return argv

@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from benchmarks.cli import COMMANDS, parser_of
+from benchmarks.executors.stopping import Stopped
 
 _show_others = warnings.showwarning
 
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ArgumentError, ValueError, OSError) as error:
         print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
         return 2
+    except Stopped:
+        print("caption-zoo: stopped; run the same command again to resume", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print("caption-zoo: interrupted; run the same command again to resume", file=sys.stderr)
         return 130

@@ -1,7 +1,9 @@
 """Train, caption, score and time every cell of a config; finished cells are not run again."""
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,12 +72,24 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out
             refused[cell.id] = why
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
-    with Local(server, planned, out, cache) as executor:
+    with Local(server, planned, out, cache) as executor, _forwarding(server):
         for number, done in enumerate(run(cells, out, executor, refused), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")
     return 1 if failures else 0
+
+
+@contextmanager
+def _forwarding(server: ForkServer) -> Iterator[None]:
+    """Let the cell that runs save its state when a scheduler warns: by SIGTERM before the end, by SIGUSR1 meanwhile."""
+    handlers = {signal.SIGTERM: lambda *_: server.stop(), signal.SIGUSR1: lambda *_: server.signal(signal.SIGUSR1)}
+    earlier = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, before in earlier.items():
+            signal.signal(number, before)
 
 
 def _line(finished: "Finished") -> str:

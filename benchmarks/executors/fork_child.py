@@ -72,6 +72,8 @@ class _Server:
         os.close(answers)
         os.close(output)
         self._children[child] = Connection(status)
+        with suppress(OSError):
+            self._children[child].send(child)
         self._selector.register(status, selectors.EVENT_READ, lambda: self._abandon(child))
         return None
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
@@ -19,10 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from benchmarks.executors.stopping import Stopped
+
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from benchmarks.executors.fork_child import serve; serve(int(sys.argv[2]), sys.argv[3])"
 )
+_TICK = 0.5  # seconds between looks at the clock
+_LEAVE = 30.0  # seconds
 _ENDING = 5.0  # seconds in which a process ends that has closed its pipe
 _TAIL = 300  # characters of its last output that a reason quotes
 
@@ -40,6 +45,8 @@ class ForkServer:
 
     def __init__(self, module: str = "benchmarks.executors.preload") -> None:
         self._module, self._answered = module, False
+        self._child: int | None = None
+        self._stopping: float | None = None  # until when a child may take leave
         self._start()
 
     def __enter__(self) -> Self:
@@ -57,6 +64,17 @@ class ForkServer:
             self._server.kill()  # in the middle of its imports it would not notice
         self._server.wait()
 
+    def stop(self) -> None:
+        """Have the call that is under way end within half a minute, and all later ones at once."""
+        self._stopping = time.monotonic() + _LEAVE
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process of the call that is under way."""
+        if self._child is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._child, number)
+
     def call(self, function: Callable[..., Iterator[Any]], *arguments: Any, timeout: float | None = None) -> Any:
         """What `function` yields, one after another, each within `timeout` seconds.
 
@@ -65,21 +83,47 @@ class ForkServer:
 
         Raises:
             ProcessDied: the process ended before the function, or was silent too long and was killed.
+            Stopped: `stop` was called.
             Exception: what the function raised.
         """
+        if self._stopping is not None:
+            raise Stopped
         with tempfile.TemporaryFile() as output:
             answers, status = self._fork(output)
             with answers, status:  # the server ends a process that nobody waits for
                 with suppress(OSError):  # it may have died; then there is no answer either
                     answers.send((function, arguments, os.fspath(Path.cwd()), dict(os.environ), sys.path))
-                while True:
-                    kind, value = _answer(answers, status, output, timeout)
-                    self._answered = True
-                    if kind == "end":
-                        return
-                    if kind == "raised":
-                        raise value
-                    yield value
+                try:
+                    self._child = _pid(status)
+                    while True:
+                        kind, value = self._answer(answers, status, output, timeout)
+                        self._answered = True
+                        if kind == "end":
+                            return
+                        if kind == "raised":
+                            raise value
+                        yield value
+                finally:
+                    self._child = None
+
+    def _answer(
+        self, answers: Connection, status: Connection, output: IO[bytes], timeout: float | None
+    ) -> tuple[str, Any]:
+        """The next answer; a helper that outlives its process may hold the pipe open, so its end counts too."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not (ready := wait([answers, status], _TICK)):
+            now = time.monotonic()
+            if end is not None and now >= end:
+                raise ProcessDied(f"no answer for {timeout:.0f} s")
+            if self._stopping is not None and now >= self._stopping:
+                raise Stopped
+        if answers in ready or answers.poll():
+            with suppress(EOFError, OSError):
+                found: tuple[str, Any] = answers.recv()
+                return found
+        if self._stopping is not None:
+            raise Stopped
+        raise ProcessDied(_death(status, output))
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -108,16 +152,13 @@ class ForkServer:
         return answers, status
 
 
-def _answer(answers: Connection, status: Connection, output: IO[bytes], timeout: float | None) -> tuple[str, Any]:
-    """The next answer; a helper that outlives its process may hold the pipe open, so its end counts too."""
-    ready = wait([answers, status], timeout)
-    if not ready:
-        raise ProcessDied(f"no answer for {timeout:.0f} s")
-    if answers in ready or answers.poll():
-        with suppress(EOFError, OSError):
-            found: tuple[str, Any] = answers.recv()
-            return found
-    raise ProcessDied(_death(status, output))
+def _pid(status: Connection) -> int | None:
+    """The number of the child's process, which is the first that the server says of it."""
+    try:
+        number: int = status.recv()
+    except (EOFError, OSError):
+        return None
+    return number
 
 
 def _death(status: Connection, output: IO[bytes]) -> str:

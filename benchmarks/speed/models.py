@@ -10,7 +10,7 @@ from benchmarks.config import Training
 from benchmarks.speed.sizes import Size
 from benchmarks.training.batches import TokenizedExample, iter_batches
 from benchmarks.training.optim import make_optimizer
-from benchmarks.training.trainer import step
+from benchmarks.training.step import step
 from zoo.captioner import Captioner, Parts
 from zoo.types import Features
 from zoo.vocabulary import END, SPECIAL, START, Vocabulary

@@ -16,7 +16,7 @@ from benchmarks.features.cache import stored
 from benchmarks.throughput.no_eos import NoEosDecoder
 from benchmarks.throughput.operations import operations
 from benchmarks.training.optim import make_optimizer
-from benchmarks.training.trainer import step
+from benchmarks.training.step import step
 from zoo.captioner import Captioner
 from zoo.compiling import compile_steps
 from zoo.generate import generate

@@ -1,6 +1,6 @@
 """An exponential moving average of the weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -21,6 +21,12 @@ class EMA:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(self.values, self.parameters, 1 - decay if self.decay else 1.0)
+
+    @torch.no_grad()
+    def load(self, steps: int, values: Sequence[Tensor]) -> None:
+        """Go on from an earlier average."""
+        self.steps = steps
+        torch._foreach_copy_(self.values, [new.to(old.device) for old, new in zip(self.values, values, strict=True)])
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -1,0 +1,234 @@
+"""Training that was cut off goes on as if it never had been: bit for bit, after any step, for any part."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+import torch
+from forking import caption_zoo
+from test_train import build, stored
+
+from benchmarks.cell.checkpoints import cell_checkpoints
+from benchmarks.config import Training
+from benchmarks.data.scenes import Scenes
+from benchmarks.records.record import records
+from benchmarks.training.checkpoints import Checkpoints, Preempted
+from benchmarks.training.trainer import Trainer
+
+SETTINGS = {"epochs": 3, "decay_epochs": 4, "batch_size": 8, "captions_per_image": 2, "warmup_steps": 3, "min_count": 1}
+STEPS = 9  # of 24 images in batches of 8, three times
+
+
+@pytest.fixture(scope="module")
+def data():
+    return Scenes(train=24, validation=4, test=4)
+
+
+class Cut(Checkpoints):
+    """Asks for a stop after so many steps."""
+
+    def __init__(self, folder, after):
+        super().__init__(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.left = after
+
+    def due(self):
+        self.left -= 1
+        if self.left == 0:
+            self.request(stop=True)
+        return super().due()
+
+
+def trainer(data, tmp_path, settings, **parts):
+    model = build(data, **parts).eval()
+    return Trainer(
+        model,
+        data.train,
+        stored(data, model, tmp_path),
+        Training(**SETTINGS | settings),
+        seed=3,
+        validate_fn=lambda model: float(model.decoder.bias.sum().detach()),
+    )
+
+
+def outcome(finished, result):
+    weights = {name: tensor.clone() for name, tensor in finished.captioner.state_dict().items()}
+    return weights, result.curve, result.best_epoch
+
+
+def same(one, other):
+    assert one[1:] == other[1:]
+    assert all(torch.equal(one[0][name], other[0][name]) for name in one[0])
+
+
+@pytest.mark.parametrize("after", range(1, STEPS + 1))
+def test_cut_after_any_step_it_ends_with_the_same_weights(data, tmp_path, after):
+    parts = {"decoder": "lstm(dim=48, dropout=0.3)"}
+    whole = trainer(data, tmp_path, {"bucket_batches": 2}, **parts)
+    expected = outcome(whole, whole.run())
+    first = trainer(data, tmp_path, {"bucket_batches": 2}, **parts)
+    with pytest.raises(Preempted):
+        first.run(Cut(tmp_path / "states", after))
+    again = trainer(data, tmp_path, {"bucket_batches": 2}, **parts)
+    result = again.run(Checkpoints(tmp_path / "states"))
+    assert result.resumed == 1
+    same(outcome(again, result), expected)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"attention": "hard", "decoder": "gru(dim=32, dropout=0.2)"},
+        {"attention": "multihead(num_heads=2)", "decoder": "transformer(dim=32, num_layers=2, dropout=0.2)"},
+        {"backbone": "timm/test_resnet(pretrained=False, trainable=1)"},
+        {"backbone": "timm/test_resnet(pretrained=False, trainable=True)"},
+        {"decoder": "lstm(dim=32, doubly_stochastic=1.0)"},
+    ],
+)
+def test_cut_again_and_again_it_ends_with_the_same_weights(data, tmp_path, parts):
+    whole = trainer(data, tmp_path, {}, **parts)
+    expected = outcome(whole, whole.run())
+    for times in range(1, 5):
+        part = trainer(data, tmp_path, {}, **parts)
+        with pytest.raises(Preempted):
+            part.run(Cut(tmp_path / "states", 2))
+        assert len(list((tmp_path / "states").iterdir())) <= 2
+        assert part.resumed == times - 1
+    last = trainer(data, tmp_path, {}, **parts)
+    result = last.run(Checkpoints(tmp_path / "states"))
+    assert result.resumed == 4
+    same(outcome(last, result), expected)
+
+
+def test_a_torn_state_gives_way_to_the_one_before(data, tmp_path):
+    whole = trainer(data, tmp_path, {})
+    expected = outcome(whole, whole.run())
+    for after in (2, 3):
+        with pytest.raises(Preempted):
+            trainer(data, tmp_path, {}).run(Cut(tmp_path / "states", after))
+    files = sorted((tmp_path / "states").iterdir())
+    files[-1].write_bytes(files[-1].read_bytes()[:1000])
+    last = trainer(data, tmp_path, {})
+    same(outcome(last, last.run(Checkpoints(tmp_path / "states"))), expected)
+
+
+def test_a_state_of_another_model_is_refused_with_its_place(data, tmp_path):
+    with pytest.raises(Preempted):
+        trainer(data, tmp_path, {}).run(Cut(tmp_path / "states", 1))
+    other = trainer(data, tmp_path, {}, decoder="lstm(dim=16)")
+    with pytest.raises(ValueError, match=r"the checkpoint in .*states does not fit: remove it"):
+        other.run(Checkpoints(tmp_path / "states"))
+
+
+def test_a_state_runs_no_code(tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    (tmp_path / "states").mkdir()
+    torch.save({"weights": Harm()}, tmp_path / "states" / "00000001.pt")
+    assert Checkpoints(tmp_path / "states").latest() is None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_time_between_two_is_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path, every=0.05)
+    assert not checkpoints.due()
+    time.sleep(0.06)
+    assert checkpoints.due()
+    checkpoints.save({})
+    assert not checkpoints.due()
+    checkpoints.request(stop=False)
+    assert checkpoints.due()
+    checkpoints.save({})  # and goes on
+
+
+@pytest.fixture
+def cell():
+    class Cell:
+        id = "0123456789ab"
+
+    return Cell
+
+
+@pytest.mark.parametrize(("number", "stops"), [(signal.SIGTERM, True), (signal.SIGUSR1, False)])
+def test_signals_ask_for_a_state(cell, tmp_path, number, stops):
+    with cell_checkpoints(cell, tmp_path) as checkpoints, checkpoints.used():
+        os.kill(os.getpid(), number)
+        assert checkpoints.due()
+        if stops:
+            with pytest.raises(Preempted):
+                checkpoints.save({"a": 1})
+        else:
+            checkpoints.save({"a": 1})
+    with cell_checkpoints(cell, tmp_path) as checkpoints:
+        assert checkpoints.latest() == {"a": 1}
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_before_and_after_training_a_stop_is_at_once(cell, tmp_path):
+    def stop():
+        with cell_checkpoints(cell, tmp_path):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    with pytest.raises(Preempted):
+        stop()
+
+
+def test_a_second_runner_of_a_cell_has_no_checkpoints(cell, tmp_path):
+    with cell_checkpoints(cell, tmp_path) as first:
+        assert first is not None
+        found = []
+
+        def second():
+            with cell_checkpoints(cell, tmp_path) as checkpoints:
+                found.append(checkpoints)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        assert found == [None]
+
+
+CONFIG = """
+dataset: scenes(train=120, validation=4, test=4)
+matrix: {backbone: patches(dim=16), attention: bahdanau(hidden_dim=16), decoder: "lstm(dim=32, dropout=0.2)"}
+metrics: cider
+training: {epochs: 30, decay_epochs: 30, min_count: 1}
+decoding: {num_beams: 2, max_length: 8}
+"""
+
+
+def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+
+    def start(out):
+        words = ("run", "config.yaml", "--out", out, "--cache", "cache")
+        return caption_zoo(*words, folder=tmp_path)
+
+    assert start("whole").end().returncode == 0
+    process = start("cut")
+    end = time.monotonic() + 120
+    while len(list(tmp_path.glob("cut/.checkpoints/*/*.pt"))) < 2:
+        assert time.monotonic() < end
+        assert process.runs()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(process.pid, signal.SIGTERM)
+    ended = process.end(60)
+    assert (ended.returncode, ended.stdout) == (143, "")
+    assert ended.stderr == "caption-zoo: stopped; run the same command again to resume\n"
+    assert list(records(tmp_path / "cut")) == []
+    ended = start("cut").end()
+    assert ended.returncode == 0, ended
+    (whole,), (resumed,) = (list(records(tmp_path / out)) for out in ("whole", "cut"))
+    assert resumed.environment["resumed"] == 1
+    assert "resumed" not in whole.environment
+    assert resumed.seconds["train"] > 0
+    for name in ("id", "curve", "best_epoch", "captions", "scores", "files"):
+        assert getattr(resumed, name) == getattr(whole, name), name
+    assert not list((tmp_path / "cut" / ".checkpoints").iterdir())
+    assert not list((tmp_path / "cut" / ".partial").iterdir())
