@@ -107,7 +107,19 @@ def test_a_pipe_is_no_picture_no_weights_no_record_and_no_model(tmp_path):
             call()
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "backbone.", "module._orig_mod.", "module.backbone."])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "module.",
+        "_orig_mod.",
+        "backbone.",
+        "module._orig_mod.",
+        "module.backbone.",
+        "_orig_mod.module.",
+        "model.backbone.",
+    ],
+)
 def test_weights_are_found_behind_what_wrappers_put_before_their_names(tmp_path, prefix):
     model, other = nn.Linear(2, 3), nn.Linear(2, 3)
     torch.save({f"{prefix}{name}": value for name, value in other.state_dict().items()}, tmp_path / "a.pth")

@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -133,6 +135,27 @@ def test_a_state_runs_no_code(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_state_of_other_versions_is_not_gone_on_with(tmp_path, capsys):
+    Checkpoints(tmp_path, made_with="torch 1").save({"a": 1})
+    assert Checkpoints(tmp_path, made_with="torch 1").latest()["a"] == 1
+    assert Checkpoints(tmp_path, made_with="torch 2").latest() is None
+    assert "made with other versions" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_said_and_training_goes_on(tmp_path, capsys, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save({"a": 1})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    checkpoints.save({"a": 2})
+    assert "no checkpoint could be saved: [Errno 28] No space left" in capsys.readouterr().out
+    assert checkpoints.latest()["a"] == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_the_time_between_two_is_kept(tmp_path):
     checkpoints = Checkpoints(tmp_path, every=0.05)
     assert not checkpoints.due()
@@ -155,16 +178,16 @@ def cell():
 
 @pytest.mark.parametrize(("number", "stops"), [(signal.SIGTERM, True), (signal.SIGUSR1, False)])
 def test_signals_ask_for_a_state(cell, tmp_path, number, stops):
-    with cell_checkpoints(cell, tmp_path) as checkpoints, checkpoints.used():
-        os.kill(os.getpid(), number)
-        assert checkpoints.due()
-        if stops:
-            with pytest.raises(Preempted):
-                checkpoints.save({"a": 1})
-        else:
+    def train():
+        with cell_checkpoints(cell, tmp_path) as checkpoints, checkpoints.used():
+            os.kill(os.getpid(), number)
+            assert checkpoints.due()
             checkpoints.save({"a": 1})
+
+    with pytest.raises(Preempted) if stops else nullcontext():
+        train()
     with cell_checkpoints(cell, tmp_path) as checkpoints:
-        assert checkpoints.latest() == {"a": 1}
+        assert checkpoints.latest()["a"] == 1
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
@@ -202,6 +225,15 @@ decoding: {num_beams: 2, max_length: 8}
 """
 
 
+def descendants(process):
+    """The numbers of all that it has started, and so on."""
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
 def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG)
 
@@ -216,8 +248,11 @@ def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path):
         assert time.monotonic() < end
         assert process.runs()
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGUSR1)
-    os.kill(process.pid, signal.SIGTERM)
+    everybody = [process.pid, *descendants(process.pid)]
+    assert len(everybody) >= 3  # the command, its server, the cell
+    for number in (signal.SIGUSR1, signal.SIGTERM):  # as a scheduler does it
+        for each in everybody:
+            os.kill(each, number)
     ended = process.end(60)
     assert (ended.returncode, ended.stdout) == (143, "")
     assert ended.stderr == "caption-zoo: stopped; run the same command again to resume\n"

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def sync(path: Path) -> None:
@@ -24,7 +25,18 @@ def sync_tree(folder: Path) -> None:
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:
-    """Under a name of its own first: whoever reads, or writes the same, sees a whole file or none.
+    """Write a whole file or none, as `atomic_file` does.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    with atomic_file(file) as opened:
+        opened.write(content if isinstance(content, bytes) else content.encode())
+
+
+@contextmanager
+def atomic_file(file: Path) -> Iterator[BinaryIO]:
+    """To write into, under a name of its own first: whoever reads, or writes the same, sees a whole file or none.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -33,7 +45,7 @@ def write_atomically(file: Path, content: str | bytes) -> None:
     handle, partial = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".partial")
     try:
         with os.fdopen(handle, "wb") as opened:
-            opened.write(content if isinstance(content, bytes) else content.encode())
+            yield opened
             opened.flush()
             os.fsync(opened.fileno())
         Path(partial).chmod(0o644)  # mkstemp leaves it to the owner alone

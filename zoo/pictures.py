@@ -27,10 +27,14 @@ def open_picture(file: str | Path) -> Image.Image:
     """
     if Path(file).exists() and not Path(file).is_file():  # reading a pipe might never end
         raise OSError(f"cannot read {str(file)!r}: it is no file")
+    if Image.MAX_IMAGE_PIXELS is not None and _limit() > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = _limit()  # between this and half of it Pillow would warn, and not say what to do
     try:
         with Image.open(file, formats=_formats()) as image:
             _refuse_large(image)
             return upright(image)
+    except Image.DecompressionBombError as error:
+        raise OSError(f"{str(error).partition(',')[0]}: set {LIMIT} to more, or make the picture smaller") from None
     except UnidentifiedImageError:
         raise OSError(_unidentified(file)) from None
     except OSError:
@@ -68,8 +72,6 @@ def _formats() -> tuple[str, ...]:
         with suppress(Exception):  # it may lack its library, which is no reason to read nothing
             import_module("pillow_heif").register_heif_opener()
     Image.init()
-    # Of a picture between this limit and half of it Pillow would warn, on stderr and without saying what to do.
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _limit())
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 

@@ -1,19 +1,20 @@
 """The checkpoints of a cell: named after it, so that whoever runs it next goes on from them."""
 
-import shutil
+import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
 from filelock import FileLock, Timeout
 
+from benchmarks.cell.workdir import checkpoint_folder
 from benchmarks.plan.cell import Cell
+from benchmarks.runtime.environment import environment
+from benchmarks.runtime.progress import write
 from benchmarks.training.checkpoints import Checkpoints, Preempted
-
-_FOLDER = ".checkpoints"
 
 
 @contextmanager
@@ -21,25 +22,28 @@ def cell_checkpoints(cell: Cell, out: Path) -> Iterator[Checkpoints | None]:
     """Where the states of the cell's training are, for one runner at a time; None for another that has the same cell.
 
     Inside, SIGTERM has the state saved and ends the cell by `Preempted`, SIGUSR1 has it saved.
-    Without a `Preempted` they are gone at the end: the cell has its record.
+    They stay until the cell is done. Versions other than those that made a state make it useless.
     """
-    folder = out / _FOLDER / cell.id
+    folder = checkpoint_folder(cell, out)
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(folder.with_suffix(".lock"), timeout=0, fallback_to_soft=False)
-        lock.acquire()
-    except (Timeout, OSError, NotImplementedError):
-        yield None
-        return
-    with lock, _signals(checkpoints := Checkpoints(folder)):
+    lock = FileLock(folder.with_suffix(".lock"), timeout=0, mode=0o666, fallback_to_soft=False)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock)
+        except Timeout:
+            write(f"caption-zoo: note: another process trains cell {cell.id} too: this one has no checkpoints")
+        except (OSError, NotImplementedError) as error:
+            write(f"caption-zoo: note: no checkpoints, since {folder.parent} takes no locks ({error})")
+        if not lock.is_locked:
+            yield None
+            return
+        for torn in folder.glob(".*.partial"):
+            torn.unlink(missing_ok=True)
+        versions = environment(java=None)
+        made_with = json.dumps({name: versions[name] for name in ("caption-zoo", "torch", "timm", "numpy", "commit")})
+        checkpoints = Checkpoints(folder, made_with=made_with)
+        stack.enter_context(_signals(checkpoints))
         yield checkpoints
-
-
-def remove_checkpoints(cell: Cell, out: Path) -> None:
-    """Of a cell that has its record."""
-    folder = out / _FOLDER / cell.id
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,11 +12,20 @@ from typing import Any
 
 import torch
 
-from benchmarks.cell.checkpoints import cell_checkpoints, remove_checkpoints
+from benchmarks.cell.checkpoints import cell_checkpoints
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import backbone_name, store
 from benchmarks.cell.samples import picked, samples, write_gallery
-from benchmarks.cell.workdir import failed, finished, keep_output, now, publish, request_fields, working_folder
+from benchmarks.cell.workdir import (
+    failed,
+    finished,
+    keep_output,
+    now,
+    publish,
+    remove_checkpoints,
+    request_fields,
+    working_folder,
+)
 from benchmarks.data import Dataset
 from benchmarks.data.formats.coco_json import write_results
 from benchmarks.evaluation.decode import attention_maps, decode

@@ -23,7 +23,7 @@ from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
 from zoo.atomic import sync, sync_tree
 
-_PARTIAL = ".partial"
+_PARTIAL, _CHECKPOINTS = ".partial", ".checkpoints"
 _OLD = 7 * 24 * 3600.0  # seconds
 _OUTPUT = 2**20  # bytes
 _LONGEST = 2000  # characters of a reason; error.txt has all of it
@@ -51,6 +51,18 @@ def working_folder(cell: Cell, out: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
             for lock in (taken, held):
                 lock.unlink(missing_ok=True)
+
+
+def checkpoint_folder(cell: Cell, out: Path) -> Path:
+    """Where the states of the cell's training lie, whoever runs it."""
+    return out / _CHECKPOINTS / cell.id
+
+
+def remove_checkpoints(cell: Cell, out: Path) -> None:
+    """Of a cell that is done."""
+    folder = checkpoint_folder(cell, out)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def remove_stale(out: Path) -> None:

@@ -55,7 +55,7 @@ def read_config(file: str) -> str:
         values = yaml.load(text, _Loader)
     except UnicodeDecodeError:
         raise ValueError(f"config {file} is not in UTF-8") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except Exception as error:  # of YAML, or of a type that a tag or a text asks for
         raise ValueError(f"config {file}: {_explain(error)}") from None
     if not isinstance(values, dict):
         raise ValueError(f"config {file} should have keys and values, dataset: scenes")
@@ -66,7 +66,10 @@ def read_config(file: str) -> str:
         values["matrix"] = {**matrix, **alone}
     if isinstance(values.get("metrics"), str | dict):
         values["metrics"] = [values["metrics"]]
-    return json.dumps(values, default=str)
+    try:
+        return json.dumps(values, default=str)
+    except TypeError:
+        raise ValueError(f"config {file}: a key is no text: put it in quotes") from None
 
 
 def _refuse_unknown(values: dict[Any, Any], file: str) -> None:

@@ -37,7 +37,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     experiment, plugins = read(parser, options), tuple(options.plugin or ())
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
-    with ForkServer() as server:
+    with ForkServer() as server, _forwarding(server):
         if options.dry_run:
             return _show(experiment, plugins, server)
         return _run(experiment, plugins, server, out, cache)
@@ -72,7 +72,7 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out
             refused[cell.id] = why
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
-    with Local(server, planned, out, cache) as executor, _forwarding(server):
+    with Local(server, planned, out, cache) as executor:
         for number, done in enumerate(run(cells, out, executor, refused), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done

@@ -23,7 +23,8 @@ _OVER = object()  # the parent is gone
 
 def serve(control: int, module: str) -> NoReturn:
     """Fork a process for each call that comes by the socket `control`, until that is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # a scheduler may send them to every process
+        signal.signal(number, signal.SIG_IGN)
     gc.disable()  # imports leave hardly any garbage, and looking for it takes a fifth of their time
     import_module(module)
     gc.freeze()
@@ -102,7 +103,8 @@ class _Server:
         """In a child: let go of all that is the server's, and never come back."""
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             os.setsid()
             _end_with_parent(server)
             self._selector.close()

@@ -94,7 +94,9 @@ class ForkServer:
                 with suppress(OSError):  # it may have died; then there is no answer either
                     answers.send((function, arguments, os.fspath(Path.cwd()), dict(os.environ), sys.path))
                 try:
-                    self._child = _pid(status)
+                    self._child = self._pid(status, timeout)
+                    if self._stopping is not None:  # since before there was a child
+                        self.signal(signal.SIGTERM)
                     while True:
                         kind, value = self._answer(answers, status, output, timeout)
                         self._answered = True
@@ -110,13 +112,7 @@ class ForkServer:
         self, answers: Connection, status: Connection, output: IO[bytes], timeout: float | None
     ) -> tuple[str, Any]:
         """The next answer; a helper that outlives its process may hold the pipe open, so its end counts too."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while not (ready := wait([answers, status], _TICK)):
-            now = time.monotonic()
-            if end is not None and now >= end:
-                raise ProcessDied(f"no answer for {timeout:.0f} s")
-            if self._stopping is not None and now >= self._stopping:
-                raise Stopped
+        ready = self._wait([answers, status], timeout)
         if answers in ready or answers.poll():
             with suppress(EOFError, OSError):
                 found: tuple[str, Any] = answers.recv()
@@ -124,6 +120,26 @@ class ForkServer:
         if self._stopping is not None:
             raise Stopped
         raise ProcessDied(_death(status, output))
+
+    def _pid(self, status: Connection, timeout: float | None) -> int | None:
+        """The number of the child's process, which is the first that the server says of it."""
+        self._wait([status], timeout)
+        try:
+            number: int = status.recv()
+        except (EOFError, OSError):
+            return None
+        return number
+
+    def _wait(self, connections: list[Connection], timeout: float | None) -> list[Any]:
+        """Those that have something to read, once one has."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not (ready := wait(connections, _TICK)):
+            now = time.monotonic()
+            if end is not None and now >= end:
+                raise ProcessDied(f"no answer for {timeout:.0f} s")
+            if self._stopping is not None and now >= self._stopping:
+                raise Stopped
+        return ready
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -150,15 +166,6 @@ class ForkServer:
             each.close()
         answers, status = (Connection(each.detach()) for each in ours)
         return answers, status
-
-
-def _pid(status: Connection) -> int | None:
-    """The number of the child's process, which is the first that the server says of it."""
-    try:
-        number: int = status.recv()
-    except (EOFError, OSError):
-        return None
-    return number
 
 
 def _death(status: Connection, output: IO[bytes]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.cell.workdir import failed, finished, publish, remove_stale, working_folder
+from benchmarks.cell.workdir import failed, finished, publish, remove_checkpoints, remove_stale, working_folder
 from benchmarks.executors.base import Executor
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
@@ -34,6 +34,7 @@ def run(
     earlier = {cell.id: finished(out / cell.id) for cell in cells}
     for cell in cells:
         if record := earlier[cell.id]:
+            remove_checkpoints(cell, out)  # of who was killed before it could
             yield Finished(cell, record, earlier=True)
     waiting = [cell for cell in cells if not earlier[cell.id]]
     beforehand = [(cell, refused[cell.id]) for cell in waiting if cell.id in refused]

@@ -1,17 +1,18 @@
 """States of a training on disk, from which it goes on where it was cut off."""
 
-import io
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from zoo.atomic import write_atomically
+from benchmarks.runtime.progress import write
+from zoo.atomic import atomic_file
 
 _KEPT = 2
+_MADE_WITH = "made_with"
 
 
 class Preempted(BaseException):
@@ -23,11 +24,12 @@ class Checkpoints:
 
     Args:
         folder: theirs alone.
+        made_with: what has to be the same for a state to go on with: versions, for example.
         every: seconds between two, beside those at the end of each epoch.
     """
 
-    def __init__(self, folder: Path, *, every: float = 600.0) -> None:
-        self.folder, self.every = folder, every
+    def __init__(self, folder: Path, *, made_with: str = "", every: float = 600.0) -> None:
+        self.folder, self.made_with, self.every = folder, made_with, every
         self.training = False  # whether anybody will look at a request
         self._requested = self._stop = False
         self._saved = time.monotonic()
@@ -38,29 +40,36 @@ class Checkpoints:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Inside, requests are seen after each step."""
+        """Inside, requests are seen after each step, and the last thing is a `save`.
+
+        Raises:
+            Preempted: a stop was requested after that.
+        """
         self.training = True
         try:
             yield
         finally:
             self.training = False
+        if self._stop:
+            raise Preempted
 
     def due(self) -> bool:
         """Whether it is time for one."""
         return self._requested or time.monotonic() - self._saved >= self.every
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write `state`, and drop all but the last two.
+        """Write `state`, and drop all but the last two; a disk that is full is said, and no reason to end.
 
         Raises:
             Preempted: a stop was requested.
-            OSError: the disk is full.
         """
-        content = io.BytesIO()
-        torch.save(dict(state), content)
         files = self._files()
         number = int(files[-1].stem) + 1 if files else 1
-        write_atomically(self.folder / f"{number:08}.pt", content.getvalue())
+        try:
+            with atomic_file(self.folder / f"{number:08}.pt") as opened:
+                torch.save({**state, _MADE_WITH: self.made_with}, opened)
+        except (OSError, RuntimeError) as error:  # torch has its own for a disk that takes no more
+            write(f"caption-zoo: note: no checkpoint could be saved: {' '.join(str(error).split())[:200]}")
         for file in self._files()[:-_KEPT]:
             file.unlink(missing_ok=True)
         self._requested, self._saved = False, time.monotonic()
@@ -68,11 +77,23 @@ class Checkpoints:
             raise Preempted
 
     def latest(self) -> dict[str, Any] | None:
-        """The last state that can be read; None where there is none. Nothing in a file is run."""
+        """The last state that can be read and was made with the same; nothing in a file is run.
+
+        Raises:
+            OSError: the disk does not give it.
+        """
         for file in reversed(self._files()):
-            with suppress(Exception):  # torn by a disk, or of another torch
+            try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            except OSError:
+                raise
+            except Exception as error:  # torn, or with what only code could read
+                write(f"caption-zoo: note: checkpoint {file.name} cannot be read: {' '.join(str(error).split())[:200]}")
+                continue
+            if state.get(_MADE_WITH) == self.made_with:
                 return state
+            write("caption-zoo: note: the checkpoint was made with other versions: training starts anew")
+            return None
         return None
 
     def _files(self) -> list[Path]:

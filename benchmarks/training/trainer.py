@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -59,7 +60,7 @@ class Trainer:
         validate_fn: ValidateFn,
     ) -> None:
         self.captioner, self.store, self.settings = captioner, store, settings
-        self.seed, self.validate_fn = seed, validate_fn
+        self.seed, self.validate_fn, self.device = seed, validate_fn, next(captioner.parameters()).device
         self.tokenized = tokenize(captioner.vocabulary, examples, settings)
         self.steps = math.ceil(len(self.tokenized) / settings.batch_size)  # of an epoch
         self.optimizer = make_optimizer(captioner, settings)
@@ -90,26 +91,24 @@ class Trainer:
             except Exception as error:  # whatever torch makes of other tensors than its own
                 why = " ".join(str(error).split())[:200]
                 raise ValueError(f"the checkpoint in {checkpoints.folder} does not fit: remove it ({why})") from error
-        with checkpoints.used():
-            return self._run(checkpoints)
+        return self._run(checkpoints)
 
     def _run(self, checkpoints: Checkpoints | None) -> TrainResult:
         started = time.perf_counter() - self.seconds
         with bar(self.settings.epochs * self.steps, "training", "step") as progress:
             progress.update((self.epoch - 1) * self.steps + self.position)
             while self.epoch <= self.settings.epochs:
-                for _ in self._epoch():
-                    progress.update()
-                    if checkpoints and checkpoints.due():
+                with checkpoints.used() if checkpoints else nullcontext():
+                    for _ in self._epoch():
+                        progress.update()
                         self.seconds = time.perf_counter() - started
-                        checkpoints.save(self.state_dict())
+                        last = self.position == self.steps  # to validate takes its time, and can be done again
+                        if checkpoints and (checkpoints.due() or last):
+                            checkpoints.save(self.state_dict())
                 self._validate()
                 score = self.curve[-1]
                 progress.set_postfix(loss=f"{score['loss']:.2f}", validation=f"{score['validation']:.3f}")
                 self.epoch, self.position, self.losses = self.epoch + 1, 0, []
-                if checkpoints:
-                    self.seconds = time.perf_counter() - started
-                    checkpoints.save(self.state_dict())
         self.trained.load_state_dict(self.best)
         self.captioner.eval()
         best_epoch = max(self.curve, key=lambda entry: (entry["validation"], entry["epoch"]))["epoch"]
@@ -125,24 +124,26 @@ class Trainer:
             "curve": self.curve,
             "losses": list(self.losses),
             "random": torch.get_rng_state(),
-            "device_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "device": self.device.type,
+            "device_random": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.empty(0),
             **{name: getattr(self, name) for name in _PLAIN},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of the same training."""
-        device = next(self.captioner.parameters()).device
         self.trained.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema.load(state["ema"]["steps"], state["ema"]["values"])
-        self.best = {name: tensor.to(device) for name, tensor in state["best"].items()}
-        self.curve, self.losses = list(state["curve"]), [loss.to(device) for loss in state["losses"]]
+        self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
+        self.curve, self.losses = list(state["curve"]), [loss.to(self.device) for loss in state["losses"]]
         for name in _PLAIN:
             setattr(self, name, state[name])
         self.resumed += 1
         torch.set_rng_state(state["random"])
-        if state["device_random"]:
-            torch.cuda.set_rng_state_all(state["device_random"])
+        if self.device.type == state["device"] == "cuda":
+            torch.cuda.set_rng_state(state["device_random"], self.device)
+        elif self.device.type != state["device"]:  # another result anyway, but the same each time
+            torch.manual_seed((self.seed * 1000 + self.epoch) * 1000 + self.position)
 
     def _epoch(self) -> Iterator[None]:
         """The steps of this epoch that are left."""

@@ -80,9 +80,13 @@ def _fitted(model: nn.Module, found: Mapping[str, Tensor]) -> Mapping[str, Tenso
     resize their positions as they do with published weights.
     """
     names = model.state_dict().keys()
-    for prefix in _PREFIXES:
-        if not names & found.keys():
+    before: set[str] = set()
+    while not names & found.keys() and before != found.keys():
+        before = set(found)
+        for prefix in _PREFIXES:
             found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+            if names & found.keys():
+                break
     resized = getattr(sys.modules.get(type(model).__module__), "checkpoint_filter_fn", None)
     if resized is None or not type(model).__module__.startswith("timm.") or not _sizes_differ(model, found):
         return found
@@ -111,6 +115,7 @@ def _read(file: str) -> Mapping[str, Tensor]:
     for key in ("state_dict", "model"):  # where training scripts put it
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+    tensors = isinstance(found, Mapping) and all(isinstance(value, Tensor) for value in found.values())
+    if not tensors or not all(isinstance(name, str) for name in found):
         raise ValueError(f"{file!r} holds no state_dict")
     return found
