@@ -13,7 +13,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000", "HEIF")  # none starts a program
 _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # of a file's first box
 LIMIT = "CAPTION_ZOO_MAX_PIXELS"
-_PIXELS = 178_956_970  # where Pillow takes a picture for an attack on memory
+_PILLOWS = 89_478_485  # where it warns, unless a program has set another number
+_PIXELS = 2 * _PILLOWS  # where it takes a picture for an attack on memory
 _WHITE = (255, 255, 255, 255)
 
 
