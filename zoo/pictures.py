@@ -28,8 +28,8 @@ def open_picture(file: str | Path) -> Image.Image:
     """
     if Path(file).exists() and not Path(file).is_file():  # reading a pipe might never end
         raise OSError(f"cannot read {str(file)!r}: it is no file")
-    if Image.MAX_IMAGE_PIXELS is not None and _limit() > Image.MAX_IMAGE_PIXELS:
-        Image.MAX_IMAGE_PIXELS = _limit()  # between this and half of it Pillow would warn, and not say what to do
+    if Image.MAX_IMAGE_PIXELS == _PILLOWS or os.environ.get(LIMIT):
+        Image.MAX_IMAGE_PIXELS = max(_limit(), _PIXELS)  # of fewer than this Pillow would warn, and not say what to do
     try:
         with Image.open(file, formats=_formats()) as image:
             _refuse_large(image)
