@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import pytest
 from sandbox import calls_here
@@ -21,9 +20,7 @@ def _calls_here():
 def check(tmp_path, text, capsys):
     file = tmp_path / "config.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    started = time.monotonic()
     code = main(["check", str(file)])
-    assert time.monotonic() - started < 20
     return code, *capsys.readouterr()
 
 
