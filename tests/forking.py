@@ -69,7 +69,7 @@ def caption_zoo(*words: str, folder: Path, **options: Any) -> Forked:
 
 def _command(*words: str) -> None:
     sys.argv = ["caption-zoo", *words]
-    ForkServer._start = _fork_server  # type: ignore[method-assign]
+    ForkServer._start = _fork_server
     entry_point()
 
 
@@ -93,7 +93,7 @@ def _fork_server(self: ForkServer) -> None:
         os.setsid()
         serve(theirs.fileno(), self._module)
     theirs.close()
-    self._server = _Server(process)  # type: ignore[assignment]
+    self._server = _Server(process)
 
 
 def _begin(

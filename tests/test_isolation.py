@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from forking import caption_zoo
 
+from benchmarks.cell.workdir import remove_stale, working_folder
 from benchmarks.executors import planning
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.records.record import records
@@ -192,8 +194,26 @@ def test_a_script_without_a_guard_and_standard_input_run_a_matrix(place, way):
     assert [record.done for record in records(place / way)] == [True]
 
 
-def test_two_runners_on_one_folder_leave_each_other_s_work_alone(place):
-    """As of two containers with one host name, in which both are process 1."""
+def test_a_runner_with_the_same_host_name_and_number_leaves_another_s_work_alone(tmp_path):
+    """As two containers have them; this process stands for both."""
+
+    class Cell:
+        id = "0123456789ab"
+
+    with working_folder(Cell, tmp_path) as one, working_folder(Cell, tmp_path) as other:
+        assert one != other
+        remove_stale(tmp_path)
+        assert one.is_dir()
+        assert other.is_dir()
+        left = one.with_name(f"{Cell.id}-{socket.gethostname()}-killed")
+        left.mkdir()
+        left.with_name(f"{left.name}.lock").touch()
+        remove_stale(tmp_path)
+        assert not left.exists()
+    assert not list((tmp_path / ".partial").iterdir())
+
+
+def test_two_runners_on_one_folder_both_come_to_their_end(place):
     both = [caption_zoo("run", "config.yaml", "--out", "both", "--cache", "both-cache", folder=place) for _ in range(2)]
     ended = [each.end() for each in both]
     assert [each.returncode for each in ended] == [0, 0], ended

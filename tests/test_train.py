@@ -15,7 +15,7 @@ from benchmarks.training.batches import iter_batches, tokenize
 from benchmarks.training.ema import EMA
 from benchmarks.training.optim import lr_factor, make_optimizer
 from benchmarks.training.step import step
-from benchmarks.training.trainer import train
+from benchmarks.training.trainer import Trainer
 from registry import Spec
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import PAD, START, Vocabulary
@@ -62,7 +62,7 @@ def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
     )
     few = [type(example)(example.image_id, example.captions[:1]) for example in data.train[:8]]
     store = stored(data, model, tmp_path)
-    train(model, few, store, settings, seed=0, validate_fn=lambda model: 0.0)
+    Trainer(model, few, store, settings, seed=0, validate_fn=lambda model: 0.0).run()
     said = decode(model, [example.image_id for example in few], store, Decoding(num_beams=1, max_length=30))
     right = sum(
         model.vocabulary.encode(example.captions[0], max_length=30)[1:-1]
@@ -80,9 +80,9 @@ def test_the_best_epoch_is_kept(data, tmp_path):
         kept.append(model.decoder.bias.detach().clone())
         return next(marks)
 
-    outcome = train(
+    outcome = Trainer(
         model, data.train, stored(data, model, tmp_path), Training(epochs=3), seed=0, validate_fn=validate_fn
-    )
+    ).run()
     assert outcome.best_epoch == 2
     assert [entry["validation"] for entry in outcome.curve] == [0.1, 0.9, 0.3]
     assert torch.equal(model.decoder.bias, kept[1])
@@ -176,9 +176,9 @@ def test_a_loss_that_is_no_number_stops_the_cell(data, tmp_path):
     model = build(data)
     model.decoder.bias.data.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="lower learning_rate"):
-        train(
+        Trainer(
             model, data.train, stored(data, model, tmp_path), Training(epochs=1), seed=0, validate_fn=lambda model: 0.0
-        )
+        ).run()
 
 
 def test_maps_stand_behind_their_words(data, tmp_path):
