@@ -37,7 +37,7 @@ from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
 from benchmarks.throughput.measure import measure
 from benchmarks.training.checkpoints import Checkpoints
-from benchmarks.training.trainer import TrainResult, train
+from benchmarks.training.trainer import Trainer, TrainResult
 from zoo import checkpoint
 from zoo.backbones import RANDOM, WeightsSource
 from zoo.captioner import Captioner, Parts
@@ -137,15 +137,15 @@ def _train(
     cell: Cell, captioner: Captioner, context: Context, store: ImageStore, checkpoints: Checkpoints | None
 ) -> TrainResult:
     validation = context.validation(cell.located_dataset)
-    return train(
+    trainer = Trainer(
         captioner,
         [example for example in context.dataset(cell.located_dataset).train if example.image_id in store.rows],
         store,
         cell.training,
         seed=cell.seed,
         validate_fn=lambda model: validation.score(model, store, cell.decoding),
-        checkpoints=checkpoints,
     )
+    return trainer.run(checkpoints)
 
 
 def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from benchmarks.config import Training
 from benchmarks.data import Dataset
 from benchmarks.features.cache import FeatureCache
 from benchmarks.features.store import ImageStore
-from benchmarks.training.trainer import train
+from benchmarks.training.trainer import Trainer
 from zoo.captioner import Captioner, Parts
 from zoo.vocabulary import Vocabulary
 
@@ -26,4 +26,4 @@ def stored(dataset: Dataset, cache: Path, backbone: str, attention: str, decoder
 def epoch(captioner: Captioner, dataset: Dataset, store: ImageStore, *, batch: int, captions: int) -> None:
     """Learn from every training image once, without validation."""
     settings = Training(epochs=1, batch_size=batch, captions_per_image=captions, warmup_steps=0)
-    train(captioner, dataset.train, store, settings, seed=0, validate_fn=lambda _: 0.0)
+    Trainer(captioner, dataset.train, store, settings, seed=0, validate_fn=lambda _: 0.0).run()

@@ -1,4 +1,4 @@
-"""States of a training on disk, from which it goes on where it was cut off."""
+"""States of a training on disk, from which it resumes."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _MADE_WITH = "made_with"
 
 
 class Preempted(BaseException):
-    """Training was asked to stop, and its state is saved; no failure, so no `Exception`."""
+    """A stop was requested, and the state is saved; no failure, so no `Exception`."""
 
 
 class Checkpoints:
@@ -58,7 +58,7 @@ class Checkpoints:
         return self._requested or time.monotonic() - self._saved >= self.every
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write `state`, and drop all but the last two; a disk that is full is said, and no reason to end.
+        """Write `state`, and drop all but the last two; a full disk is reported and does not end training.
 
         Raises:
             Preempted: a stop was requested.

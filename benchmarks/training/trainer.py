@@ -171,18 +171,3 @@ class Trainer:
             self.curve.append({"epoch": self.epoch, "loss": loss, "validation": self.validate_fn(self.captioner)})
             if self.curve[-1]["validation"] >= max(entry["validation"] for entry in self.curve):
                 self.best = {name: tensor.clone() for name, tensor in self.trained.state_dict().items()}
-
-
-def train(
-    captioner: Captioner,
-    examples: Sequence[Example],
-    store: ImageStore,
-    settings: Training,
-    *,
-    seed: int,
-    validate_fn: ValidateFn,
-    checkpoints: Checkpoints | None = None,
-) -> TrainResult:
-    """Train `captioner` in place, as `Trainer` does."""
-    trainer = Trainer(captioner, examples, store, settings, seed=seed, validate_fn=validate_fn)
-    return trainer.run(checkpoints)
