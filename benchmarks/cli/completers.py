@@ -47,12 +47,17 @@ def _arguments(name: str, words: Sequence[str]) -> ArgumentParser:
     module.add_arguments(parser, [*words, "--help"])  # as for help, a config may be missing
     registries = kinds()
     for action in parser._actions:
-        action.completer = _values(action, registries)  # type: ignore[attr-defined]
+        _complete(action, _values(action, registries))
     if "--config" in parser._option_string_actions:  # which may come first, without its option
         config = ArgumentParser.add_argument(parser, "config file", nargs="?")
         if choices := getattr(module, "KINDS", ()):
-            config.completer = _OrFile(choices)  # type: ignore[attr-defined]
+            _complete(config, _OrFile(choices))
     return parser
+
+
+def _complete(action: Action, completer: Any) -> None:
+    """Put it where argcomplete looks for it, in an attribute that argparse's class does not declare."""
+    vars(action)["completer"] = completer
 
 
 class _OrFile(FilesCompleter):

@@ -175,10 +175,10 @@ def _death(status: Connection, output: IO[bytes]) -> str:
         return "its process was killed, with the server that had started it"
     output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL))
     last = " ".join(output.read().decode(errors="replace").split())
-    said = f"; its last output: {last}" if last else ""
+    output_text = f"; its last output: {last}" if last else ""
     if code is None:
-        return f"it closed its pipes and went on{said}"
+        return f"it closed its pipes and went on{output_text}"
     if code < 0:
         why = f"its process was ended by {signal.Signals(-code).name}: it was killed, or the memory was not enough"
-        return why + said
-    return f"its process ended by itself with exit code {code}{said}"
+        return why + output_text
+    return f"its process ended by itself with exit code {code}{output_text}"

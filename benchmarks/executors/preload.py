@@ -1,7 +1,7 @@
 """What a cell imports and looks up, whichever it is: a server that has imported this forks processes that have it."""
 
-import timm  # noqa: F401
-import torchvision  # noqa: F401
+import timm
+import torchvision
 
 import benchmarks.cell.prepare
 import benchmarks.cell.run
@@ -10,7 +10,8 @@ import benchmarks.metrics.bleu
 import benchmarks.metrics.cider
 import benchmarks.metrics.meteor
 import benchmarks.metrics.rouge
-import benchmarks.plan.compatibility  # noqa: F401
+import benchmarks.plan.compatibility
 from benchmarks.runtime.environment import commit
 
+READY = (timm, torchvision, benchmarks)
 commit()  # what runs is what was imported, whatever is checked out later

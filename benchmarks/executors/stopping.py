@@ -1,5 +1,5 @@
-"""What ends a command that was asked to stop."""
+"""What ends a command on request."""
 
 
 class Stopped(BaseException):
-    """A stop was asked for; no failure of what was called, so no `Exception`."""
+    """A stop was requested; no failure of what was called, so no `Exception`."""

@@ -1,7 +1,7 @@
 """The two doors of the distribution, under the one name that is surely its own: a command and a pytest plug-in.
 
 `zoo`, `registry` and `benchmarks` may be names of a user's own modules; nothing here imports them before
-it is asked for something.
+it is used.
 """
 
 from importlib.util import find_spec
