@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from registry import Spec
 from zoo.decoding import Decoding as Decoding  # so that a config's settings are all had from here
-from zoo.decoding import Precision
 from zoo.settings import OMIT_DEFAULT
+
+TrainingPrecision = Literal["float32", "tf32", "bfloat16"]
 
 _SEEDS = 2**53  # what JSON's readers hold exactly; torch takes no more than a thousand times that
 _CELLS = 100_000
@@ -65,10 +66,14 @@ class Training:
         hflip: whether half of the images are mirrored, where the data set allows it.
         min_count: a word is known when the training captions use it so often.
         max_words: captions are cut after so many words.
-        precision: "bfloat16" computes in it where that is safe, and keeps float32 weights.
+        precision: "bfloat16" computes in it where that is safe, and keeps float32 weights; "tf32" has GPUs take
+            products of float32 in TF32.
         bucket_batches: within so many batches, images whose captions are about as long are put together, which saves
             padding; 1 leaves them as they were drawn.
         compile: whether torch compiles what the decoder repeats; it takes a C++ compiler, and a minute at first.
+        objective: Spec of what is minimised.
+        max_skipped_steps: a step whose loss or gradient is no finite number is skipped; after more than so many in a
+            row the cell ends.
     """
 
     epochs: int = 8
@@ -85,17 +90,19 @@ class Training:
     hflip: bool = True
     min_count: int = 5
     max_words: int = 16
-    precision: Precision = "float32"
+    precision: TrainingPrecision = "float32"
     bucket_batches: int = field(default=1, metadata=OMIT_DEFAULT)
     compile: bool = field(default=False, metadata=OMIT_DEFAULT)
+    objective: Spec = field(default_factory=lambda: Spec("cross_entropy"), metadata=OMIT_DEFAULT)
+    max_skipped_steps: int = field(default=10, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words", "bucket_batches")
         for name, value in vars(self).items():
             if isinstance(value, float | int) and not 0 <= value < math.inf:
                 raise ValueError(f"{name}={value} should be a number, and not negative")
-        if self.precision not in get_args(Precision):
-            raise ValueError(f"precision={self.precision!r} should be one of {', '.join(get_args(Precision))}")
+        if self.precision not in get_args(TrainingPrecision):
+            raise ValueError(f"precision={self.precision!r} should be one of {', '.join(get_args(TrainingPrecision))}")
         if self.decay_epochs and self.decay_epochs < self.epochs:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
         if not 0 <= self.ema_decay < 1 or not 0 <= self.label_smoothing < 1:

@@ -17,7 +17,7 @@ from benchmarks.cli.main import COMMANDS, main
 from zoo.registries import ATTENTIONS
 
 ROOT = Path(__file__).parents[1]
-KINDS = ["backbone", "attention", "decoder", "dataset", "metric"]
+KINDS = ["backbone", "attention", "decoder", "dataset", "metric", "objective"]
 AS_FISH = {
     "_ARGCOMPLETE": "1",
     "_ARGCOMPLETE_SHELL": "fish",
@@ -69,7 +69,7 @@ def offered(tmp_path):
         (["run", "--attention", "lu", "|", "caption-zoo", "sho"], ["show"]),
         (["run", "a.yaml", "--attention", "mean", "--backb"], ["--backbone"]),
         (["run", "a.yaml", "--dataset", "sc"], ["scenes"]),
-        (["run", "a.yaml", "--training.precision", ""], ["float32", "bfloat16"]),
+        (["run", "a.yaml", "--training.precision", ""], ["float32", "tf32", "bfloat16"]),
         (["run", "a.yaml", "--training.hflip", ""], ["true", "false"]),
         (["run", "a.yaml", "--dry-run", "--o"], ["--out"]),
         (["reproduce", "RECORD", "--dataset", "fol"], ["folder"]),

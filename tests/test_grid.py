@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pad_sequence
 from benchmarks.config import Training
 from benchmarks.data.scenes import Scenes
 from benchmarks.plan.compatibility import feature_shape, incompatibility
-from benchmarks.training.optim import make_optimizer
-from benchmarks.training.step import step
+from benchmarks.training.batches import Batch
+from benchmarks.training.step import TrainStep
 from registry import Spec
 from zoo import checkpoint
 from zoo.attention import ScoreAttention
@@ -72,8 +72,8 @@ def test_any_attention_goes_with_any_decoder_or_is_refused(attention, decoder, b
     torch.manual_seed(0)
     model = Captioner.build(Parts.parse("patches(dim=32)", attention, spelt), vocabulary).train()
     rows = torch.stack([model.backbone.preprocess.to_tensor(picture) for picture in pictures])
-    optimizer = make_optimizer(model, SETTINGS)
-    losses = [step(model, rows, captions, None, SETTINGS, optimizer).item() for _ in range(12)]
+    step, batch = TrainStep.of(model, SETTINGS, {}), Batch.of(range(len(rows)), captions, rows=rows)
+    losses = [step(batch)[0].item() for _ in range(12)]
     assert sum(losses[-3:]) < 0.95 * sum(losses[:3]), losses
     model.eval()
     said = model.caption(pictures, num_beams=2, max_length=10)

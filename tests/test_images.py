@@ -23,8 +23,8 @@ from benchmarks.features.encode import _workers
 from benchmarks.features.files import Writer, open_store
 from benchmarks.features.store import DamagedStore
 from benchmarks.runtime.device import free_memory
-from benchmarks.training.optim import make_optimizer
-from benchmarks.training.step import step
+from benchmarks.training.batches import Batch
+from benchmarks.training.step import TrainStep
 from zoo.captioner import Captioner, Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary
@@ -339,7 +339,7 @@ def test_a_step_learns_the_same_from_what_is_stored_as_from_pixels():
         captions = torch.tensor([words.encode("a cat sits", max_length=5)]).expand(4, -1)[:, None]
         rows = stored(model.backbone, pixels)[0] if frozen else pixels
         settings = Training(max_grad_norm=0)
-        step(model, rows, captions, None, settings, make_optimizer(model, settings))
+        TrainStep.of(model, settings, {})(Batch.of(range(4), captions, rows=rows))
         gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
     for name, gradient in gradients[0].items():
         other = gradients[1][name]

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.config import Training
-from benchmarks.training import trainer
+from benchmarks.training.batches import Batch
 from benchmarks.training.objectives import cross_entropy
 from zoo.captioner import Captioner
 from zoo.decoders.lstm import LSTM
@@ -43,10 +43,12 @@ def model(dtype=torch.float32, attention=HARD, **options):
 def slopes(captioner, features, monkeypatch):
     """The gradients that one step of training takes, of every parameter."""
     monkeypatch.setattr(cross_entropy, "compute_features", lambda backbone, rows, grid: features)
-    optimizer = torch.optim.SGD(captioner.parameters())
-    optimizer.step = lambda: None
-    loss = trainer.step(captioner, features.tokens, CAPTIONS, None, SETTINGS, optimizer)
-    return loss, [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in captioner.parameters()]
+    captioner.zero_grad()
+    loss = cross_entropy.CrossEntropy(captioner, SETTINGS, {})(Batch.of([0], CAPTIONS, rows=features.tokens))
+    (loss.total / loss.words).backward()
+    return loss.reported["loss"].total, [
+        torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in captioner.parameters()
+    ]
 
 
 def composed(captioner, features):
@@ -54,10 +56,11 @@ def composed(captioner, features):
     output = captioner.teacher_force(features, CAPTIONS[..., :-1], need_weights=True)
     targets = CAPTIONS[..., 1:]
     said = targets != PAD
+    index = said.flatten().nonzero()[:, 0]
     logits = captioner.decoder.logits(output.hidden[said])
     each = -F.cross_entropy(logits, targets[said], reduction="none")
     terms = [
-        term.auxiliary_loss(TrainingOutput.of(output, said, each.detach()))
+        term.auxiliary_loss(TrainingOutput.of(output, said, index, each.detach()))
         for term in auxiliary_losses(captioner.decoder)
     ]
     loss = -each.mean() + sum(terms) / said.sum()
@@ -150,6 +153,9 @@ def test_the_baseline_follows_the_likelihood(dtype):
     for _ in range(3):
         _, likely = next(draws(captioner, features))
         composed(captioner, features)
+        (hard,) = auxiliary_losses(captioner.decoder)
+        hard.update()
+        hard.statistics()[0].zero_()
         b = 0.9 * b + 0.1 * likely.mean().item()
         assert captioner.decoder.attention.baseline.item() == pytest.approx(b, rel=1e-5)
 

@@ -11,10 +11,10 @@ from benchmarks.data.scenes import Scenes
 from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.features.cache import FeatureCache
 from benchmarks.plan.cell import Cell
-from benchmarks.training.batches import iter_batches, tokenize
+from benchmarks.training.batches import Batch, iter_batches, tokenize
 from benchmarks.training.ema import EMA
-from benchmarks.training.optim import lr_factor, make_optimizer
-from benchmarks.training.step import step
+from benchmarks.training.optim import lr_factor
+from benchmarks.training.step import TrainStep
 from benchmarks.training.trainer import Trainer
 from registry import Spec
 from zoo.captioner import Captioner, Parts
@@ -99,7 +99,7 @@ def test_padding_is_not_learnt_from(data, tmp_path):
         captions = F.pad(captions, (0, extra), value=PAD)[:, None]
         rows = store.batch([example.image_id for example in data.train[:4]])
         settings = Training(max_grad_norm=0)
-        step(model, rows, captions, store.grid, settings, make_optimizer(model, settings))
+        TrainStep.of(model, settings, {})(Batch.of(range(4), captions, rows=rows, grid=store.grid))
         gradients.append([parameter.grad for parameter in model.parameters()])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
@@ -110,7 +110,7 @@ def drawn(model, data, store, **settings):
     settings = Training(**settings)
     told = tokenize(model.vocabulary, data.train, settings)
     batches = iter_batches(told, settings, np.random.default_rng(3), views=store.views)
-    return [(store.batch(images, views), captions) for images, views, captions in batches]
+    return [(store.batch(batch.images, batch.views), batch.captions) for batch in batches]
 
 
 def test_each_epoch_sees_every_image_once_with_its_captions(data, tmp_path):

@@ -1,6 +1,7 @@
 """The loss of the words, and terms that a part adds to it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -14,7 +15,7 @@ from zoo.types import DecoderOutput
 def cross_entropy(
     logits: Float[Tensor, "words V"], targets: Int[Tensor, "words"], label_smoothing: float
 ) -> Float[Tensor, ""]:
-    """The mean over words; `label_smoothing` of each target is spread over all V (Szegedy et al., 2016, section 7).
+    """The sum over words; `label_smoothing` of each target is spread over all V (Szegedy et al., 2016, section 7).
 
     The same as torch's, in less than half of its time on a processor: the gradient is
     computed in place of the saved log-probabilities. So backward can run only once.
@@ -28,17 +29,20 @@ class _CrossEntropy(torch.autograd.Function):
         log_probs = logits.log_softmax(dim=1)
         ctx.save_for_backward(log_probs, targets)
         ctx.label_smoothing = label_smoothing
-        loss = -(1 - label_smoothing) * log_probs.gather(1, targets[:, None]).mean()
-        return loss - label_smoothing * log_probs.mean() if label_smoothing else loss  # a logit may be -inf
+        loss = -(1 - label_smoothing) * log_probs.gather(1, targets[:, None]).sum()
+        if label_smoothing:  # only then: a logit may be -inf
+            loss = loss - label_smoothing / log_probs.shape[1] * log_probs.sum()
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         log_probs, targets = ctx.saved_tensors
-        words, vocabulary = log_probs.shape
-        gradients = log_probs.exp_().sub_(ctx.label_smoothing / vocabulary)  # probabilities less smoothed targets
+        gradients = log_probs.exp_().sub_(
+            ctx.label_smoothing / log_probs.shape[1]
+        )  # probabilities less smoothed targets
         whole = torch.full_like(targets[:, None], ctx.label_smoothing - 1, dtype=gradients.dtype)
-        return gradients.scatter_add_(1, targets[:, None], whole).mul_(gradient / words), None, None
+        return gradients.scatter_add_(1, targets[:, None], whole).mul_(gradient), None, None
 
 
 class TrainingOutput(NamedTuple):
@@ -54,19 +58,36 @@ class TrainingOutput(NamedTuple):
 
     @classmethod
     def of(
-        cls, output: DecoderOutput, target_mask: Bool[Tensor, "B K T"], log_likelihoods: Float[Tensor, "words"]
+        cls,
+        output: DecoderOutput,
+        target_mask: Bool[Tensor, "B K T"],
+        word_index: Int[Tensor, "words"],
+        log_probs: Float[Tensor, "words"],
     ) -> "TrainingOutput":
-        """From the log-likelihood of each target, in the order of `target_mask`."""
-        padded = log_likelihoods.new_zeros(target_mask.shape).masked_scatter(target_mask, log_likelihoods)
-        return cls(output, target_mask, padded.sum(dim=-1))
+        """From the log-probability of each target that is no padding, and where these lie in a row of B x K x T."""
+        padded = log_probs.new_zeros(target_mask.numel()).index_copy(0, word_index, log_probs)
+        return cls(output, target_mask, padded.view(target_mask.shape).sum(dim=-1))
 
 
 class AuxiliaryLoss(ABC):
-    """A module that adds a term to the loss; training finds it wherever it sits in the decoder."""
+    """A module that adds a term to the loss; training finds it wherever it sits in the decoder.
+
+    A batch may come in parts, on one device or on many. What such a module learns from a whole batch
+    beside its gradients, it sums up in `statistics`, and takes in by `update`, once per step.
+    """
 
     @abstractmethod
     def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
         """The term, summed over all captions; training divides it by the number of words, as it does the words' own."""
+
+    def statistics(self) -> Sequence[Tensor]:
+        """Tensors to which `auxiliary_loss` adds, in place, sums over captions; they begin with 0."""
+        return ()
+
+    def update(self) -> None:
+        """Take in the statistics, which are of the whole batch now, and set them to 0."""
+        for tensor in self.statistics():
+            tensor.zero_()
 
 
 def auxiliary_losses(module: nn.Module) -> list[AuxiliaryLoss]:

@@ -5,6 +5,8 @@ from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from registry import Spec
+
 OMIT_DEFAULT: Mapping[str, Any] = {"omit_default": True}  # metadata of a field that came after the first records
 
 
@@ -51,13 +53,17 @@ def hint(name: str, known: Iterable[str]) -> str:
 
 
 def to_request(settings: Any) -> dict[str, Any]:
-    """A dataclass's fields as a request has them.
+    """A dataclass's fields as a request has them, a Spec by its spelling.
 
     A field marked `OMIT_DEFAULT` is left out where it has its default: what it stands for is then
     done as before there was such a setting, and an earlier run keeps its id.
     """
     values = vars(settings)
-    return {field.name: values[field.name] for field in fields(settings) if not _omitted(field, values[field.name])}
+    return {
+        field.name: str(value) if isinstance(value, Spec) else value
+        for field in fields(settings)
+        if not _omitted(field, value := values[field.name])
+    }
 
 
 def omittable(settings: Any) -> frozenset[str]:
@@ -66,5 +72,8 @@ def omittable(settings: Any) -> frozenset[str]:
 
 
 def _omitted(field: "Field[Any]", value: Any) -> bool:
-    assert field.default is not MISSING or not field.metadata.get("omit_default")
-    return bool(field.metadata.get("omit_default")) and value == field.default
+    if not field.metadata.get("omit_default"):
+        return False
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    assert default is not MISSING
+    return bool(value == default)

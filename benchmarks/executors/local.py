@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.plan.matrix import Plan
 
 _SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
-_ALL = (*_SHARED, "attention", "decoder")
+_ALL = (*_SHARED, "attention", "decoder", "objective")
 
 
 class Local(Executor):

@@ -2,9 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
@@ -21,18 +20,21 @@ class Vector(NamedTuple):
     length: int
 
 
-class ReferenceTfidf:
-    """The references of a set of images, and how rare each of their n-grams is."""
+class DocumentFrequencies:
+    """In the references of how many images each n-gram is, and the vectors of captions that follow from it."""
 
-    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+    def __init__(self, counts: Iterable[Iterable[Mapping[Ngram, int]]]) -> None:
         import numpy as np
 
-        counts = [[ngrams(caption) for caption in image] for image in references]
-        self._images_with = Counter(chain.from_iterable(set().union(*image) for image in counts))
-        self._total = np.log(float(len(references)))
+        images, images_with = 0, Counter[Ngram]()
+        for image in counts:
+            images += 1
+            images_with.update(set().union(*image))
+        # An n-gram of one image weighs as much as one of none, so it need not be kept: most of them are.
+        self._images_with = {ngram: count for ngram, count in images_with.items() if count > 1}
+        self._total = np.log(float(images))
         # Of the same few counts a million times; with numpy's logarithm and power, as pycocoevalcap.
         self._weight = lru_cache(maxsize=None)(self._tfidf)
-        self.images = [[self.vector(caption) for caption in image] for image in counts]
 
     def vector(self, counts: Mapping[Ngram, int]) -> Vector:
         """The caption whose n-grams are counted."""
@@ -49,6 +51,15 @@ class ReferenceTfidf:
 
         weight = float(count) * (self._total - np.log(max(1.0, float(images))))
         return float(weight), float(pow(weight, 2))
+
+
+class ReferenceTfidf(DocumentFrequencies):
+    """The references of a set of images as vectors, under the frequencies that they give."""
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        counts = [[ngrams(caption) for caption in image] for image in references]
+        super().__init__(counts)
+        self.images = [[self.vector(caption) for caption in image] for image in counts]
 
 
 @METRICS.register("cider")
@@ -72,14 +83,16 @@ class Cider(PreparedMetric[ReferenceTfidf]):
         import numpy as np
 
         pairs = zip(candidates, prepared.images, strict=True)
-        sums = np.array(
-            [_similarity(prepared.vector(ngrams(candidate)), references) for candidate, references in pairs]
-        )
-        per_image = sums.mean(1) / np.array([len(references) for references in prepared.images]) * 10.0
-        return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image.tolist())}
+        per_image = [cider_d(prepared.vector(ngrams(candidate)), references) for candidate, references in pairs]
+        return {"CIDEr": MetricScore(float(np.mean(per_image)), per_image)}
 
 
-def _similarity(candidate: Vector, references: list[Vector]) -> list[float]:
+def cider_d(candidate: Vector, references: Sequence[Vector]) -> float:
+    """CIDEr-D of one caption, 0 to 10."""
+    return sum(_similarity(candidate, references)) / LONGEST / len(references) * 10.0
+
+
+def _similarity(candidate: Vector, references: Sequence[Vector]) -> list[float]:
     """For each length of an n-gram, the sum over references of the clipped cosine, less where lengths differ."""
     sums = [0.0] * LONGEST
     for reference in references:

@@ -5,7 +5,11 @@ from typing import Any
 
 from benchmarks.data import DATASETS
 from benchmarks.metrics import METRICS
+from benchmarks.training import OBJECTIVES
 from registry import Registry
 from zoo.registries import PARTS
 
-KINDS: Mapping[str, Registry[Any]] = {**PARTS, DATASETS.kind: DATASETS, METRICS.kind: METRICS}
+KINDS: Mapping[str, Registry[Any]] = {
+    **PARTS,
+    **{each.kind: each for each in (DATASETS, METRICS, OBJECTIVES)},
+}

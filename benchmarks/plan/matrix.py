@@ -9,6 +9,7 @@ from benchmarks.config import Experiment
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import METRICS, build_metrics
 from benchmarks.plan.cell import Cell
+from benchmarks.training import OBJECTIVES
 from registry import Spec
 from registry.component import source_file
 from zoo.backbones.weights import digest
@@ -39,6 +40,7 @@ def plan(experiment: Experiment) -> Plan:
     for kind, registry in PARTS.items():
         for spec in getattr(experiment.matrix, kind):
             registry.check(spec)
+    OBJECTIVES.check(experiment.training.objective)
     dataset = DATASETS.build(experiment.dataset)
     captions = (caption for example in dataset.train for caption in example.captions)
     Vocabulary.of(captions, min_count=experiment.training.min_count)  # refused now, and not by each cell
@@ -84,6 +86,7 @@ def _provenance(experiment: Experiment, parts: dict[str, Spec], hash_of: Callabl
     inside = {kind: list(_inside(kind, spec)) for kind, spec in parts.items()}
     used = [item for items in inside.values() for item in items]
     used += [("dataset", DATASETS, experiment.dataset.name)]
+    used += [("objective", OBJECTIVES, experiment.training.objective.name)]
     used += [(f"metric {metric.name}", METRICS, metric.name) for metric in experiment.metrics]
     sources = {}
     for label, registry, name in used:

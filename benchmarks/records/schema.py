@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from registry import Spec
+
 T = TypeVar("T")
 
 # No figure of a run is beyond 1e15, and sums and squares of smaller ones stay finite.
@@ -68,7 +70,7 @@ def convert(values: Any, kind: type[T]) -> T:
         ValueError: a field is missing, or holds what it may not; the message says which, and what it should be.
     """
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, kind, dec_hook=_spec)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise ValueError(_explain(message, path.rstrip("`").lstrip("."), kind)) from None
@@ -76,7 +78,23 @@ def convert(values: Any, kind: type[T]) -> T:
 
 def json_schema(kind: type) -> str:
     """The JSON Schema of a type."""
-    return json.dumps(msgspec.json.schema(kind), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(msgspec.json.schema(kind, schema_hook=_spec_schema), indent=1, sort_keys=True, ensure_ascii=False)
+        + "\n"
+    )
+
+
+def _spec(kind: type, value: Any) -> Spec:
+    """A component from its spelling, which is how JSON has it."""
+    if kind is not Spec or not isinstance(value, str | Spec):
+        raise ValueError(f"{str(value)[:40]!r} should be a text")
+    return Spec.parse(value)
+
+
+def _spec_schema(kind: type) -> dict[str, str]:
+    if kind is not Spec:
+        raise NotImplementedError(kind)
+    return {"type": "string"}
 
 
 def _finite(text: str) -> float:

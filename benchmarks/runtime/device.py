@@ -1,13 +1,44 @@
 """The devices of this machine."""
 
 import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
+from benchmarks.runtime.launch import local_rank
+
 
 def device() -> torch.device:
-    """Where models run: the first GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Where models run: this process's GPU, if there are any."""
+    return torch.device("cuda", local_rank()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what torch holds of a device's memory and nothing uses."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes in use so far: on a GPU by tensors, on a processor by all of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@contextmanager
+def tf32(enabled: bool) -> Iterator[None]:
+    """Inside, GPUs take products of float32 in TF32, with ten bits of mantissa, or do not."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = enabled
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 def free_memory(device: torch.device) -> int:

@@ -25,8 +25,8 @@ large cache and each point of growth are run once; of the points against beams t
 Each stage is a process of its own: training, search, loading and caches on one thread, encoding and the matrix on all
 cores, scoring with one thread for numpy, but with Java beside Python on both sides, and Java's own threads.
 
-- Training: one call of `benchmarks.training.step.step`, optimizer included: `lstm` and `bahdanau` 512 wide, 49 x 512
-  features, a vocabulary of 10,000, 32 images with 5 captions of 14 tokens, START among them, none of it padding.
+- Training: one call of a `benchmarks.training.step.TrainStep`, optimizer included: `lstm` and `bahdanau` 512 wide,
+  49 x 512 features, a vocabulary of 10,000, 32 images with 5 captions of 14 tokens, START among them, no padding.
 - The share of the matrix-product rate: operations by torch's `FlopCounterMode` per second, over the rate of a
   product of two 2048 x 2048 matrices (1024 in bfloat16), the quickest of three, in the same type and on the same
   thread. A share above 100 % says that this product is slower than the step's own: no yardstick for that type here.

@@ -1,6 +1,7 @@
 """The models that are timed, with random weights: what they say does not change what it costs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,9 +9,8 @@ from torch import Tensor
 
 from benchmarks.config import Training
 from benchmarks.speed.sizes import Size
-from benchmarks.training.batches import TokenizedExample, iter_batches
-from benchmarks.training.optim import make_optimizer
-from benchmarks.training.step import step
+from benchmarks.training.batches import Batch, TokenizedExample, iter_batches
+from benchmarks.training.step import TrainStep
 from zoo.captioner import Captioner, Parts
 from zoo.types import Features
 from zoo.vocabulary import END, SPECIAL, START, Vocabulary
@@ -48,8 +48,8 @@ def learner(captioner: Captioner, size: Size, settings: Training) -> Callable[[]
     """One training step of the project's own loop, with its optimizer, whenever it is called."""
     batch, tokens = rows(size, (size.features[0], captioner.backbone.feature_dim)), captions(size)
     captioner.train()
-    optimizer = make_optimizer(captioner, settings)
-    return lambda: step(captioner, batch, tokens, None, settings, optimizer)
+    step = TrainStep.of(captioner, settings, {})
+    return lambda: step(Batch.of(range(size.images), tokens, rows=batch))
 
 
 def tokenized_examples(size: Size, batches: int) -> list[TokenizedExample]:
@@ -64,11 +64,11 @@ def tokenized_examples(size: Size, batches: int) -> list[TokenizedExample]:
 def epoch(captioner: Captioner, size: Size, settings: Training, batches: int) -> Callable[[], object]:
     """Training steps on all of `tokenized_examples`, in the batches that `settings` ask for, whenever it is called."""
     examples, rows_ = tokenized_examples(size, batches), rows(size, (size.features[0], captioner.backbone.feature_dim))
-    optimizer = make_optimizer(captioner.train(), settings)
+    step = TrainStep.of(captioner.train(), settings, {})
 
     def run() -> None:
-        for chosen, _, captions_ in iter_batches(examples, settings, np.random.default_rng(0), views=1):
-            step(captioner, rows_[: len(chosen)], captions_, None, settings, optimizer)
+        for batch in iter_batches(examples, settings, np.random.default_rng(0), views=1):
+            step(replace(batch, rows=rows_[: len(batch)]))
 
     return run
 

@@ -15,8 +15,8 @@ from benchmarks.config import Decoding, Training
 from benchmarks.features.cache import stored
 from benchmarks.throughput.no_eos import NoEosDecoder
 from benchmarks.throughput.operations import operations
-from benchmarks.training.optim import make_optimizer
-from benchmarks.training.step import step
+from benchmarks.training.batches import Batch
+from benchmarks.training.step import TrainStep
 from zoo.captioner import Captioner
 from zoo.compiling import compile_steps
 from zoo.generate import generate
@@ -83,10 +83,12 @@ def test_train(
     captioner.train()
     if training.compile:
         compile_steps(captioner.decoder)
-    optimizer = make_optimizer(captioner, training)
+    some = " ".join(captioner.vocabulary.words[_WORDS : _WORDS + _TOKENS])
+    step = TrainStep.of(captioner, training, {image: [some] for image in range(training.batch_size)})
+    batch = Batch.of(range(training.batch_size), captions, rows=rows, grid=grid)
     rate, items = "train_captions_per_sec", shape[0] * shape[1]
 
     def learn() -> None:
-        step(captioner, rows, captions, grid, training, optimizer)
+        step(batch)
 
     _time(benchmark, rate, items, learn, operations(learn) / items)

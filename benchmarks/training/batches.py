@@ -1,9 +1,11 @@
 """Training batches: which images and captions come together, and how the captions are padded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -12,6 +14,72 @@ from benchmarks.data import Example
 from zoo.vocabulary import PAD, Vocabulary
 
 TokenizedExample = tuple[int, list[list[int]]]  # an image id, and the token ids of each caption
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images with K captions each.
+
+    images: their ids.
+    views: which of its stored views each image shows.
+    captions: token ids, START first, padded.
+    word_index: where in the B x K x T targets, laid out in a row, words are and no padding: known
+        beforehand, so that no device has to be asked.
+    rows: what is stored of the images, once it was read.
+    grid: that of the features, where rows are features.
+    words: of the whole batch, of which this may be a part.
+    progress: share of the training that is done, 0 to 1.
+    """
+
+    images: Sequence[int]
+    views: Sequence[int]
+    captions: Int[Tensor, "B K T1"]
+    word_index: Int[Tensor, "words"]
+    words: int
+    rows: Tensor | None = None
+    grid: tuple[int, int] | None = None
+    progress: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        images: Sequence[int],
+        captions: Int[Tensor, "B K T1"],
+        views: Sequence[int] = (),
+        *,
+        rows: Tensor | None = None,
+        grid: tuple[int, int] | None = None,
+    ) -> "Batch":
+        """From captions that lie on the processor; without views, the first of each image."""
+        index = (captions[..., 1:] != PAD).flatten().nonzero()[:, 0]
+        return cls(images, views or [0] * len(images), captions, index, len(index), rows, grid)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """Some of the images, before any of it is moved to a device."""
+        rows = None if self.rows is None else self.rows[start:stop]
+        some = slice(start, stop)
+        part = Batch.of(self.images[some], self.captions[some], self.views[some], rows=rows, grid=self.grid)
+        return replace(part, words=self.words, progress=self.progress)
+
+    def pinned(self) -> "Batch":
+        """The same in memory from which a GPU copies while the processor goes on."""
+        return self._each(Tensor.pin_memory)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`; the processor does not wait for it."""
+        pin = device.type == "cuda"
+        return self._each(
+            lambda tensor: (tensor if not pin or tensor.is_pinned() else tensor.pin_memory()).to(
+                device, non_blocking=True
+            )
+        )
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        rows = None if self.rows is None else change(self.rows)
+        return replace(self, captions=change(self.captions), word_index=change(self.word_index), rows=rows)
 
 
 def tokenize(vocabulary: Vocabulary, examples: Sequence[Example], settings: Training) -> list[TokenizedExample]:
@@ -24,8 +92,8 @@ def tokenize(vocabulary: Vocabulary, examples: Sequence[Example], settings: Trai
 
 def iter_batches(
     examples: Sequence[TokenizedExample], settings: Training, order: np.random.Generator, *, views: int
-) -> Iterator[tuple[list[int], list[int], Tensor]]:
-    """Images, their views and (B, K, T + 1) captions: every image once, each with K of its captions."""
+) -> Iterator[Batch]:
+    """Batches without their rows: every image once, each with K of its captions."""
     count = settings.captions_per_image
     for pool in _cut(order.permutation(len(examples)), settings.batch_size * settings.bucket_batches):
         sampled = [
@@ -40,12 +108,8 @@ def iter_batches(
             batches = [batches[place] for place in order.permutation(len(batches))]
         for batch in batches:
             captions = [torch.tensor(caption) for place in batch for caption in sampled[place][1]]
-            chosen = pad_sequence(captions, batch_first=True, padding_value=PAD)
-            yield (
-                [sampled[place][0] for place in batch],
-                [view_of[place] for place in batch],
-                chosen.view(len(batch), count, -1),
-            )
+            padded = pad_sequence(captions, batch_first=True, padding_value=PAD).view(len(batch), count, -1)
+            yield Batch.of([sampled[place][0] for place in batch], padded, [view_of[place] for place in batch])
 
 
 def _cut(items: Sequence[int] | np.ndarray, size: int) -> list[Sequence[int] | np.ndarray]:

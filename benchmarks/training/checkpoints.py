@@ -31,12 +31,12 @@ class Checkpoints:
     def __init__(self, folder: Path, *, made_with: str = "", every: float = 600.0) -> None:
         self.folder, self.made_with, self.every = folder, made_with, every
         self.training = False  # whether anybody will look at a request
-        self._requested = self._stop = False
+        self._requested = self.stop = False
         self._saved = time.monotonic()
 
     def request(self, *, stop: bool) -> None:
         """Have the state saved after the step that is under way, and then stop, or go on."""
-        self._requested, self._stop = True, self._stop or stop
+        self._requested, self.stop = True, self.stop or stop
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -50,7 +50,7 @@ class Checkpoints:
             yield
         finally:
             self.training = False
-        if self._stop:
+        if self.stop:
             raise Preempted
 
     def due(self) -> bool:
@@ -73,7 +73,7 @@ class Checkpoints:
         for file in self._files()[:-_KEPT]:
             file.unlink(missing_ok=True)
         self._requested, self._saved = False, time.monotonic()
-        if self._stop:
+        if self.stop:
             raise Preempted
 
     def latest(self) -> dict[str, Any] | None:

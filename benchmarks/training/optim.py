@@ -12,7 +12,8 @@ def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Opti
     if captioner.backbone.trainable:
         trainable = [parameter for parameter in captioner.backbone.parameters() if parameter.requires_grad]
         groups.append({"params": trainable, "lr": settings.backbone_learning_rate})
-    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    on_device = next(captioner.parameters()).device.type != "cpu"
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=on_device or None)
 
 
 def lr_factor(step: int, steps_per_epoch: int, settings: Training) -> float:

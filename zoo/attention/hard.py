@@ -53,6 +53,8 @@ class Hard(Attention, AuxiliaryLoss):
         self.evaluate, self.soft, self.reinforce, self.entropy = evaluate, soft, reinforce, entropy
         self.baseline: Tensor
         self.register_buffer("baseline", torch.zeros(()))
+        self.seen: Tensor  # log-likelihoods, summed up, and captions
+        self.register_buffer("seen", torch.zeros(2), persistent=False)
 
     def precompute(self, features: Features) -> Memory:
         """The scorer's memory."""
@@ -77,12 +79,22 @@ class Hard(Attention, AuxiliaryLoss):
         return torch.multinomial(weights.flatten(0, 1), 1).view(weights.shape[:2])
 
     def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
-        """The two terms of all captions; moves the baseline."""
+        """The two terms of all captions."""
         output, target_mask, log_likelihood = training
         assert output.log_prob is not None
         assert output.weights is not None
         log_prob = (output.log_prob * target_mask).sum(dim=-1)
         reward = log_likelihood - self.baseline
-        self.baseline.lerp_(log_likelihood.mean(), 0.1)
+        self.seen += torch.stack([log_likelihood.sum(), log_likelihood.new_full((), log_likelihood.numel())])
         entropy = -(output.weights * output.weights.clamp_min(torch.finfo(output.weights.dtype).tiny).log()).sum(dim=-1)
         return -self.reinforce * (reward * log_prob).sum() - self.entropy * (entropy * target_mask).sum()
+
+    def statistics(self) -> list[Tensor]:
+        """What the baseline learns from."""
+        return [self.seen]
+
+    def update(self) -> None:
+        """Move the baseline."""
+        mean = self.seen[0] / self.seen[1]
+        self.baseline.lerp_(torch.where(mean.isfinite(), mean, self.baseline), 0.1)
+        super().update()

@@ -1,38 +1,79 @@
 """Cross-entropy of each next word, given the ones before it (teacher forcing)."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.config import Training
 from benchmarks.features.cache import compute_features
-from benchmarks.training.objectives.base import Loss, Objective
+from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
+from benchmarks.training.sampling import forbid_marks
 from zoo.captioner import Captioner
-from zoo.decoding import Precision
 from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
+from zoo.types import Features
 from zoo.vocabulary import PAD
 
 
+@OBJECTIVES.register("cross_entropy")
 class CrossEntropy(Objective):
-    """Mean cross-entropy per word, with label smoothing, plus the auxiliary losses of the model's parts.
+    """Cross-entropy of each word, with the `label_smoothing` of the training settings.
 
-    Auxiliary losses are minimised and not reported.
+    Auxiliary losses of the model's parts are minimised and not reported.
+
+    Options:
+        scheduled_sampling: probability, at the end of training, that a word which the decoder reads is one
+            that it sampled itself; it rises from 0 in a line (Bengio et al., 2015, https://arxiv.org/abs/1506.03099).
+            Words are sampled after a first pass over the captions (Mihaylova and Martins, 2019,
+            https://arxiv.org/abs/1906.07651), so it goes with every decoder, and takes half a step more.
     """
 
-    def __init__(self, *, label_smoothing: float, precision: Precision) -> None:
-        self.label_smoothing, self.precision = label_smoothing, precision
+    def __init__(
+        self,
+        captioner: Captioner,
+        training: Training,
+        references: Mapping[int, Sequence[str]],
+        *,
+        scheduled_sampling: float = 0.0,
+    ) -> None:
+        super().__init__(captioner, training)
+        if not 0 <= scheduled_sampling <= 1:
+            raise ValueError(f"cross_entropy(scheduled_sampling={scheduled_sampling}) should lie between 0 and 1")
+        self.label_smoothing, self.scheduled_sampling = training.label_smoothing, scheduled_sampling
 
-    def loss(self, captioner: Captioner, rows: Tensor, captions: Tensor, grid: tuple[int, int] | None) -> Loss:
-        """The loss per word of `captions`; no logits are computed for padding."""
-        auxiliary = auxiliary_losses(captioner.decoder)
-        with torch.autocast(rows.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            features = compute_features(captioner.backbone, rows, grid)
-            output = captioner.teacher_force(features, captions[..., :-1], need_weights=bool(auxiliary))
-            targets = captions[..., 1:]
-            mask = targets != PAD
-            logits = captioner.decoder.logits(output.hidden[mask]).float()
-        total = words = cross_entropy(logits, targets[mask], self.label_smoothing)
+    def forward(self, batch: Batch) -> Loss:
+        """The sum over the words of the captions; no logits are computed for padding."""
+        assert batch.rows is not None
+        decoder, targets = self.captioner.decoder, batch.captions[..., 1:]
+        auxiliary = auxiliary_losses(decoder)
+        with self.autocast(batch.rows.device):
+            features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
+            tokens = self._inputs(features, batch)
+            output = self.captioner.teacher_force(features, tokens, need_weights=bool(auxiliary))
+            logits = decoder.logits(output.hidden.flatten(0, 2).index_select(0, batch.word_index)).float()
+        words = targets.flatten().index_select(0, batch.word_index)
+        total = loss = cross_entropy(logits, words, self.label_smoothing)
         if auxiliary:
-            log_probs = -F.cross_entropy(logits.detach(), targets[mask], reduction="none")
-            training = TrainingOutput.of(output, mask, log_probs)
-            total = total + torch.stack([each.auxiliary_loss(training) for each in auxiliary]).sum() / mask.sum()
-        return Loss(total, words.detach())
+            log_probs = -F.cross_entropy(logits.detach(), words, reduction="none")
+            training = TrainingOutput.of(output, targets != PAD, batch.word_index, log_probs)
+            total = total + torch.stack([each.auxiliary_loss(training) for each in auxiliary]).sum()
+        count = loss.new_full((), len(words))
+        return Loss(total, count, {"loss": Mean(loss.detach(), count)})
+
+    def _inputs(self, features: Features, batch: Batch) -> Int[Tensor, "B K T"]:
+        """What the decoder reads: the captions, or some words of its own among theirs."""
+        tokens = batch.captions[..., :-1]
+        share = self.scheduled_sampling * batch.progress
+        if not share:
+            return tokens
+        with torch.no_grad():
+            logits = self.captioner.decoder.logits(self.captioner.teacher_force(features, tokens).hidden).float()
+            forbid_marks(logits)
+            # An exponential race, as in searches: `torch.multinomial` waits for the device.
+            sampled = (logits.softmax(dim=-1) / torch.empty_like(logits).exponential_()).argmax(dim=-1)
+            own = F.pad(sampled[..., :-1], (1, 0))  # what was sampled after a word is read in the place of the next
+            keep = torch.rand(tokens.shape, device=tokens.device) >= share
+            keep[..., 0] = True  # START
+            return torch.where(keep | (tokens == PAD), tokens, own)

@@ -1,0 +1,42 @@
+"""What the training curve says of an epoch, from the figures of its steps."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from benchmarks.runtime.device import peak_memory
+
+NOT_REPEATABLE = ("words_per_second", "memory")  # of the machine and the moment, and not of the request
+
+
+def refuse_divergence(figures: Sequence[Tensor], epoch: int, allowed: int) -> None:
+    """Raise where more than `allowed` steps in a row were skipped, or all of the epoch's; their last figure says so.
+
+    Raises:
+        FloatingPointError: of the last steps none had a finite loss and gradient.
+    """
+    last = figures[-allowed - 1 :]
+    if last and not torch.stack([step[-1] for step in last]).any():
+        raise FloatingPointError(
+            f"the loss or its gradient was no finite number in {len(last)} steps in a row of epoch {epoch}: "
+            "lower learning_rate or max_grad_norm"
+        )
+
+
+def epoch_entry(
+    names: Sequence[str], figures: Sequence[Tensor], seconds: float, learning_rate: float, device: torch.device
+) -> dict[str, float]:
+    """Means over the steps that were not skipped, and how fast and at which memory they were.
+
+    The gradient's norm is that before it is clipped, the learning rate the decoder's in the last
+    step. Memory is the most so far, in bytes: on a GPU of tensors, else of the process.
+    """
+    steps = [dict(zip(names, values, strict=True)) for values in torch.stack(list(figures)).tolist()]
+    taken = [step for step in steps if step["finite"]]
+    entry = {name: sum(step[name] for step in taken) / len(taken) for name in names if name not in ("words", "finite")}
+    entry |= {"learning_rate": learning_rate}
+    if len(taken) < len(steps):
+        entry |= {"skipped": len(steps) - len(taken)}
+    words = sum(step["words"] for step in steps)
+    return entry | {"words_per_second": round(words / seconds, 1), "memory": peak_memory(device)}
