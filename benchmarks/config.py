@@ -120,6 +120,8 @@ class Experiment:
         metrics: Specs of the metrics.
         training: how every model is trained.
         decoding: how every model writes its captions.
+        start_from: folder of finished runs, from whose weights training starts: of the run with the same parts, seed
+            and data; or one run, for all seeds.
     """
 
     dataset: Spec
@@ -128,6 +130,7 @@ class Experiment:
     metrics: tuple[Spec, ...] = (Spec("bleu"), Spec("meteor"), Spec("rouge"), Spec("cider"))
     training: Training = field(default_factory=Training)
     decoding: Decoding = field(default_factory=Decoding)
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         if not self.metrics:

@@ -99,7 +99,7 @@ class CallsHere(nullcontext):
     def __init__(self):
         super().__init__(self)
 
-    def call(self, function, *arguments, timeout=None):
+    def call(self, function, *arguments, **options):
         return function(*arguments)
 
 

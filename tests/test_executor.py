@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.executors.fork_server import ForkServer, ProcessDied
+from benchmarks.executors.fork_call import ProcessDied
+from benchmarks.executors.fork_server import ForkServer
 
 
 @pytest.fixture(scope="module")

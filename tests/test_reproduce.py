@@ -180,7 +180,7 @@ def test_other_data_are_refused(place, own, tmp_path, capsys, dataset, said):
         (lambda record: record["request"]["decoding"].update(magic=1), "decoding has no 'magic'"),
         (lambda record: record["request"]["decoding"].update(beams=1), "It is called 'num_beams' now."),
         (lambda record: record["request"].update(training=[]), "its training should be an object"),
-        (lambda record: record["request"]["training"].update(precision="int8"), "its training.precision should be float32 or bfloat16"),
+        (lambda record: record["request"]["training"].update(precision="int8"), "its training.precision should be float32 or tf32 or bfloat16"),
         (lambda record: record["request"].update(backbone="timm/resnet18(weights='/dev/zero')"), "names a folder"),
         (lambda record: record["request"].update(fingerprint="0"), "has the fingerprint"),
         (lambda record: record["request"].update(extra=1), "extra would be None, and the record has 1"),
@@ -224,7 +224,9 @@ def test_a_run_that_fails_is_exit_code_1(place, planted, capsys):
         )
     )
     assert reproduce(place, record, out="failing") == 1
-    assert "FAILED, FloatingPointError: the loss is" in capsys.readouterr().out
+    assert (
+        "FAILED, FloatingPointError: the loss or its gradient was no finite number in epoch" in capsys.readouterr().out
+    )
 
 
 def test_differences_are_told_with_what_they_are_worth(scenes):

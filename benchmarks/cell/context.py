@@ -10,6 +10,7 @@ from benchmarks.features.cache import FeatureCache
 from benchmarks.metrics.java import process
 from benchmarks.runtime.device import device
 from benchmarks.runtime.latest import Latest
+from benchmarks.runtime.resources import Resources
 from benchmarks.throughput.measure import Measurement
 from registry import Spec
 from zoo.vocabulary import Vocabulary
@@ -26,11 +27,18 @@ class Context:
         features: the feature cache, with the store that was opened last.
         encoder_timings: how fast each frozen backbone encodes, by its name.
         output: an open file that has whatever parts print, where there is one.
+        resources: what a cell may use.
     """
 
     def __init__(
-        self, cache: Path, encoder_timings: dict[str, Measurement] | None = None, *, output: int | None = None
+        self,
+        cache: Path,
+        encoder_timings: dict[str, Measurement] | None = None,
+        *,
+        output: int | None = None,
+        resources: Resources | None = None,
     ) -> None:
+        self.resources = resources or Resources()
         self.cache, self.device, self.output = cache, device(), output
         self.features = FeatureCache(cache, self.device)
         self.encoder_timings = dict(encoder_timings or {})

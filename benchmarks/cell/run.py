@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.cell.checkpoints import cell_checkpoints
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import backbone_name, store
 from benchmarks.cell.samples import picked, samples, write_gallery
+from benchmarks.cell.train import build, train
 from benchmarks.cell.workdir import (
     failed,
     finished,
@@ -35,12 +34,12 @@ from benchmarks.plan.cell import Cell
 from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
 from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
+from benchmarks.runtime.process_group import ProcessGroup, joined
 from benchmarks.throughput.measure import measure
 from benchmarks.training.checkpoints import Checkpoints
-from benchmarks.training.trainer import Trainer, TrainResult
+from benchmarks.training.trainer import TrainResult
 from zoo import checkpoint
-from zoo.backbones import RANDOM, WeightsSource
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.vocabulary import Vocabulary, tokenize
 
 
@@ -50,12 +49,17 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     Whatever is raised on the way becomes a record that says so; an earlier failure of the
     same cell is replaced, an earlier success never.
     """
-    if record := finished(out / cell.id):
-        return record  # another runner was here in the meantime
+    with joined(cell.id) as group:
+        earlier = finished(out / cell.id)  # another runner may have been here in the meantime
+        group.first(earlier is not None)  # which the others wait for
+        return earlier or _ran(cell, out, context, group)
+
+
+def _ran(cell: Cell, out: Path, context: Context, group: ProcessGroup) -> RunRecord:
     with working_folder(cell, out) as partial, cell_checkpoints(cell, out) as checkpoints:
         (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         try:
-            record = _run(cell, partial, context, checkpoints)
+            record = _run(cell, partial, context, group, checkpoints)
             record.save(partial)  # a part may have given what no record can hold
         except Exception as error:
             (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
@@ -82,14 +86,14 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints | None) -> RunRecord:
+def _run(cell: Cell, folder: Path, context: Context, group: ProcessGroup, checkpoints: Checkpoints | None) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), _Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
-    captioner, weights = _build(cell, context)
+    captioner, weights = build(cell, context)
     images = store(cell, captioner.backbone, context)
-    outcome = _train(cell, captioner, context, images, checkpoints)
+    outcome = train(cell, captioner, context, images, group, checkpoints)
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
         hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)
@@ -118,34 +122,16 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints | 
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
         files=_hashes(folder),
-        environment=environment(java=context.java) | ({"resumed": outcome.resumed} if outcome.resumed else {}),
+        environment=environment(java=context.java) | _how(outcome, group),
         finished=now(),
     )
 
 
-def _build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
-    torch.manual_seed(cell.seed)
-    parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
-    captioner = Captioner.build(parts, context.vocabulary(cell.located_dataset, cell.training.min_count))
-    weights = captioner.backbone.load_pretrained()
-    if weights == RANDOM and captioner.backbone.trainable:
-        weights = RANDOM._replace(source="trained from scratch")
-    return captioner.to(context.device).eval(), weights
-
-
-def _train(
-    cell: Cell, captioner: Captioner, context: Context, store: ImageStore, checkpoints: Checkpoints | None
-) -> TrainResult:
-    validation = context.validation(cell.located_dataset)
-    trainer = Trainer(
-        captioner,
-        [example for example in context.dataset(cell.located_dataset).train if example.image_id in store.rows],
-        store,
-        cell.training,
-        seed=cell.seed,
-        validate_fn=lambda model: validation.score(model, store, cell.decoding),
-    )
-    return trainer.run(checkpoints)
+def _how(outcome: TrainResult, group: ProcessGroup) -> dict[str, int]:
+    """What was particular in how it was trained."""
+    processes = group.size if group.size > 1 else 0
+    noted = {"resumed": outcome.resumed, "micro_batch": outcome.micro_batch, "processes": processes}
+    return {name: value for name, value in noted.items() if value}
 
 
 def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -15,10 +15,14 @@ from benchmarks.cli.paths import cache_folder, writable
 from benchmarks.config import Experiment
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.metrics.java import process
+from benchmarks.runtime.launch import Launch
+from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.text import plain
 
 if TYPE_CHECKING:
+    from benchmarks.executors.local import Local
     from benchmarks.executors.schedule import Finished
+    from benchmarks.plan.cell import Cell
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
@@ -27,6 +31,14 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--out", type=str, default="runs", help="folder for the runs (default: runs)")
     parser.add_argument(
         "--cache", type=str, help="folder for features, references and paraphrases (default: ~/.cache/caption-zoo)"
+    )
+    parser.add_argument("--devices", type=int, default=1, help="processes that train a cell, a GPU each (default: 1)")
+    parser.add_argument("--nodes", type=int, default=1, help="machines, each of which runs this command (default: 1)")
+    parser.add_argument(
+        "--micro-batch", type=int, default=0, metavar="N", help="so many images of a step at a time, to save memory"
+    )
+    parser.add_argument(
+        "--grad-checkpointing", action="store_true", help="compute a trainable backbone twice, to save memory"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
     return argv
@@ -37,10 +49,12 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     experiment, plugins = read(parser, options), tuple(options.plugin or ())
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
+    launch = Launch.of(options.devices, options.nodes)
+    resources = Resources(launch, options.micro_batch, options.grad_checkpointing)
     with ForkServer() as server, _forwarding(server):
         if options.dry_run:
             return _show(experiment, plugins, server)
-        return _run(experiment, plugins, server, out, cache)
+        return _run(experiment, plugins, server, out, cache, resources)
 
 
 def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) -> int:
@@ -54,7 +68,9 @@ def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) ->
     return 0
 
 
-def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out: Path, cache: Path) -> int:
+def _run(
+    experiment: Experiment, plugins: Sequence[str], server: ForkServer, out: Path, cache: Path, resources: Resources
+) -> int:
     from benchmarks.cell.workdir import finished
     from benchmarks.executors.local import Local
     from benchmarks.executors.planning import incompatibilities, plan
@@ -72,11 +88,23 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, out
             refused[cell.id] = why
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
-    with Local(server, planned, out, cache) as executor:
+    with Local(server, planned, out, cache, resources) as executor:
+        if resources.launch.first:
+            return _assist(executor, [cell for cell in waiting if cell.id not in refused])
         for number, done in enumerate(run(cells, out, executor, refused), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {out}")
+    return 1 if failures else 0
+
+
+def _assist(executor: "Local", cells: Sequence["Cell"]) -> int:
+    failures = 0
+    for cell, reason in executor.assist(cells):
+        failures += reason is not None
+        print(
+            f"{cell.id}  {cell}: " + (f"FAILED here, {plain(reason)}" if reason else "trained with the first process")
+        )
     return 1 if failures else 0
 
 

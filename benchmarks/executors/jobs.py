@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks.config import Experiment
 from benchmarks.plan.kinds import KINDS
+from benchmarks.runtime.resources import Resources
 from registry import Spec, load_plugin
 
 if TYPE_CHECKING:  # who asks for a job needs nothing of what the job needs
@@ -62,15 +63,28 @@ def prepared(cell: "Cell", cache: Path, plugins: Sequence[str]) -> Iterator[bool
 
 
 def ran(
-    cell: "Cell", out: Path, cache: Path, plugins: Sequence[str], timings: Timings
+    cell: "Cell", out: Path, cache: Path, plugins: Sequence[str], resources: Resources, timings: Timings
 ) -> "Iterator[tuple[RunRecord, Timings]]":
     """The record of a cell, and the timings with those of its encoder."""
     from benchmarks.cell.context import Context
     from benchmarks.cell.run import run_cell
 
     load(plugins)
-    with Context(cache, timings, output=1) as context:
+    with Context(cache, timings, output=1, resources=resources) as context:
         yield run_cell(cell, out, context), context.encoder_timings
+
+
+def assisted(
+    cell: "Cell", out: Path, cache: Path, plugins: Sequence[str], resources: Resources
+) -> "Iterator[tuple[None, Timings]]":
+    """Nothing: a cell's training, where another process has its record."""
+    from benchmarks.cell.context import Context
+    from benchmarks.cell.train import assist
+
+    load(plugins)
+    with Context(cache, resources=resources) as context:
+        assist(cell, context)
+    yield None, {}
 
 
 def load(plugins: Sequence[str]) -> frozenset[tuple[str, str]]:

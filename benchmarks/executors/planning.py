@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.config import Experiment
 from benchmarks.executors import jobs
-from benchmarks.executors.fork_server import ForkServer, ProcessDied
+from benchmarks.executors.fork_call import ProcessDied
+from benchmarks.executors.fork_server import ForkServer
 from registry import Spec
 
 if TYPE_CHECKING:

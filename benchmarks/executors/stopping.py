@@ -1,5 +1,35 @@
-"""What ends a command on request."""
+"""What ends a command, or a part of its work, on request."""
+
+import time
+
+_LEAVE = 30.0  # seconds
 
 
 class Stopped(BaseException):
     """A stop was requested; no failure of what was called, so no `Exception`."""
+
+
+class Stop:
+    """A request to stop, which may be made from anywhere and is looked at now and then.
+
+    Args:
+        leave: seconds in which whoever is asked may come to an end by itself.
+    """
+
+    def __init__(self, leave: float = _LEAVE) -> None:
+        self._leave = leave
+        self._until: float | None = None
+
+    def request(self) -> None:
+        """Make it."""
+        self._until = time.monotonic() + self._leave
+
+    @property
+    def requested(self) -> bool:
+        """Whether it was made."""
+        return self._until is not None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the time to take leave is over."""
+        return self._until is not None and time.monotonic() >= self._until

@@ -15,6 +15,8 @@ class Cell:
     """One run: which model, on what, with which seed.
 
     `located_dataset` says where the data lie too; `dataset` does not, and is what records repeat.
+    `start_from` is the id of the run whose weights it starts from, where it does, and `start_folder`
+    the place of that run, which is not repeated either.
     `uses` has the kind and name of each component that it needs, those that options name too.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, and of a backbone's weights, so that an edited file
@@ -34,6 +36,8 @@ class Cell:
     metrics: tuple[Spec, ...]
     training: Training
     decoding: Decoding
+    start_from: str = ""
+    start_folder: str = ""
     uses: tuple[tuple[str, str], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +56,7 @@ class Cell:
             fingerprint=self.fingerprint,
             **self.parts,
             seed=self.seed,
+            start_from=self.start_from,
             metrics=tuple(map(str, self.metrics)),
             training=self.training,
             decoding=self.decoding,

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from benchmarks.config import Experiment
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import METRICS, build_metrics
 from benchmarks.plan.cell import Cell
+from benchmarks.plan.starting import started
 from benchmarks.training import OBJECTIVES
 from registry import Spec
 from registry.component import source_file
@@ -45,8 +47,10 @@ def plan(experiment: Experiment) -> Plan:
     captions = (caption for example in dataset.train for caption in example.captions)
     Vocabulary.of(captions, min_count=experiment.training.min_count)  # refused now, and not by each cell
     hash_of = cache(digest)  # each file once, however many cells it is in
-    cells = tuple(_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix)
-    return Plan(cells, tuple(dataset.notes))
+    cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
+    if experiment.start_from:
+        cells = started(cells, Path(experiment.start_from))
+    return Plan(tuple(cells), tuple(dataset.notes))
 
 
 def _cell(

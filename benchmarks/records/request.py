@@ -81,6 +81,7 @@ class Request(Settings):
         metrics: Specs.
         training: how the model is trained.
         decoding: how it writes its captions.
+        start_from: id of the run whose trained weights it starts from; left out where it starts anew.
         sources: label of a part from elsewhere, or of a file of weights -> hash of its file.
     """
 
@@ -94,11 +95,15 @@ class Request(Settings):
     metrics: tuple[str, ...]
     training: Training
     sources: Mapping[str, str]
+    start_from: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As it is written, and as `identity` takes it."""
         settings = {"training": to_request(self.training), "decoding": to_request(self.decoding)}
-        return {**vars(self), **settings, "metrics": list(self.metrics), "sources": dict(self.sources)}
+        values = {**vars(self), **settings, "metrics": list(self.metrics), "sources": dict(self.sources)}
+        if not self.start_from:
+            del values["start_from"]
+        return values
 
 
 def identity(request: Mapping[str, Any]) -> str:

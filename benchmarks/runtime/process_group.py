@@ -8,8 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch import distributed as dist
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
-from benchmarks.runtime.launch import local_rank, rank, world_size
+from benchmarks.runtime.device import cores
+from benchmarks.runtime.launch import local_rank, local_world_size, rank, world_size
 
 _TIMEOUT = timedelta(hours=4)  # the others wait while the first one validates
 _BUCKET = 2**25  # bytes that are summed up at a time
@@ -70,8 +73,10 @@ class _Joined(ProcessGroup):
 
 
 @contextmanager
-def joined() -> Iterator[ProcessGroup]:
+def joined(name: str) -> Iterator[ProcessGroup]:
     """The group that the environment describes as `torchrun` does; this process alone where it describes none.
+
+    Those that give the same `name` meet. On a processor they share its cores.
 
     Raises:
         RuntimeError: the other processes cannot be reached.
@@ -79,16 +84,26 @@ def joined() -> Iterator[ProcessGroup]:
     if world_size() == 1:
         yield ProcessGroup()
         return
-    gpu = torch.cuda.is_available()
+    gpu, threads = torch.cuda.is_available(), torch.get_num_threads()
     if gpu:
         torch.cuda.set_device(local_rank())
-    dist.init_process_group("nccl" if gpu else "gloo", rank=rank(), world_size=world_size(), timeout=_TIMEOUT)
+    else:
+        torch.set_num_threads(max(1, cores() // local_world_size()))
+    store, _, _ = next(rendezvous("env://", rank(), world_size(), timeout=_TIMEOUT))
+    dist.init_process_group(
+        "nccl" if gpu else "gloo",
+        store=PrefixStore(name, store),  # `torchrun` keeps one store for all that its processes do
+        rank=rank(),
+        world_size=world_size(),
+        timeout=_TIMEOUT,
+    )
     try:
         hosts = dist.new_group(backend="gloo", timeout=_TIMEOUT)
         assert isinstance(hosts, dist.ProcessGroup)
         yield _Joined(hosts)
     finally:
         dist.destroy_process_group()
+        torch.set_num_threads(threads)
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

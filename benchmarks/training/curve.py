@@ -19,7 +19,7 @@ def refuse_divergence(figures: Sequence[Tensor], epoch: int, allowed: int) -> No
     last = figures[-allowed - 1 :]
     if last and not torch.stack([step[-1] for step in last]).any():
         raise FloatingPointError(
-            f"the loss or its gradient was no finite number in {len(last)} steps in a row of epoch {epoch}: "
+            f"the loss or its gradient was no finite number in epoch {epoch}, {len(last)} times in a row: "
             "lower learning_rate or max_grad_norm"
         )
 

@@ -17,11 +17,11 @@ from registry import Spec
 from zoo.registries import without_paths
 
 
-def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | None = None) -> Plan:
+def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | None = None, start_from: str = "") -> Plan:
     """The plan of the one cell that `record` asks for, here; its id is the record's.
 
-    `dataset` and `weights` say where the data set and the backbone's file of weights lie,
-    which no record tells.
+    `dataset`, `weights` and `start_from` say where the data set, the backbone's file of weights and
+    the run that it started from lie, which no record tells.
 
     Raises:
         ValueError: it would be another run, or none; the message says what differs.
@@ -32,7 +32,10 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     metrics = tuple(map(Spec.parse, request.metrics))
     _refuse_unregistered(record, {"dataset": spec, **parts}, metrics)
     parts["backbone"] = _weighted(parts["backbone"], weights)
+    if request.start_from and not start_from:
+        raise ValueError(f"the record's run started from run {request.start_from}: give its folder with --start-from")
     experiment = Experiment(
+        start_from=start_from,
         dataset=spec,
         matrix=Matrix((parts["backbone"],), (parts["attention"],), (parts["decoder"],), (request.seed,)),
         name=record.experiment,
@@ -48,10 +51,12 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     return planned
 
 
-def planned(record: RunRecord, dataset: str | None, weights: str | None, plugins: Sequence[str]) -> Iterator[Plan]:
+def planned(
+    record: RunRecord, dataset: str | None, weights: str | None, start_from: str, plugins: Sequence[str]
+) -> Iterator[Plan]:
     """`plan_of`, as a job for another process, which loads the plug-ins."""
     provided = {file: load([file]) for file in plugins}
-    yield replace(plan_of(record, dataset=dataset, weights=weights), plugins=provided)
+    yield replace(plan_of(record, dataset=dataset, weights=weights, start_from=start_from), plugins=provided)
 
 
 def _request(record: RunRecord) -> Request:

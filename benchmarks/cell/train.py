@@ -1,0 +1,78 @@
+"""A cell's model, and its training: in the process that has its record, and in others beside it."""
+
+import signal
+
+import torch
+
+from benchmarks.cell.context import Context
+from benchmarks.cell.prepare import store
+from benchmarks.features.store import ImageStore
+from benchmarks.plan.cell import Cell
+from benchmarks.runtime.process_group import ProcessGroup, joined
+from benchmarks.training.checkpoints import Checkpoints, Preempted
+from benchmarks.training.trainer import Trainer, TrainResult
+from zoo import checkpoint
+from zoo.backbones import RANDOM, WeightsSource
+from zoo.captioner import Captioner, Parts
+
+
+def build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
+    """The model with its first weights, on its device, and where its backbone's came from.
+
+    Raises:
+        ValueError: the weights to start from are not of this model.
+    """
+    torch.manual_seed(cell.seed)
+    parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
+    captioner = Captioner.build(parts, context.vocabulary(cell.located_dataset, cell.training.min_count))
+    weights = captioner.backbone.load_pretrained()
+    if weights == RANDOM and captioner.backbone.trainable:
+        weights = RANDOM._replace(source="trained from scratch")
+    if cell.start_folder:
+        earlier = checkpoint.load(cell.start_folder)
+        if earlier.vocabulary.words != captioner.vocabulary.words:
+            raise ValueError(f"the run {cell.start_from} to start from has another vocabulary")
+        captioner.load_state_dict(earlier.state_dict())
+    return captioner.to(context.device).eval(), weights
+
+
+def train(
+    cell: Cell,
+    captioner: Captioner,
+    context: Context,
+    images: ImageStore,
+    group: ProcessGroup,
+    checkpoints: Checkpoints | None = None,
+) -> TrainResult:
+    """Train the model on the images of the training split."""
+    validation = context.validation(cell.located_dataset)
+    if context.resources.grad_checkpointing:
+        captioner.backbone.set_grad_checkpointing()
+    trainer = Trainer(
+        captioner,
+        [example for example in context.dataset(cell.located_dataset).train if example.image_id in images.rows],
+        images,
+        cell.training,
+        seed=cell.seed,
+        validate_fn=lambda model: validation.score(model, images, cell.decoding),
+        group=group,
+        micro_batch=context.resources.micro_batch,
+    )
+    return trainer.run(checkpoints)
+
+
+def assist(cell: Cell, context: Context) -> None:
+    """Train the cell with the process that has its record, which may find that it is done already.
+
+    A scheduler's signals are for that process, which tells the others when to stop.
+    """
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    with joined(cell.id) as group:
+        if group.first(None):
+            return
+        captioner, _ = build(cell, context)
+        try:
+            train(cell, captioner, context, store(cell, captioner.backbone, context), group)
+        except Preempted:
+            return
