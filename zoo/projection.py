@@ -57,7 +57,8 @@ class SinusoidalEncoding(nn.Module):
     def forward(self, grid: tuple[int, int]) -> Float[Tensor, "N E"]:
         """One vector per cell."""
         like = self.mix.weight
-        within = places(grid, like.device).to(like.dtype) / torch.tensor(grid, device=like.device)  # each in (0, 1)
+        cells = places(grid, like.device).to(like.dtype)
+        within = cells / (cells[-1] + 0.5)  # each in (0, 1)
         angles = within[..., None] * math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=like.device, dtype=like.dtype)
         encoding = rearrange([angles.sin(), angles.cos()], "trig n side frequency -> n (trig side frequency)")
         return self.mix(encoding)

@@ -62,7 +62,8 @@ class Area(Attention):
 
 def _rectangles(grid: tuple[int, int], largest: int, device: torch.device) -> Bool[Tensor, "R N"]:
     """Which cells each rectangle holds."""
-    low, high = torch.tensor(_corners(grid, largest), device=device)[:, None].split(2, dim=-1)  # each (R, 1, 2)
+    corners = torch.tensor(_corners(grid, largest)).to(device, non_blocking=True)
+    low, high = corners[:, None].split(2, dim=-1)  # each (R, 1, 2)
     cells = places(grid, device)
     return ((low <= cells) & (cells < high)).all(dim=-1)
 

@@ -75,8 +75,11 @@ class Hard(Attention, AuxiliaryLoss):
         return AttentionOutput(context, weights if need_weights else None, log_prob)
 
     def sample(self, weights: Float[Tensor, "B M N"]) -> Int[Tensor, "B M"]:
-        """One position per query, with the probability that is its weight."""
-        return torch.multinomial(weights.flatten(0, 1), 1).view(weights.shape[:2])
+        """One position per query, with the probability that is its weight.
+
+        The exponential race, as in `zoo.generate.strategies.Sampling`: nothing waits for the device.
+        """
+        return (weights / torch.empty_like(weights).exponential_()).argmax(dim=-1)
 
     def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
         """The two terms of all captions."""

@@ -49,7 +49,7 @@ class Preprocess(NamedTuple):
 
     def normalize(self, pixels: UInt8[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """Pixels with the backbone's own mean and standard deviation, on their device, channels last in memory."""
-        mean, std = (torch.tensor(value, device=pixels.device).view(1, 3, 1, 1) for value in (self.mean, self.std))
+        mean, std = torch.tensor([self.mean, self.std]).to(pixels.device, non_blocking=True).view(2, 1, 3, 1, 1)
         return (pixels.contiguous(memory_format=torch.channels_last) / 255).sub_(mean).div_(std)
 
 

@@ -15,7 +15,7 @@ Rule = Callable[[Float[Tensor, "B K V"], Int[Tensor, "B K T"]], None]  # scores,
 
 def rules_of(decoding: Decoding, device: torch.device) -> list[Rule]:
     """What holds for every caption, and what `decoding` asks for; the one that makes captions end comes last."""
-    marks = torch.tensor([PAD, START, UNKNOWN], device=device)
+    marks = torch.tensor([PAD, START, UNKNOWN]).to(device, non_blocking=True)
     requested: list[Rule] = (
         [partial(no_repeated_ngram, length=decoding.no_repeat_ngram_size)] if decoding.no_repeat_ngram_size else []
     )
