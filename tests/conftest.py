@@ -11,7 +11,7 @@ settings.load_profile("any machine")
 LONGEST = (
     "test_harness", "test_scoring", "test_speed", "test_contracts", "test_docs_run", "test_export", "test_contract_plugin",
     "test_third_party", "test_paraphrases", "test_reproduce", "test_backbones", "test_timm", "test_folder",
-    "test_simulation", "test_audit", "test_page_size", "test_browser_access", "test_grid", "test_caption",
+    "test_device", "test_simulation", "test_audit", "test_page_size", "test_browser_access", "test_grid", "test_caption",
 )  # fmt: skip
 
 

@@ -15,9 +15,9 @@ import torch
 from device_watch import Watch, blocking_copy
 
 from benchmarks.config import Training
+from benchmarks.training.batches import Batch
 from benchmarks.training.ema import EMA
-from benchmarks.training.optim import make_optimizer
-from benchmarks.training.step import step
+from benchmarks.training.step import TrainStep
 from registry import Spec
 from zoo.attention import ScoreAttention
 from zoo.captioner import Captioner, Parts
@@ -35,6 +35,15 @@ SEARCHES = {
     "bfloat16 beam": {"num_beams": 2, "precision": "bfloat16"},
     "diverse": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5},
     "sampling": {"num_beams": 2, "temperature": 1.0, "top_k": 6, "top_p": 0.9},
+}
+TRAININGS = {
+    "float32 training": {},
+    "bfloat16 training": {"precision": "bfloat16"},
+    "scheduled sampling": {"objective": Spec("cross_entropy", None, {"scheduled_sampling": 1.0})},
+    "self-critical training": {
+        "objective": Spec("self_critical", None, {"samples": 2, "baseline": "greedy"}),
+        "max_words": 4,
+    },
 }
 OPTIONS = (  # what the defaults leave out
     ("area(score='bahdanau')", "top_down(positions='learned')"),
@@ -81,11 +90,12 @@ class WaitsInBackward(MixesDevices):
         return scores[scores.isfinite()].view_as(scores)
 
 
-def train(captioner, pixels, captions, grid, **settings):
+def train(captioner, pixels, captions, **settings):
     """One step of training, as the trainer takes it."""
     settings = Training(**settings)
-    optimizer, ema = make_optimizer(captioner, settings), EMA(captioner, settings.ema_decay)
-    step(captioner.train(), pixels, captions, grid, settings, optimizer)
+    references = dict.fromkeys(range(IMAGES), ("a dog runs", "wet grass here"))
+    step, ema = TrainStep.of(captioner.train(), settings, references), EMA(captioner, settings.ema_decay)
+    step(Batch.of(range(IMAGES), captions, rows=pixels, grid=(3, 3)))
     ema.update()
 
 
@@ -107,9 +117,8 @@ def check(attention, decoder):
     for name, settings in SEARCHES.items():
         found[name] = _search(host, captioner, pixels, settings, masked=name == "sampling")
     found["weights"] = _noted(lambda: _look(captioner, pixels, captions))
-    for precision in ("float32", "bfloat16"):
-        noted = _noted(lambda precision=precision: train(captioner, pixels, captions, (3, 3), precision=precision))
-        found[f"{precision} training"] = noted
+    for name, settings in TRAININGS.items():
+        found[name] = _noted(lambda settings=settings: train(captioner, pixels, captions, **settings))
     return found
 
 

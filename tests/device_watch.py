@@ -11,6 +11,7 @@ from pretended_device import NAME, PretendedTensor, tensors, unwrapped, wrapped
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _ROOT = Path(__file__).parents[1]
+_ROOMS = ("registry", "zoo", "benchmarks", "tests")
 _OWN = {_ROOT / "tests" / name for name in ("pretended_device.py", "device_watch.py", "cuda_autocast.py")}
 aten = torch.ops.aten
 _COPIES = {aten._to_copy, aten.copy_}
@@ -150,7 +151,8 @@ def _is_composite(func):
 
 @cache
 def _is_ours(file):
-    return Path(file).is_relative_to(_ROOT) and Path(file) not in _OWN
+    path = Path(file)
+    return any(path.is_relative_to(_ROOT / room) for room in _ROOMS) and path not in _OWN
 
 
 @cache

@@ -102,9 +102,8 @@ def _assist(executor: "Local", cells: Sequence["Cell"]) -> int:
     failures = 0
     for cell, reason in executor.assist(cells):
         failures += reason is not None
-        print(
-            f"{cell.id}  {cell}: " + (f"FAILED here, {plain(reason)}" if reason else "trained with the first process")
-        )
+        what = f"FAILED here, {plain(reason)}" if reason else "trained with the first process"
+        print(f"{cell.id}  {cell}: {what}")
     return 1 if failures else 0
 
 
