@@ -1,4 +1,4 @@
-"""Every data set and metric keeps its contracts; every contract catches one that breaks it."""
+"""Every data set, metric and objective keeps its contracts; every contract catches one that breaks it."""
 
 import itertools
 from dataclasses import replace
@@ -14,6 +14,8 @@ from benchmarks.data.scenes import Scenes
 from benchmarks.metrics import METRICS, MetricScore
 from benchmarks.metrics.cider import Cider
 from benchmarks.metrics.rouge import Rouge
+from benchmarks.training import OBJECTIVES
+from benchmarks.training.objectives.cross_entropy import CrossEntropy
 
 TURN = itertools.count()
 
@@ -194,9 +196,58 @@ METRIC_MISTAKES = [
 ]
 
 
+class Silent(CrossEntropy):
+    reports = ("loss", "accuracy")
+
+
+class Undone(CrossEntropy):
+    def forward(self, batch):
+        return super().forward(batch)._replace(total=self.captioner.decoder.bias.sum() * float("inf"))
+
+
+class Detached(CrossEntropy):
+    def forward(self, batch):
+        return super().forward(batch)._replace(total=self.captioner.decoder.bias.sum())
+
+
+class Dicing(CrossEntropy):
+    def forward(self, batch):
+        loss = super().forward(batch)
+        return loss._replace(total=loss.total * (1 + next(TURN)))
+
+
+class Padded(CrossEntropy):
+    def forward(self, batch):
+        loss = super().forward(batch)
+        return loss._replace(words=loss.words.new_tensor(batch.captions[..., 1:].numel()))
+
+
+class Averaged(CrossEntropy):
+    def forward(self, batch):
+        loss = super().forward(batch)
+        return loss._replace(total=loss.total / loss.words)
+
+
+OBJECTIVE_MISTAKES = [
+    (Silent, "declares what it reports"),
+    (Undone, "gives finite numbers"),
+    (Detached, "trains the decoder"),
+    (Dicing, "repeats with the same random state"),
+    (Padded, "ignores padding"),
+    (Averaged, "adds up over parts"),
+]
+
+
+@pytest.mark.parametrize("spec", [*OBJECTIVES, "self_critical(baseline='greedy', bleu=0.5)"])
+def test_objectives_keep_their_contracts(spec):
+    assert dict(check("objective", spec)) == dict.fromkeys(CONTRACTS["objective"])
+
+
 @pytest.mark.parametrize(
     ("registry", "part", "contract"),
-    [(DATASETS, *mistake) for mistake in DATA_MISTAKES] + [(METRICS, *mistake) for mistake in METRIC_MISTAKES],
+    [(DATASETS, *mistake) for mistake in DATA_MISTAKES]
+    + [(METRICS, *mistake) for mistake in METRIC_MISTAKES]
+    + [(OBJECTIVES, *mistake) for mistake in OBJECTIVE_MISTAKES],
 )
 def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
     monkeypatch.setitem(registry._factories, "planted", part)
@@ -204,7 +255,7 @@ def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
 
 
 def test_every_contract_has_a_mistake_that_it_catches():
-    caught = {contract for _, contract in DATA_MISTAKES + METRIC_MISTAKES}
+    caught = {contract for _, contract in DATA_MISTAKES + METRIC_MISTAKES + OBJECTIVE_MISTAKES}
     assert caught | {"is named as registered"} == {name for kind in CONTRACTS.values() for name in kind}
 
 

@@ -277,7 +277,10 @@ SLOW = {
     "calls",
     [
         [["--help"], ["--version"]],
-        [["list"], *(["list", kind] for kind in ("backbone", "attention", "decoder", "dataset", "metric"))],
+        [
+            ["list"],
+            *(["list", kind] for kind in ("backbone", "attention", "decoder", "dataset", "metric", "objective")),
+        ],
         [[name, "--help"] for name in COMMANDS],
         [["completion", shell] for shell in ("bash", "zsh", "fish")],
     ],

@@ -1,11 +1,11 @@
-"""What every data set and metric promises, beside what `zoo.contracts` has for the parts of a model.
+"""What every data set, metric and objective promises, beside what `zoo.contracts` has for the parts of a model.
 
 ``caption-zoo check dataset NAME`` runs them on one; the tests run them on all.
 """
 
 from collections.abc import Iterator
 
-from benchmarks.contracts import dataset, metric
+from benchmarks.contracts import dataset, metric, objective
 from benchmarks.plan.kinds import KINDS
 from registry import Spec, UnknownName
 from zoo import contracts as zoo_contracts
@@ -15,7 +15,7 @@ __all__ = ["CONTRACTS", "check"]
 
 
 def check(kind: str, spec: str | Spec) -> Iterator[tuple[str, str | None]]:
-    """Every contract of `kind`, any of the five, in words, with what is wrong with `spec`, or None where it holds.
+    """Every contract of `kind`, any of the six, in words, with what is wrong with `spec`, or None where it holds.
 
     Raises:
         ValueError: no such kind or component.
@@ -51,5 +51,14 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
         metric.gives_the_same_score_twice,
         metric.leaves_prepared_references_unchanged,
         metric.is_named_as_registered,
+    ),
+    "objective": named(
+        objective.declares_what_it_reports,
+        objective.gives_finite_numbers,
+        objective.trains_the_decoder,
+        objective.repeats_with_the_same_random_state,
+        objective.ignores_padding,
+        objective.adds_up_over_parts,
+        objective.is_named_as_registered,
     ),
 }
