@@ -69,6 +69,11 @@ class Training:
         bucket_batches: within so many batches, images whose captions are about as long are put together, which saves
             padding; 1 leaves them as they were drawn.
         compile: whether torch compiles what the decoder repeats; it takes a C++ compiler, and a minute at first.
+        layer_decay: factor by which each layer of a trainable backbone learns slower than the next one (layer-wise
+            learning-rate decay); its last layer has `backbone_learning_rate`.
+        crop_scale: least share of an image's area that a random crop of it keeps; 1 does not crop. For a backbone
+            that is trained altogether, as `color_jitter` is.
+        color_jitter: share by which brightness, contrast and saturation of an image change at most; 0 leaves them.
     """
 
     epochs: int = 8
@@ -88,6 +93,9 @@ class Training:
     precision: Precision = "float32"
     bucket_batches: int = field(default=1, metadata=OMIT_DEFAULT)
     compile: bool = field(default=False, metadata=OMIT_DEFAULT)
+    layer_decay: float = field(default=1.0, metadata=OMIT_DEFAULT)
+    crop_scale: float = field(default=1.0, metadata=OMIT_DEFAULT)
+    color_jitter: float = field(default=0.0, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words", "bucket_batches")
@@ -100,6 +108,10 @@ class Training:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
         if not 0 <= self.ema_decay < 1 or not 0 <= self.label_smoothing < 1:
             raise ValueError("ema_decay and label_smoothing lie between 0 and 1")
+        if not 0 < self.layer_decay <= 1 or not 0 < self.crop_scale <= 1:
+            raise ValueError("layer_decay and crop_scale lie above 0, and 1 is the most")
+        if self.color_jitter >= 1:
+            raise ValueError(f"color_jitter={self.color_jitter} should be less than 1: at 1 an image may turn black")
 
 
 @dataclass(frozen=True)
