@@ -74,6 +74,11 @@ class Training:
         objective: Spec of what is minimised.
         max_skipped_steps: a step whose loss or gradient is no finite number is skipped; after more than so many in a
             row the cell ends.
+        layer_decay: factor by which each layer of a trainable backbone learns slower than the next one (layer-wise
+            learning-rate decay); its last layer has `backbone_learning_rate`.
+        crop_scale: least share of an image's area that a random crop of it keeps; 1 does not crop. For a backbone
+            that is trained altogether, as `color_jitter` is.
+        color_jitter: share by which brightness, contrast and saturation of an image change at most; 0 leaves them.
     """
 
     epochs: int = 8
@@ -95,6 +100,9 @@ class Training:
     compile: bool = field(default=False, metadata=OMIT_DEFAULT)
     objective: Spec = field(default_factory=lambda: Spec("cross_entropy"), metadata=OMIT_DEFAULT)
     max_skipped_steps: int = field(default=10, metadata=OMIT_DEFAULT)
+    layer_decay: float = field(default=1.0, metadata=OMIT_DEFAULT)
+    crop_scale: float = field(default=1.0, metadata=OMIT_DEFAULT)
+    color_jitter: float = field(default=0.0, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words", "bucket_batches")
@@ -107,6 +115,10 @@ class Training:
             raise ValueError(f"decay_epochs={self.decay_epochs} ends before epochs={self.epochs}: make it longer, or 0")
         if not 0 <= self.ema_decay < 1 or not 0 <= self.label_smoothing < 1:
             raise ValueError("ema_decay and label_smoothing lie between 0 and 1")
+        if not 0 < self.layer_decay <= 1 or not 0 < self.crop_scale <= 1:
+            raise ValueError("layer_decay and crop_scale lie above 0, and 1 is the most")
+        if self.color_jitter >= 1:
+            raise ValueError(f"color_jitter={self.color_jitter} should be less than 1: at 1 an image may turn black")
 
 
 @dataclass(frozen=True)

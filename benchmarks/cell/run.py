@@ -37,7 +37,7 @@ from benchmarks.runtime.environment import environment
 from benchmarks.runtime.process_group import ProcessGroup, joined
 from benchmarks.throughput.measure import measure
 from benchmarks.training.checkpoints import Checkpoints
-from benchmarks.training.trainer import TrainResult
+from benchmarks.training.curve import TrainResult
 from zoo import checkpoint
 from zoo.captioner import Captioner
 from zoo.vocabulary import Vocabulary, tokenize

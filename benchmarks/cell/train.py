@@ -10,7 +10,8 @@ from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
 from benchmarks.runtime.process_group import ProcessGroup, joined
 from benchmarks.training.checkpoints import Checkpoints, Preempted
-from benchmarks.training.trainer import Trainer, TrainResult
+from benchmarks.training.curve import TrainResult
+from benchmarks.training.trainer import Trainer
 from zoo import checkpoint
 from zoo.backbones import RANDOM, WeightsSource
 from zoo.captioner import Captioner, Parts

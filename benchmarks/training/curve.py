@@ -1,6 +1,7 @@
-"""What the training curve says of an epoch, from the figures of its steps."""
+"""What training gives, and what its curve says of an epoch, from the figures of its steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,6 +9,21 @@ from torch import Tensor
 from benchmarks.runtime.device import peak_memory
 
 NOT_REPEATABLE = ("words_per_second", "memory")  # of the machine and the moment, and not of the request
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The training curve, the epoch whose weights the model now has, and the time it took.
+
+    resumed: how often training was cut off and resumed from a checkpoint.
+    micro_batch: images of a part of a step, 0 where it had no parts.
+    """
+
+    curve: tuple[Mapping[str, float], ...]
+    best_epoch: int
+    seconds: float
+    resumed: int = 0
+    micro_batch: int = 0
 
 
 def refuse_divergence(figures: Sequence[Tensor], epoch: int, allowed: int) -> None:

@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 
 class EMA:
-    """A moving average of the trainable weights; its decay is warmed up, to soon forget the initial ones."""
+    """A moving average of the trainable weights; its decay is warmed up, to soon forget the initial ones.
+
+    A trainable backbone's are among them. The statistics of a BatchNorm that learns are not: they are moving averages
+    already, and the averaged weights get the latest.
+    """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0

@@ -1,19 +1,36 @@
 """The optimizer, and the schedule of its learning rate."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 
 from benchmarks.config import Training
+from zoo.backbones import Backbone
 from zoo.captioner import Captioner
 
 
 def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Optimizer:
-    """AdamW over the trainable weights; those of the backbone at their own rate."""
+    """AdamW over the trainable weights; those of the backbone at their own rates.
+
+    Raises:
+        ValueError: `layer_decay` has no layers of the backbone to tell apart.
+    """
     groups = [{"params": list(captioner.decoder.parameters()), "lr": settings.learning_rate}]
     if captioner.backbone.trainable:
-        trainable = [parameter for parameter in captioner.backbone.parameters() if parameter.requires_grad]
-        groups.append({"params": trainable, "lr": settings.backbone_learning_rate})
+        groups += _backbone_groups(captioner.backbone, settings)
     on_device = next(captioner.parameters()).device.type != "cpu"
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=on_device or None)
+
+
+def _backbone_groups(backbone: Backbone, settings: Training) -> Iterator[dict[str, Any]]:
+    """Layer i of n + 1 at backbone_learning_rate x layer_decay ** (n - i): Clark et al. 2020, Bao et al. 2022."""
+    layers = [list(backbone.parameters())] if settings.layer_decay == 1 else backbone.layers()
+    if settings.layer_decay != 1 and len(layers) == 1:
+        raise ValueError(f"{type(backbone).__name__} tells no layers apart: layer_decay should be 1")
+    for behind, layer in zip(reversed(range(len(layers))), layers, strict=True):
+        if trainable := [parameter for parameter in layer if parameter.requires_grad]:
+            yield {"params": trainable, "lr": settings.backbone_learning_rate * settings.layer_decay**behind}
 
 
 def lr_factor(step: int, steps_per_epoch: int, settings: Training) -> float:

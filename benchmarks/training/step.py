@@ -1,6 +1,7 @@
 """One update of the weights."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from benchmarks.runtime.device import release_memory
 from benchmarks.runtime.process_group import ProcessGroup
 from benchmarks.runtime.progress import write
 from benchmarks.training import OBJECTIVES
+from benchmarks.training.augmentation import augment
 from benchmarks.training.objectives import Batch, Loss, Objective
 from benchmarks.training.optim import make_optimizer
 from zoo.captioner import Captioner
@@ -33,6 +35,7 @@ class TrainStep:
         captioner = objective.captioner
         self.objective, self.group, self.micro_batch = objective, group or ProcessGroup(), micro_batch
         self.max_grad_norm = settings.max_grad_norm
+        self.augmentation = {"crop_scale": settings.crop_scale, "color_jitter": settings.color_jitter}
         self.optimizer = make_optimizer(captioner, settings)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.parameters = [parameter for parameter in captioner.parameters() if parameter.requires_grad]
@@ -97,12 +100,17 @@ class TrainStep:
         try:
             for start in range(0, len(batch), size):
                 part = batch if size >= len(batch) else batch.part(start, start + size)
-                loss: Loss = self.objective(part.to(self.device))
+                loss: Loss = self.objective(self._augmented(part.to(self.device)))
                 (loss.total / batch.words).backward()
                 sums += _in_a_row(loss, self.objective.reports)
         except torch.OutOfMemoryError:
             return None  # and no more is done here, since the error holds on to what was computed
         return sums
+
+    def _augmented(self, batch: Batch) -> Batch:
+        if batch.rows is None or batch.rows.dtype != torch.uint8:
+            return batch
+        return replace(batch, rows=augment(batch.rows, **self.augmentation))
 
     def _halve(self, images: int) -> None:
         size = min(self.micro_batch or images, images)

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -17,9 +17,10 @@ from benchmarks.features.store import ImageStore
 from benchmarks.runtime.device import tf32
 from benchmarks.runtime.process_group import ProcessGroup
 from benchmarks.runtime.progress import bar
+from benchmarks.training.augmentation import refuse_augmentation
 from benchmarks.training.batches import Batch, iter_batches, tokenize
 from benchmarks.training.checkpoints import Checkpoints, Preempted
-from benchmarks.training.curve import epoch_entry, refuse_divergence
+from benchmarks.training.curve import TrainResult, epoch_entry, refuse_divergence
 from benchmarks.training.ema import EMA
 from benchmarks.training.loader import read_ahead
 from benchmarks.training.optim import lr_factor
@@ -31,21 +32,6 @@ from zoo.compiling import compile_steps
 ValidateFn = Callable[[Captioner], float]
 _PLAIN = ("epoch", "position", "seconds", "epoch_seconds", "resumed")  # of a state
 _LOOK = 50  # steps between looks at the figures, for which the device is waited for
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """The training curve, the epoch whose weights the model now has, and the time it took.
-
-    resumed: how often training was cut off and resumed from a checkpoint.
-    micro_batch: images of a part of a step, 0 where it had no parts.
-    """
-
-    curve: tuple[Mapping[str, float], ...]
-    best_epoch: int
-    seconds: float
-    resumed: int = 0
-    micro_batch: int = 0
 
 
 class Trainer:
@@ -74,6 +60,7 @@ class Trainer:
         self.captioner, self.store, self.settings = captioner, store, settings
         self.seed, self.validate_fn, self.device = seed, validate_fn, next(captioner.parameters()).device
         self.group = group or ProcessGroup()
+        refuse_augmentation(settings, store.batch([]))
         self.tokenized = tokenize(captioner.vocabulary, examples, settings)
         self.steps = math.ceil(len(self.tokenized) / settings.batch_size)  # of an epoch
         references = {example.image_id: example.captions for example in examples}

@@ -1,6 +1,7 @@
 """Backbones: an image in, a set of feature vectors out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -77,3 +78,24 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """Features of every image, with their grid if they lie on one."""
+
+    def layers(self) -> Sequence[Sequence[nn.Parameter]]:
+        """All parameters in groups from the input on: one group, unless the backbone tells its stages apart.
+
+        Raises:
+            ValueError: others of its kind do, and this one does not.
+        """
+        return [list(self.parameters())]
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Whether activations are recomputed in the backward pass and not kept: less memory, the same result.
+
+        Chen et al. 2016, https://arxiv.org/abs/1604.06174.
+
+        Raises:
+            ValueError: the backbone cannot do it.
+        """
+        if enable:
+            raise ValueError(
+                f"{type(self).__name__} has no gradient checkpointing: a smaller batch_size takes less too"
+            )

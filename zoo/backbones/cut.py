@@ -5,7 +5,7 @@ frozen modules answer at once: the last one with what was kept and the others wi
 That is right where nothing behind the cut uses the zeros; `zoo.backbones.cutting` tries it.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def frozen_stem(backbone: Backbone, cut: Cut) -> Iterator[Callable[[Tensor], Ten
 
 def trainable_tail(backbone: Backbone, cut: Cut, stem_output: Float[Tensor, "B ..."]) -> Features:
     """The features of images by what `frozen_stem` gave of them; with gradients for all that learns."""
-    answers: dict[str, list[Any]] = defaultdict(list)
+    answers: dict[str, deque[Any]] = defaultdict(deque)
     for name, output in zip(cut.modules, cut.outputs, strict=False):
         answers[name].append(_zeros(output, len(stem_output), stem_output.device))
     values = stem_output.float()
@@ -83,24 +83,40 @@ class _Reached(Exception):
 
 
 @contextmanager
-def _answering(answers: dict[nn.Module, list[Any]]) -> Iterator[None]:
+def _answering(answers: dict[nn.Module, deque[Any]]) -> Iterator[None]:
     """Each module returns what is given here, call by call, and computes again when that is used up."""
 
-    def answer(given: Iterator[Any], compute: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(given: deque[Any], compute: Callable[..., Any], last: bool) -> Callable[..., Any]:
         def forward(*inputs: Any, **options: Any) -> Any:
-            for each in given:
-                return each
-            return compute(*inputs, **options)
+            if not given:
+                return compute(*inputs, **options)
+            return given.popleft() if last else inputs[0]
 
         return forward
 
-    for module, given in answers.items():
-        vars(module)["forward"] = answer(iter(given), module.forward)
+    answering = {
+        called: answer(given, called.forward, last)
+        for module, given in answers.items()
+        for called, last in _unrolled(module)
+    }
+    for module, forward in answering.items():
+        vars(module)["forward"] = forward
     try:
         yield
     finally:
-        for module in answers:
+        for module in answering:
             del vars(module)["forward"]
+
+
+def _unrolled(module: nn.Module, *, last: bool = True) -> Iterator[tuple[nn.Module, bool]]:
+    """`module`, and what gradient checkpointing calls in place of an `nn.Sequential`: its children, one by one.
+
+    With each comes whether it ends the sequence, and so returns what `module` does.
+    """
+    yield module, last
+    steps = [*module] if isinstance(module, nn.Sequential) else []
+    for place, child in enumerate(steps, start=1):
+        yield from _unrolled(child, last=last and place == len(steps))
 
 
 def _zeros(output: Any, images: int, device: torch.device) -> Any:

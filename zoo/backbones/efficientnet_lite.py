@@ -4,15 +4,17 @@ Its ImageNet weights are published as Python packages, so that a real backbone w
 without a model hub.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
+from zoo.backbones.finetuning import set_grad_checkpointing, stages_of
 from zoo.backbones.layouts import from_map
 from zoo.types import Features
 
@@ -64,3 +66,11 @@ class EfficientNetLite(Backbone):
         """The last feature map, 7 x 7 for size 0."""
         model: Any = self.model
         return from_map(model.forward_features(images))
+
+    def layers(self) -> Sequence[Sequence[nn.Parameter]]:
+        """The parameters of the stem and the seven stages; the last convolution goes with the last."""
+        return stages_of(self.model, "efficientnet_lite")
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """As timm does it, block by block."""
+        set_grad_checkpointing(self.model, enable, "efficientnet_lite")

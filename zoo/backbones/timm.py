@@ -1,19 +1,18 @@
 """Any backbone of timm (https://github.com/huggingface/pytorch-image-models)."""
 
 from collections.abc import Collection, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
+from zoo.backbones.finetuning import set_grad_checkpointing, stages_of, train_last
 from zoo.backbones.layouts import from_map, from_tokens, side_by_side
 from zoo.backbones.probe import feature_width, image_shape, probing, reason, shadow
 from zoo.backbones.weights import load_local
 from zoo.types import Features
-
-_BEHIND = "?"  # stands for the parameters that belong to no stage, as those of a last norm
 
 
 @BACKBONES.register("timm")
@@ -31,6 +30,8 @@ class Timm(Backbone):
         stages: which stages to read, as timm counts them from 0, or from the end with -1.
             Several are averaged down to the coarsest grid among them and put side by side
             in channels, in the model's order. None reads what the model's head would.
+        drop_path: stochastic depth rate of the last block, towards which it rises from 0; None takes
+            the model's own, which is 0 for most.
         weights: a local file of weights to load instead: .safetensors, or tensors alone in
             .pth, .pt or .bin.
     """
@@ -43,6 +44,7 @@ class Timm(Backbone):
         trainable: bool | int = False,
         image_size: int | Sequence[int] | None = None,
         stages: int | Sequence[int] | None = None,
+        drop_path: float | None = None,
         weights: str | None = None,
     ) -> None:
         super().__init__()
@@ -52,7 +54,14 @@ class Timm(Backbone):
         self.pretrained, self.weights, self.trainable = pretrained, weights, bool(trainable)
         self.image_size = None if image_size is None else image_shape(image_size)
         self.stages = [stages] if isinstance(stages, int) else stages
-        self.model = self._create()
+        self.drop_path, self.grad_checkpointing = drop_path, False
+        if drop_path is not None and not 0 <= drop_path < 1:
+            raise ValueError(f"drop_path={drop_path} should be a rate: at least 0, and less than 1")
+        if drop_path and not trainable:
+            raise ValueError(
+                f"drop_path={drop_path} is for training: {self.name} needs trainable=True, or how many stages"
+            )
+        self.model: Any = self._create()
         settings = resolve_model_data_config(self.model)
         channels, *size = settings["input_size"]
         if channels != 3:
@@ -60,7 +69,7 @@ class Timm(Backbone):
         height, width = self.image_size or size
         self.preprocess = Preprocess((height, width), settings["mean"], settings["std"], settings["interpolation"])
         if not isinstance(trainable, bool):
-            _train_last(self.model, trainable, self.name)
+            train_last(self.model, trainable, self.name)
         twin = shadow(self.model, self._create).eval()
         with probing(self.name, self.preprocess.size) as images:
             features = self._read(twin, images)
@@ -93,7 +102,26 @@ class Timm(Backbone):
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """What the model's head would read, or the stages that were asked for, place by place."""
+        if self.grad_checkpointing:  # only in training: with it timm may call other modules, and cuts name them
+            self.model.set_grad_checkpointing(self.training)
         return self._read(self.model, images)
+
+    def layers(self) -> Sequence[Sequence[nn.Parameter]]:
+        """The parameters of timm's stem and stages, which in a ViT are blocks; a last norm goes with the last.
+
+        Raises:
+            ValueError: timm tells no stages of this model apart.
+        """
+        return stages_of(self.model, self.name)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """As timm does it, block by block or stage by stage, in training mode alone.
+
+        Raises:
+            ValueError: timm has none for this model.
+        """
+        set_grad_checkpointing(self.model, enable, self.name)
+        self.grad_checkpointing = enable
 
     def _read(self, model: Any, images: Float[Tensor, "B 3 H W"]) -> Features:
         if self.stages is None:
@@ -104,7 +132,7 @@ class Timm(Backbone):
 
     def _create(self, *, pretrained: bool = False) -> nn.Module:
         """The model without its head and the stages that nobody reads."""
-        model: Any = _create(self.model_name, self.image_size, pretrained=pretrained)
+        model: Any = _create(self.model_name, self.image_size, self.drop_path, pretrained=pretrained)
         if self.stages is not None:
             try:
                 self.indices = model.prune_intermediate_layers(list(self.stages))  # counted from 0
@@ -138,30 +166,23 @@ def _names() -> Collection[str]:
     return dict.fromkeys([*list_models(), *list_models(pretrained=True)])  # ordered, and quick to search
 
 
-def _create(model_name: str, image_size: tuple[int, int] | None, *, pretrained: bool) -> nn.Module:
+def _create(
+    model_name: str, image_size: tuple[int, int] | None, drop_path: float | None, *, pretrained: bool
+) -> nn.Module:
     """The model without its head; one that depends on the image size is told it, others do not care."""
     from timm import create_model
 
+    create = partial(create_model, model_name, pretrained=pretrained, num_classes=0)
+    if drop_path is not None:
+        create = partial(create, drop_path_rate=drop_path)
     if image_size is not None:
         try:
-            return create_model(model_name, pretrained=pretrained, num_classes=0, img_size=image_size)
+            return create(img_size=image_size)
         except TypeError:
             pass
-    return create_model(model_name, pretrained=pretrained, num_classes=0)
-
-
-def _train_last(model: Any, count: int, name: str) -> None:
-    """Freeze all but the last `count` stages, as timm groups the parameters; what lies behind goes with the last."""
-    from timm.models._manipulate import group_with_matcher
-
     try:
-        matcher = model.group_matcher(coarse=True)
-    except (AttributeError, AssertionError):
-        raise ValueError(f"{name} tells no stages apart: trainable should be True or False, not {count}") from None
-    parameters = dict(model.named_parameters())
-    stage = group_with_matcher(iter({**parameters, _BEHIND: None}.items()), matcher, reverse=True)
-    stages = stage[_BEHIND]
-    if not 1 <= count <= stages:
-        raise ValueError(f"{name} has {stages} stages: trainable should be True, False or 1 to {stages}, not {count}")
-    for parameter_name, parameter in parameters.items():
-        parameter.requires_grad_(min(stage[parameter_name], stages - 1) >= stages - count)
+        return create()
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        raise ValueError(f"timm/{model_name} has no stochastic depth: leave drop_path out") from None
