@@ -109,6 +109,7 @@ class Training:
         for name, value in vars(self).items():
             if isinstance(value, float | int) and not 0 <= value < math.inf:
                 raise ValueError(f"{name}={value} should be a number, and not negative")
+        object.__setattr__(self, "objective", Spec.parse(self.objective))  # from Python also a text
         if self.precision not in get_args(TrainingPrecision):
             raise ValueError(f"precision={self.precision!r} should be one of {', '.join(get_args(TrainingPrecision))}")
         if self.decay_epochs and self.decay_epochs < self.epochs:

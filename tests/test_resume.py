@@ -19,6 +19,7 @@ from benchmarks.data.scenes import Scenes
 from benchmarks.records.record import records
 from benchmarks.training.checkpoints import Checkpoints, Preempted
 from benchmarks.training.trainer import Trainer
+from registry import Spec
 
 SETTINGS = {"epochs": 3, "decay_epochs": 4, "batch_size": 8, "captions_per_image": 2, "warmup_steps": 3, "min_count": 1}
 STEPS = 9  # of 24 images in batches of 8, three times
@@ -88,18 +89,22 @@ def test_cut_after_any_step_it_ends_with_the_same_weights(data, tmp_path, after)
         {"backbone": "timm/test_resnet(pretrained=False, trainable=1)"},
         {"backbone": "timm/test_resnet(pretrained=False, trainable=True)"},
         {"decoder": "lstm(dim=32, doubly_stochastic=1.0)"},
+        {"objective": "self_critical(samples=2)", "decoder": "gru(dim=32, dropout=0.2)"},
+        {"objective": "self_critical(samples=2, baseline='greedy')", "decoder": "transformer(dim=32, dropout=0.2)"},
+        {"objective": "cross_entropy(scheduled_sampling=0.5)"},
     ],
 )
 def test_cut_again_and_again_it_ends_with_the_same_weights(data, tmp_path, parts):
-    whole = trainer(data, tmp_path, {}, **parts)
+    settings = {"objective": Spec.parse(parts.pop("objective", "cross_entropy")), "max_words": 8}
+    whole = trainer(data, tmp_path, settings, **parts)
     expected = outcome(whole, whole.run())
     for times in range(1, 5):
-        part = trainer(data, tmp_path, {}, **parts)
+        part = trainer(data, tmp_path, settings, **parts)
         with pytest.raises(Preempted):
             part.run(Cut(tmp_path / "states", 2))
         assert len(list((tmp_path / "states").iterdir())) <= 2
         assert part.resumed == times - 1
-    last = trainer(data, tmp_path, {}, **parts)
+    last = trainer(data, tmp_path, settings, **parts)
     result = last.run(Checkpoints(tmp_path / "states"))
     assert result.resumed == 4
     same(outcome(last, result), expected)

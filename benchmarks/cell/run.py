@@ -121,6 +121,7 @@ def _run(cell: Cell, folder: Path, context: Context, group: ProcessGroup, checkp
         seconds={"encode": images.seconds, "train": outcome.seconds, **clock.seconds},
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
+        reward=outcome.reward,
         files=_hashes(folder),
         environment=environment(java=context.java) | _how(outcome, group),
         finished=now(),

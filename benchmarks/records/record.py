@@ -47,6 +47,7 @@ class RunRecord:
     params: of the whole model; trained: of those, how many learn.
     flops: floating-point operations for one image: "encode" by the backbone, "beam" by the
         search over every step.
+    reward: signature of what training was rewarded for, where it was, after SacreEOS (Hu et al., 2023).
     files: name -> sha256 of what lies beside the record.
     curve: one entry per epoch; best_epoch: the one whose weights were kept.
     """
@@ -80,6 +81,7 @@ class RunRecord:
     seconds: Mapping[str, Number] = field(default_factory=dict)
     curve: tuple[Mapping[str, Number], ...] = ()
     best_epoch: int = 0
+    reward: str = ""
     finished: str = ""  # UTC, ISO 8601
     schema: int = SCHEMA
 

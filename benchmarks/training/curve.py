@@ -15,6 +15,7 @@ NOT_REPEATABLE = ("words_per_second", "memory")  # of the machine and the moment
 class TrainResult:
     """The training curve, the epoch whose weights the model now has, and the time it took.
 
+    reward: the signature of the objective's reward, where it has one.
     resumed: how often training was cut off and resumed from a checkpoint.
     micro_batch: images of a part of a step, 0 where it had no parts.
     """
@@ -22,6 +23,7 @@ class TrainResult:
     curve: tuple[Mapping[str, float], ...]
     best_epoch: int
     seconds: float
+    reward: str = ""
     resumed: int = 0
     micro_batch: int = 0
 

@@ -112,8 +112,8 @@ class Trainer:
             self.trained.load_state_dict(self.best)
         self.captioner.eval()
         best = max(self.curve, key=lambda entry: (entry["validation"], entry["epoch"]), default={"epoch": 0})
-        seconds = time.perf_counter() - started
-        return TrainResult(tuple(self.curve), int(best["epoch"]), seconds, self.resumed, self.step.micro_batch)
+        seconds, reward = time.perf_counter() - started, self.step.objective.signature
+        return TrainResult(tuple(self.curve), int(best["epoch"]), seconds, reward, self.resumed, self.step.micro_batch)
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what training gives from here on, in tensors and plain values."""

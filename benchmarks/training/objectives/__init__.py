@@ -43,10 +43,11 @@ class Objective(nn.Module, ABC):
     `Training`, and the training captions by image id. The forward pass is the whole computation,
     so that a batch can be cut into parts, on one device or on many, whatever the objective: what
     it returns has to be a sum over the images of the part. `auxiliary_losses` of the decoder go
-    through it too. `reports` names what it reports.
+    through it too. `reports` names what it reports; `signature` says what a reward is made of.
     """
 
     reports: tuple[str, ...] = ("loss",)
+    signature: str = ""
 
     def __init__(self, captioner: Captioner, training: Training) -> None:
         super().__init__()

@@ -55,6 +55,9 @@ class SelfCritical(Objective):
         if bleu < 0:
             raise ValueError(f"self_critical(bleu={bleu}) should not be negative")
         self.samples, self.baseline, self.max_length = samples, baseline, training.max_words
+        kind = "average" if baseline == "leave_one_out" else "greedy"  # of the others, of so many samples per image
+        mixed = f"+{bleu:g}xBLEU-4" if bleu else ""
+        self.signature = f"STANDARD_wInit+Cider-D[n4,s6.0]{mixed}+{kind}[nspi{samples}]"
         self.reward = Reward(captioner.vocabulary, references, bleu=bleu)
 
     def forward(self, batch: Batch) -> Loss:

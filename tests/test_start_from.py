@@ -1,0 +1,134 @@
+"""Training that starts from the weights of other runs: which these are, and what of them is in the request."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from forking import caption_zoo
+
+from benchmarks.cell.context import Context
+from benchmarks.cell.train import build
+from benchmarks.config import Experiment, Matrix, Training
+from benchmarks.plan.matrix import plan
+from benchmarks.records.record import records
+from benchmarks.verification.reproduce import plan_of
+from registry import Spec
+from zoo import checkpoint
+
+CONFIG = """
+name: first
+dataset: scenes(train=12, validation=3, test=3)
+matrix:
+  backbone: ["patches(dim=8, trainable=False)"]
+  attention: [luong, mean]
+  decoder: ["lstm(dim=16)"]
+  seeds: [0, 1]
+metrics: [cider]
+training: {epochs: 1, decay_epochs: 2, min_count: 1, batch_size: 8}
+"""
+EXPERIMENT = Experiment(
+    dataset=Spec.parse("scenes(train=12, validation=3, test=3)"),
+    matrix=Matrix(
+        (Spec.parse("patches(dim=8, trainable=False)"),), (Spec("luong"), Spec("mean")), (Spec.parse("lstm(dim=16)"),)
+    ),
+    metrics=(Spec("cider"),),
+    training=Training(
+        epochs=1,
+        decay_epochs=1,
+        min_count=1,
+        batch_size=8,
+        max_words=6,
+        objective=Spec.parse("self_critical(samples=2)"),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Four runs, of two attentions and two seeds."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "config.yaml").write_text(CONFIG)
+    ended = caption_zoo("run", "config.yaml", "--cache", "cache", folder=folder).end()
+    assert ended.returncode == 0, ended
+    return folder / "runs"
+
+
+def first(runs, attention, seed=0):
+    (record,) = [r for r in records(runs) if (r.parts["attention"], r.seed) == (attention, seed) and not started(r)]
+    return record
+
+
+def started(record):
+    return record.request.get("start_from")
+
+
+def test_each_cell_starts_from_the_run_of_its_parts_and_seed(runs, tmp_path):
+    planned = plan(replace(EXPERIMENT, start_from=str(runs))).cells
+    for cell in planned:
+        record = first(runs, str(cell.attention))
+        assert cell.request["start_from"] == cell.start_from == record.id
+        with Context(tmp_path) as context:
+            captioner, _ = build(cell, context)
+        expected = checkpoint.load(runs / record.id).state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in captioner.state_dict().items())
+    assert len({cell.id for cell in planned} | {cell.id for cell in plan(EXPERIMENT).cells}) == 4
+
+
+def test_where_the_runs_lie_does_not_matter(runs, tmp_path):
+    (tmp_path / "elsewhere").symlink_to(runs)
+    ids = [
+        [cell.id for cell in plan(replace(EXPERIMENT, start_from=str(folder))).cells]
+        for folder in (runs, tmp_path / "elsewhere")
+    ]
+    assert ids[0] == ids[1]
+    assert "start_from" not in plan(EXPERIMENT).cells[0].request
+
+
+def test_one_run_is_for_every_seed(runs):
+    folder = runs / first(runs, "luong").id
+    matrix = replace(EXPERIMENT.matrix, attention=(Spec("luong"),), seeds=(0, 5))
+    planned = plan(replace(EXPERIMENT, matrix=matrix, start_from=str(folder))).cells
+    assert [cell.start_from for cell in planned] == [folder.name] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"matrix": {"seeds": (7,)}}, "holds none, with the same data and min_count"),
+        ({"dataset": Spec.parse("scenes(train=13, validation=3, test=3)")}, "holds none"),
+        ({"training": {"min_count": 2}}, "holds none"),
+        ({"matrix": {"decoder": (Spec.parse("lstm(dim=8)"),)}}, r"lstm\(dim=8\), seed 0, .* holds none"),
+    ],
+)
+def test_a_run_that_is_not_there_is_named(runs, change, why):
+    changed = {
+        name: replace(getattr(EXPERIMENT, name), **value) if isinstance(value, dict) else value
+        for name, value in change.items()
+    }
+    with pytest.raises(ValueError, match=why):
+        plan(replace(EXPERIMENT, start_from=str(runs), **changed))
+
+
+def test_a_folder_without_runs_is_named(tmp_path):
+    for folder in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(ValueError, match="holds no finished run"):
+            plan(replace(EXPERIMENT, start_from=str(folder)))
+
+
+def test_self_critical_training_runs_from_a_config_and_again_from_its_record(runs):
+    config = CONFIG.replace("name: first", "name: second\nstart_from: runs").replace("seeds: [0, 1]", "seeds: [0]")
+    config = config.replace(
+        "training: {epochs: 1,", "training: {objective: self_critical(samples=2), max_words: 6, epochs: 1,"
+    )
+    (runs.parent / "second.yaml").write_text(config)
+    for _ in range(2):  # the second time all is done, and none of these is started from
+        ended = caption_zoo("run", "second.yaml", "--cache", "cache", folder=runs.parent).end()
+        assert ended.returncode == 0, ended
+    assert "2 of 2 cells done" in ended.stdout
+    record = next(record for record in records(runs) if started(record))
+    assert record.done
+    assert record.curve[0]["reward"] >= 0
+    assert record.reward.startswith("STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi2]")
+    with pytest.raises(ValueError, match=f"started from run {started(record)}: give its folder with --start-from"):
+        plan_of(record)
+    assert plan_of(record, start_from=str(runs)).cells[0].id == record.id
