@@ -297,6 +297,7 @@ def test_the_config_asks_for_the_same_run(tmp_path, capsys):
     from benchmarks.config import Training
 
     settings = vars(Training(epochs=2, decay_epochs=9, captions_per_image=2, max_words=20, weight_decay=1e-5))
+    settings = {name: str(value) if name == "objective" else value for name, value in settings.items()}
     parts = {"backbone": "efficientnet_lite", "attention": "bahdanau", "decoder": "lstm(dim=128, dropout=0.1)"}
     request = {"metrics": ["bleu", "meteor", "rouge", "cider"], "training": settings, "sources": {}}
     request |= {"decoding": {"num_beams": 5, "max_length": 20, "length_penalty": 0.7}}

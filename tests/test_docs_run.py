@@ -26,11 +26,12 @@ from benchmarks.data import DATASETS
 from benchmarks.evaluation import scorer
 from benchmarks.metrics import METRICS
 from benchmarks.runtime import environment
+from benchmarks.training import OBJECTIVES
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-REGISTRIES = (ATTENTIONS, BACKBONES, DECODERS, DATASETS, METRICS)
+REGISTRIES = (ATTENTIONS, BACKBONES, DECODERS, DATASETS, METRICS, OBJECTIVES)
 _FENCE = re.compile(r"^(`{3,})([^\n`]*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _PLUGIN = "caption_zoo_plugin_"
 _SAID = re.compile(r"print\(.*\)  # (.*) \.\.\.$", re.MULTILINE)
@@ -242,21 +243,28 @@ def test_no_stand_in_is_left_over():
     assert set(OTHERS) <= asked
 
 
-def test_the_array_job_runs_every_seed(fresh):
-    """The script under a bash whose `caption-zoo` notes what it is asked; then those commands are run."""
+def test_the_jobs_for_slurm_run_what_they_should(fresh):
+    """The scripts under a bash whose `caption-zoo` notes what it is asked; then those commands are run."""
     root = fresh[0]
     notes, stand_in = root / "asked.txt", root / "bin" / "caption-zoo"
     stand_in.parent.mkdir()
-    stand_in.write_text(f'#!/bin/bash\nprintf "%s\\n" "$(printf "%q " "$@")" >> {notes}\n')
-    stand_in.chmod(0o755)
+    programs = {
+        "caption-zoo": f'printf "%s\\n" "$(printf "%q " "$@")" >> {notes}',
+        "srun": '[ "$MASTER_ADDR" = first ] && "$@"',
+        "scontrol": "echo first; echo second",
+    }
+    for name, does in programs.items():
+        (stand_in.parent / name).write_text(f"#!/bin/bash\n{does}\n")
+        (stand_in.parent / name).chmod(0o755)
     for script in sorted((root / "docs" / "examples").glob("*.sbatch")):
         for task in ("0", "1"):
             where = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "SLURM_CPUS_PER_TASK": "1", "HOME": str(root)}
+            where |= {"SLURM_JOB_NODELIST": "first,second", "SLURM_JOB_NUM_NODES": "2"}
             told = {"SLURM_ARRAY_TASK_ID": task, "SLURM_SUBMIT_DIR": str(root), "SLURM_JOB_ID": "7", **where}
             done = subprocess.run(["bash", script], cwd=root, env=told, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
     asked = [shlex.split(line) for line in notes.read_text().splitlines()]
     assert {words[0] for words in asked} == {"run"}
-    assert len({tuple(words) for words in asked}) == len(asked) >= 2
+    assert len({tuple(words) for words in asked}) == 3  # two seeds of the array, and both nodes
     for words in asked:
         caption_zoo([*words, "--dry-run"], root)

@@ -58,7 +58,7 @@ def to_request(settings: Any) -> dict[str, Any]:
     A field marked `OMIT_DEFAULT` is left out where it has its default: what it stands for is then
     done as before there was such a setting, and an earlier run keeps its id.
     """
-    values = vars(settings)
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {
         field.name: str(value) if isinstance(value, Spec) else value
         for field in fields(settings)

@@ -49,11 +49,11 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     experiment, plugins = read(parser, options), tuple(options.plugin or ())
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
-    launch = Launch.of(options.devices, options.nodes)
-    resources = Resources(launch, options.micro_batch, options.grad_checkpointing)
     with ForkServer() as server, _forwarding(server):
         if options.dry_run:
             return _show(experiment, plugins, server)
+        launch = Launch.of(options.devices, options.nodes)
+        resources = Resources(launch, options.micro_batch, options.grad_checkpointing)
         return _run(experiment, plugins, server, out, cache, resources)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from benchmarks.records.schema import Number, convert, loads, parse
 from zoo.atomic import write_atomically
+from zoo.settings import OMIT_DEFAULT, to_request
 
 SCHEMA = 1
 FILE = "record.json"
@@ -81,7 +82,7 @@ class RunRecord:
     seconds: Mapping[str, Number] = field(default_factory=dict)
     curve: tuple[Mapping[str, Number], ...] = ()
     best_epoch: int = 0
-    reward: str = ""
+    reward: str = field(default="", metadata=OMIT_DEFAULT)
     finished: str = ""  # UTC, ISO 8601
     schema: int = SCHEMA
 
@@ -90,13 +91,17 @@ class RunRecord:
         """Whether the cell ran to its end."""
         return self.status == "done"
 
+    def to_json(self) -> dict[str, Any]:
+        """As it is written: what came after the first records is left out where it has its default."""
+        return {name: value for name, value in asdict(self).items() if name in to_request(self)}
+
     def save(self, folder: Path) -> None:
         """Write `record.json` into `folder` and force it to disk.
 
         Raises:
             ValueError, TypeError: a field holds what `load` would refuse; nothing is written.
         """
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
         convert(loads(text.encode()), type(self))
         write_atomically(folder / FILE, text)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -56,6 +56,7 @@ def costs(record: RunRecord) -> list[tuple[str, str]]:
         ("FLOPs per image", ", ".join(f"{stage} {speed(value / 1e9)} G" for stage, value in flops if value)),
         ("Time", ", ".join(_durations(record))),
         ("Precision", ", ".join(_precisions(record))),
+        ("Rewarded for", clean(record.reward)),
         ("Measured on", machine(record)),
     ]
     return [(name, value) for name, value in listed if value]
@@ -135,7 +136,7 @@ def environment(record: RunRecord) -> list[tuple[str, str]]:
 
 def digest(record: RunRecord) -> str:
     """The sha256 of the record as JSON with sorted keys, the same for every spelling of its file."""
-    return hashlib.sha256(json.dumps(asdict(record), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(record.to_json(), sort_keys=True).encode()).hexdigest()
 
 
 def limitations(record: RunRecord) -> list[str]:

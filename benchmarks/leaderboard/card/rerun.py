@@ -22,6 +22,8 @@ def config(record: RunRecord) -> str:
     lines = [f"name: {yaml(record.experiment or 'again')}", f"dataset: {yaml(_dataset(record))}"]
     if "metrics" in request:
         lines.append(f"metrics: {yaml(request['metrics'])}")
+    if start := request.get("start_from"):
+        lines.append(f"start_from: {yaml(f'runs/{start}')}")
     lines.append("matrix:")
     lines += [f"  {part}: {yaml([request.get(part, record.parts.get(part, ''))])}" for part in PARTS]
     lines.append(f"  seeds: {yaml([record.seed])}")
@@ -36,6 +38,8 @@ def reproduce(record: RunRecord) -> str:
     """The command that runs the record's cell again and compares."""
     place = [f"--dataset {_shell(_dataset(record))}"] if _dataset(record) != record.dataset else []
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
+    if start := record.request.get("start_from"):
+        place.append(f"--start-from runs/{_shell(start)}")
     return " ".join(["caption-zoo", "reproduce", f"{_shell(record.id)}.json", *place, *files])
 
 
@@ -55,6 +59,8 @@ def requirements(record: RunRecord) -> Iterable[str]:
     """What either command needs, in sentences."""
     if _dataset(record) != record.dataset:
         yield "FOLDER is where the data set lies."
+    if start := record.request.get("start_from"):
+        yield f"Training starts from the weights of run {clean(start)}, which has to be there."
     for name in plugins(record):
         yield f"{name} brings a part: it has to be {'there' if name.endswith('.py') else 'installed'}."
     if weights := str(record.request.get("sources", {}).get("backbone weights", "")):

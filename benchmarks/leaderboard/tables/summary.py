@@ -13,7 +13,7 @@ from benchmarks.records.record import PARTS, RunRecord
 
 _WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
 # What a request says of one cell or of its data set; the rest is the protocol.
-PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint"))
+PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint", "start_from"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Summary:
 
 def summarise(records: Iterable[RunRecord]) -> Summary:
     """Group `records`, whatever their order."""
-    texts = {json.dumps(vars(record), sort_keys=True): record for record in records}
+    texts = {json.dumps(record.to_json(), sort_keys=True): record for record in records}
     ordered = [texts[text] for text in sorted(texts)]
     return Summary(
         tables=tuple(_tables(record for record in ordered if record.done)),
@@ -46,6 +46,8 @@ def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
         if others := {name: code for name, code in _sources(record).items() if not name.startswith(PARTS)}:
             protocol["sources"] = others  # of metrics and data sets
+        if record.request.get("start_from"):
+            protocol["start_from"] = "a trained run"
         fingerprint = str(record.data.get("fingerprint", ""))
         data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
         groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
