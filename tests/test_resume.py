@@ -240,11 +240,12 @@ def descendants(process):
     return found
 
 
-def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path):
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path, devices):
     (tmp_path / "config.yaml").write_text(CONFIG)
 
     def start(out):
-        words = ("run", "config.yaml", "--out", out, "--cache", "cache")
+        words = ("run", "config.yaml", "--out", out, "--cache", "cache", "--devices", devices)
         return caption_zoo(*words, folder=tmp_path)
 
     assert start("whole").end().returncode == 0

@@ -63,6 +63,11 @@ class ForkServer:
         self._stop.request()
         self.signal(signal.SIGTERM)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.requested
+
     def signal(self, number: int) -> None:
         """Send a signal to the processes of the calls that are under way."""
         for child in set(self._children):

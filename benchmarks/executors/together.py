@@ -31,9 +31,9 @@ def call_together(
     try:
         (found,) = server.call(*first, environment=environments[0], cancelled=failed)
     except Stopped:
-        for each in others:
-            if each.error:
-                raise each.error from None
+        errors = [each.error for each in others if each.error]
+        if errors and not server.stopping:  # else they have only lost the first one
+            raise errors[0] from None
         raise
     finally:
         done.request()

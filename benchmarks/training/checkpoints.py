@@ -58,11 +58,7 @@ class Checkpoints:
         return self._requested or time.monotonic() - self._saved >= self.every
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write `state`, and drop all but the last two; a full disk is reported and does not end training.
-
-        Raises:
-            Preempted: a stop was requested.
-        """
+        """Write `state`, and drop all but the last two; a full disk is reported and does not end training."""
         files = self._files()
         number = int(files[-1].stem) + 1 if files else 1
         try:
@@ -73,8 +69,6 @@ class Checkpoints:
         for file in self._files()[:-_KEPT]:
             file.unlink(missing_ok=True)
         self._requested, self._saved = False, time.monotonic()
-        if self.stop:
-            raise Preempted
 
     def latest(self) -> dict[str, Any] | None:
         """The last state that can be read and was made with the same; nothing in a file is run.
