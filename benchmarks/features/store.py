@@ -84,5 +84,8 @@ class _InMemory(Rows):
 
     def read(self, rows: Sequence[int], views: Sequence[int]) -> Tensor:
         """An index on the device."""
-        places = torch.tensor([list(rows), list(views)], dtype=torch.long, device=self.values.device)
-        return self.values[places[0], places[1]]
+        places = torch.tensor([list(rows), list(views)], dtype=torch.long)
+        if self.values.is_cuda:
+            places = places.pin_memory()  # so that nobody waits for the copy
+        row, view = places.to(self.values.device, non_blocking=True)
+        return self.values[row, view]

@@ -12,8 +12,18 @@ from benchmarks.runtime.launch import local_rank
 
 
 def device() -> torch.device:
-    """Where models run: this process's GPU, if there are any."""
-    return torch.device("cuda", local_rank()) if torch.cuda.is_available() else torch.device("cpu")
+    """Where models run: this process's GPU, if there are any.
+
+    Raises:
+        ValueError: there are fewer than processes.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    if (count := torch.cuda.device_count()) <= local_rank():
+        raise ValueError(
+            f"process {local_rank() + 1} of this machine has no GPU: there are {count}, give no more --devices"
+        )
+    return torch.device("cuda", local_rank())
 
 
 def release_memory(device: torch.device) -> None:

@@ -15,6 +15,7 @@ _PACKAGES = ("caption-zoo", "torch", "torchvision", "timm", "numpy", "pillow", "
 def environment(*, java: str | None) -> dict[str, object]:
     """What a record says of where it was made, `java` being the one that scores; no host or user name, no path."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    libraries = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()} if gpu else {}
     return {
         "device": gpu or "cpu",
         "processor": _processor(),
@@ -24,6 +25,7 @@ def environment(*, java: str | None) -> dict[str, object]:
         "python": platform.python_version(),
         "java": java,
         "commit": commit(),
+        **libraries,
         **{name: version(name) for name in _PACKAGES},
     }
 

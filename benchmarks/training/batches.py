@@ -65,8 +65,8 @@ class Batch:
         return replace(part, words=self.words, progress=self.progress)
 
     def pinned(self) -> "Batch":
-        """The same in memory from which a GPU copies while the processor goes on."""
-        return self._each(Tensor.pin_memory)
+        """The same, and what of it lies on the processor in memory from which a GPU copies while that goes on."""
+        return self._each(lambda tensor: tensor if tensor.device.type == "cuda" else tensor.pin_memory())
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`; the processor does not wait for it."""
