@@ -21,7 +21,7 @@ def device() -> torch.device:
         return torch.device("cpu")
     if (count := torch.cuda.device_count()) <= local_rank():
         raise ValueError(
-            f"process {local_rank() + 1} of this machine has no GPU: there are {count}, give no more --devices"
+            f"process {local_rank() + 1} of this machine has no GPU: there are {count}, so lower --devices"
         )
     return torch.device("cuda", local_rank())
 

@@ -70,12 +70,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`; the processor does not wait for it."""
-        pin = device.type == "cuda"
-        return self._each(
-            lambda tensor: (tensor if not pin or tensor.is_pinned() else tensor.pin_memory()).to(
-                device, non_blocking=True
-            )
-        )
+        ready = self.pinned() if device.type == "cuda" else self
+        return ready._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         rows = None if self.rows is None else change(self.rows)
