@@ -1,13 +1,12 @@
 """Additive attention (Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473, A.1.2)."""
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from registry import Size
 from zoo.attention import ATTENTIONS, ScoreAttention
+from zoo.pairwise import pairwise
 
 _FAR = 80.0  # exp(80) and exp(-80) are float32, and tanh(40) is 1
 _CACHED = 2**19  # pairs x channels: 2 MB of float32
@@ -42,11 +41,8 @@ class Bahdanau(ScoreAttention):
         """
         queries, v = _squared_exponential(self.W(query)), self.v.weight[0].to(keys.dtype)
         with torch.autocast(keys.device.type, enabled=False):  # a score is a small difference of large sums
-            parts = [
-                torch.addcmul(keys.new_ones(()), query_part[:, :, None], key_part[:, None]).reciprocal_() @ v
-                for query_part, key_part in _chunks(queries, keys)
-            ]
-            score = v.sum() - 2 * torch.cat(parts)
+            fractions = pairwise(lambda q, k: _fractions(q, k) @ v, queries, keys, chunk=_CACHED)
+            score = v.sum() - 2 * fractions
         return score if self.g is None else score * (self.g / v.norm())
 
 
@@ -55,9 +51,6 @@ def _squared_exponential(x: Float[Tensor, "*shape A"]) -> Float[Tensor, "*shape 
     return (2 * x.to(torch.promote_types(x.dtype, torch.float32))).clamp(-_FAR, _FAR).exp()
 
 
-def _chunks(queries: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> Sequence[tuple[Tensor, Tensor]]:
-    """On a processor, images whose pairs fit in its cache; all on other devices, and where a graph is taken of them."""
-    if keys.device.type != "cpu" or torch.compiler.is_compiling():
-        return [(queries, keys)]
-    size = max(1, _CACHED // (queries.shape[1] * keys.shape[1] * keys.shape[2]))
-    return list(zip(queries.split(size), keys.split(size), strict=True))
+def _fractions(queries: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"]) -> Float[Tensor, "B M N A"]:
+    """1 / (1 + query x key) of each pair."""
+    return torch.addcmul(keys.new_ones(()), queries[:, :, None], keys[:, None]).reciprocal_()

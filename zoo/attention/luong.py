@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.attention import ATTENTIONS, ScoreAttention
+from zoo.pairwise import pairwise
 
 
 @ATTENTIONS.register("luong")
@@ -42,7 +43,8 @@ class Luong(ScoreAttention):
         return self.W(tokens)
 
     def score(self, query: Float[Tensor, "B M Q"], keys: Float[Tensor, "B N Q"]) -> Float[Tensor, "B M N"]:
-        """The product, or the network where score is "concat"; its sum is (B, M, N, Q)."""
+        """The product, or the network where score is "concat"."""
         if self.W_query is None or self.v is None:
             return query * self.factor @ keys.mT
-        return self.v((self.W_query(query)[:, :, None] + keys[:, None]).tanh()).squeeze(-1)
+        v = self.v.weight[0]
+        return pairwise(lambda q, k: (q[:, :, None] + k[:, None]).tanh() @ v, self.W_query(query), keys)

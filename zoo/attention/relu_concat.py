@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from registry import Size
 from zoo.attention import ATTENTIONS, ScoreAttention
+from zoo.pairwise import pairwise
 
 
 @ATTENTIONS.register("relu_concat")
@@ -29,5 +30,6 @@ class ReluConcat(ScoreAttention):
         return self.W_feature(tokens)
 
     def score(self, query: Float[Tensor, "B M Q"], keys: Float[Tensor, "B N A"]) -> Float[Tensor, "B M N"]:
-        """v . relu(query's half + key); the sum is (B, M, N, A)."""
-        return self.v((self.W_query(query)[:, :, None] + keys[:, None]).relu()).squeeze(-1)
+        """v . relu(query's half + key)."""
+        v = self.v.weight[0]
+        return self.v.bias + pairwise(lambda q, k: (q[:, :, None] + k[:, None]).relu() @ v, self.W_query(query), keys)

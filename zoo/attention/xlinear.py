@@ -1,12 +1,13 @@
 """X-linear attention (Pan et al., 2020, https://arxiv.org/abs/2003.14080, 3.2): bilinear in query and feature."""
 
 from einops import einsum
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from registry import Size
 from zoo.attention import ATTENTIONS, Attention, masked_softmax
+from zoo.pairwise import pairwise
 from zoo.types import AttentionOutput, Features, Memory
 
 
@@ -36,18 +37,24 @@ class XLinear(Attention):
         return Memory(F.elu(self.key(features.tokens)), F.elu(self.value(features.tokens)), features.mask)
 
     def forward(self, query: Float[Tensor, "B M Q"], memory: Memory, *, need_weights: bool = False) -> AttentionOutput:
-        """Spatial attention over the products, times channel attention; the largest array is (B, M, N, hidden_dim)."""
-        product = F.elu(self.query_of_key(query))[:, :, None] * memory.keys[:, None]
-        squeezed = self.squeeze(product).relu()  # (B, M, N, S)
-        weights = masked_softmax(self.where(squeezed).squeeze(-1), memory.mask)
-        channels = self.excite(_mean(squeezed, memory)).sigmoid()
+        """Spatial attention over the products, times channel attention."""
+        scores, mean = pairwise(self._squeeze, F.elu(self.query_of_key(query)), memory.keys, memory.mask)
+        weights = masked_softmax(scores, memory.mask)
+        channels = self.excite(mean).sigmoid()
         read = F.elu(self.query_of_value(query)) * (weights.to(memory.values.dtype) @ memory.values)
         return AttentionOutput(channels * read, weights if need_weights else None)
 
+    def _squeeze(
+        self, queries: Float[Tensor, "B M A"], keys: Float[Tensor, "B N A"], mask: Bool[Tensor, "B N"] | None
+    ) -> tuple[Float[Tensor, "B M N"], Float[Tensor, "B M S"]]:
+        """w . S_i of each place, and the mean of S over the places."""
+        squeezed = self.squeeze(queries[:, :, None] * keys[:, None]).relu()  # (B, M, N, S)
+        return self.where(squeezed).squeeze(-1), _mean(squeezed, mask)
 
-def _mean(squeezed: Float[Tensor, "B M N S"], memory: Memory) -> Float[Tensor, "B M S"]:
+
+def _mean(squeezed: Float[Tensor, "B M N S"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "B M S"]:
     """Over the places that count."""
-    if memory.mask is None:
+    if mask is None:
         return squeezed.mean(dim=2)
-    keep = memory.mask.to(squeezed.dtype)
+    keep = mask.to(squeezed.dtype)
     return einsum(squeezed, keep / keep.sum(dim=1, keepdim=True), "b m n s, b n -> b m s")
