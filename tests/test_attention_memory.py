@@ -180,18 +180,29 @@ def test_a_graph_that_is_kept_keeps_no_pairs():
     with LiveBytes() as live:
         scores = pairwise(score(weight), query, keys, chunk=1).sum()
         before = live.now
-        torch.autograd.grad(scores, [query, keys, weight], retain_graph=True)
-        assert live.now - before < 4 * 6 * 3 * 5 * 8 / 8
+        for wanted in ([query, keys, weight], [weight]):
+            torch.autograd.grad(scores, wanted, retain_graph=True)
+            assert live.now - before < 4 * 6 * 3 * 5 * 8 / 8
 
 
-def test_an_input_that_was_changed_is_refused():
+@pytest.mark.parametrize("changed", ["query", "weight", "frozen weight"])
+def test_what_was_changed_before_backward_is_refused(changed):
     query, keys, weight = inputs()
     query = query * 1
     scores = pairwise(score(weight), query, keys, chunk=1)
     with torch.no_grad():
-        query.add_(1)
-    with pytest.raises(RuntimeError, match="changed in place"):
+        if changed == "frozen weight":
+            weight.requires_grad_(False)
+        else:
+            (query if changed == "query" else weight).add_(1)
+    with pytest.raises(RuntimeError, match="was changed, and backward needs it as it was"):
         scores.sum().backward()
+
+
+def test_no_queries_or_keys_give_no_scores():
+    query, keys, weight = inputs()
+    assert pairwise(score(weight), query[:, :0], keys, chunk=1).shape[1] == 0
+    assert pairwise(score(weight), query, keys[:, :0], chunk=1).shape[2] == 0
 
 
 def test_nothing_is_left_when_gradients_are_there():

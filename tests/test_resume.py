@@ -207,6 +207,19 @@ def test_before_and_after_training_a_stop_is_at_once(cell, tmp_path):
         stop()
 
 
+def test_a_request_that_comes_while_a_state_is_written_is_seen(tmp_path, monkeypatch):
+    checkpoints, write = Checkpoints(tmp_path), torch.save
+
+    def interrupted(*given):
+        write(*given)
+        checkpoints.request(stop=True)
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    checkpoints.save({"a": 1})
+    assert checkpoints.due()
+    assert checkpoints.stop
+
+
 def test_a_second_runner_of_a_cell_has_no_checkpoints(cell, tmp_path):
     with cell_checkpoints(cell, tmp_path) as first:
         assert first is not None

@@ -1,11 +1,14 @@
 """One update of the weights: the same however the batch is cut, and none where a number is not finite."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.config import Training
 from benchmarks.training.batches import Batch
+from benchmarks.training.curve import refuse_divergence
 from benchmarks.training.objectives import Loss
 from benchmarks.training.step import TrainStep
 from zoo.captioner import Captioner, Parts
@@ -17,11 +20,18 @@ VOCABULARY = Vocabulary([*SPECIAL, *(f"w{number}" for number in range(20))])
 REFERENCES = {image: (f"w{image} w1 w2", f"w3 w{image}") for image in range(IMAGES)}
 
 
-def model(decoder="lstm", attention="bahdanau"):
+RESNET = "timm/test_resnet(pretrained=False, trainable=True, image_size=64)"
+
+
+def model(decoder="lstm", attention="bahdanau", backbone=f"patches(dim={WIDTH}, trainable=False)"):
     options = "dim=16, dropout=0.0" + (", num_layers=2, num_heads=2" if decoder == "transformer" else "")
     torch.manual_seed(0)
-    parts = Parts.parse(f"patches(dim={WIDTH}, trainable=False)", attention, f"{decoder}({options})")
-    return Captioner.build(parts, VOCABULARY).train()
+    return Captioner.build(Parts.parse(backbone, attention, f"{decoder}({options})"), VOCABULARY).train()
+
+
+def pixels(images=IMAGES, seed=1):
+    rows = torch.randint(256, (images, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    return replace(batch(images, seed), rows=rows, grid=None)
 
 
 def batch(images=IMAGES, seed=1):
@@ -54,11 +64,10 @@ def distance(one, other):
 
 @pytest.mark.parametrize("attention", ["bahdanau(hidden_dim=8)", "luong"])
 @pytest.mark.parametrize("decoder", sorted(DECODERS))
-@pytest.mark.parametrize("micro_batch", [1, 3])
-def test_a_step_in_parts_ends_with_the_same_weights(decoder, attention, micro_batch):
+def test_a_step_in_parts_ends_with_the_same_weights(decoder, attention):
     settings = Training(learning_rate=1e-3)
     whole = TrainStep.of(model(decoder, attention), settings, {})
-    parts = TrainStep.of(model(decoder, attention), settings, {}, micro_batch=micro_batch)
+    parts = TrainStep.of(model(decoder, attention), settings, {}, micro_batch=3)
     for step in (whole, parts):
         trained(step)
     assert largest_difference(parts.objective, whole.objective) < 1e-6
@@ -121,11 +130,21 @@ def test_where_one_image_is_too_much_the_reason_says_so():
         step(batch())
 
 
+def test_a_step_that_is_done_again_counts_statistics_once():
+    step, same = (TrainStep.of(model(backbone=RESNET), Training(), {}) for _ in range(2))
+    Full(step, 4)
+    step(pixels())
+    same.micro_batch = 4
+    same(pixels())
+    for one, other in zip(step.objective.state_dict().values(), same.objective.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_a_step_that_is_not_finite_changes_nothing(what):
-    step = TrainStep.of(model(), Training(), {})
-    step(batch())
-    before = torch.cat([parameter.detach().flatten() for parameter in step.parameters])
+    step = TrainStep.of(model(backbone=RESNET), Training(), {})
+    step(pixels())
+    before = {name: value.clone() for name, value in step.objective.state_dict().items()}
     forward = step.objective.forward
 
     def broken(part):
@@ -133,11 +152,12 @@ def test_a_step_that_is_not_finite_changes_nothing(what):
         return loss._replace(total=loss.total * torch.inf if what == "loss" else gradient_of_nan(loss.total))
 
     step.objective.forward = broken
-    figures = dict(zip(step.reports, step(batch()).tolist(), strict=True))
+    figures = dict(zip(step.reports, step(pixels()).tolist(), strict=True))
     assert figures["finite"] == 0
-    assert torch.equal(before, torch.cat([parameter.detach().flatten() for parameter in step.parameters]))
+    after = step.objective.state_dict()  # with BatchNorm's statistics
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
     step.objective.forward = forward
-    assert dict(zip(step.reports, step(batch()).tolist(), strict=True))["finite"] == 1
+    assert dict(zip(step.reports, step(pixels()).tolist(), strict=True))["finite"] == 1
 
 
 def gradient_of_nan(loss):
@@ -152,6 +172,37 @@ class _Spoilt(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         return gradient * float("nan")
+
+
+def test_only_runs_of_skipped_steps_that_are_too_long_end_training():
+    def steps(*finite):
+        return [torch.tensor([1.0, each]) for each in finite]
+
+    refuse_divergence(steps(1, 0, 0, 1, 0, 0, 1), 1, 2)
+    for found in ((1, 0, 0, 0, 1, 1), (0, 0, 0), (1, 0, 0, 0)):
+        with pytest.raises(FloatingPointError, match="in epoch 3, 3 times in a row: lower learning_rate"):
+            refuse_divergence(steps(*found), 3, 2)
+
+
+@pytest.mark.parametrize("objective", ["cross_entropy(scheduled_sampling=1.0)", "self_critical(samples=2)"])
+def test_in_bfloat16_every_parameter_gets_a_gradient(objective):
+    """Also after words were sampled in the same autocast, whose cache holds weights without gradients."""
+    settings = Training(precision="bfloat16", objective=objective, max_words=4)
+    step = TrainStep.of(model(), settings, REFERENCES)
+    step(replace(batch(), progress=1.0))
+    decoder = step.objective.captioner.decoder
+    assert [name for name, each in decoder.named_parameters() if each.grad is None or not each.grad.any()] == []
+
+
+def test_an_optimizer_goes_on_on_another_kind_of_device():
+    """Its state is of a processor, where it is not fused; a GPU's is."""
+    step, other = (TrainStep.of(model(), Training(), {}) for _ in range(2))
+    step(batch())
+    for group in (other.optimizer.defaults, *other.optimizer.param_groups):
+        group["fused"] = True
+    other.load_optimizer(step.optimizer.state_dict())
+    other(batch())
+    assert all(group["fused"] for group in other.optimizer.param_groups)
 
 
 def test_the_words_and_the_norm_are_told():

@@ -43,11 +43,12 @@ def pairwise(
         queries: M per image.
         keys: N per image.
         images: what else it takes, by image; None stays None.
-        chunk: elements of (b, m, N, A) per chunk on a processor; on other devices they are 2**25. The queries of one
-            image are divided only where they exceed 2**22.
+        chunk: elements of (b, m, N, A) per chunk on a processor; on other devices a chunk has 2**25. More of them
+            are recomputed, on any device. The queries of one image are divided only where they exceed 2**22 or,
+            on other devices, 2**25.
 
     Raises:
-        RuntimeError: in backward, where an input was changed in place after the forward pass.
+        RuntimeError: in backward, where an input, or a weight that `function` uses, was changed after the forward pass.
     """
     if torch.compiler.is_compiling():
         if torch.compiler.is_exporting() or not torch.is_grad_enabled():
@@ -57,8 +58,8 @@ def pairwise(
     recompute = torch.is_grad_enabled() and queries.shape[0] * queries.shape[1] * elements > chunk
     compute = partial(_recomputed, function) if recompute else function
     chunk = chunk if keys.device.type == "cpu" else _ACCELERATOR_CHUNK
-    some_images = max(1, chunk // (queries.shape[1] * elements))
-    some_queries = max(1, max(chunk, _CHUNK) // elements)
+    some_images = max(1, chunk // max(1, queries.shape[1] * elements))
+    some_queries = max(1, max(chunk, _CHUNK) // max(1, elements))
     parts = (repeat(None) if image is None else _split(image, some_images, 0) for image in (keys, *images))
     rows = [
         _cat([compute(some, *rest) for some in _split(row, some_queries, 1)], 1)
@@ -101,9 +102,11 @@ class _Recomputation:
             else nullcontext
         )
         self.places, self.saved = count(), dict[int, Tensor]()
+        self.packed: list[int] = []  # versions: of what `function` makes they are the same again
 
     def pack(self, tensor: Tensor) -> int:
         """In forward: the place of a tensor, which is dropped."""
+        self.packed += _versions([tensor])
         return next(self.places)
 
     def unpack(self, place: int) -> Tensor:
@@ -113,17 +116,20 @@ class _Recomputation:
         return self.saved.pop(place)
 
     def _recompute(self) -> None:
-        if _versions(self.inputs) != self.versions:
-            raise RuntimeError("an input of pairwise was changed in place, and backward needs it as it was")
         inputs = [x if x is None else x.detach().requires_grad_(x.requires_grad) for x in self.inputs]
-        places = count()
+        places, packed = count(), list[int]()
 
         def keep(tensor: Tensor) -> None:
+            packed.extend(_versions([tensor]))
             self.saved[next(places)] = tensor.detach()
 
         with torch.enable_grad(), self.autocast(), saved_tensors_hooks(keep, lambda nothing: nothing):
             self.function(*inputs)
+        if _versions(self.inputs) != self.versions or packed != self.packed:
+            raise RuntimeError("an input of pairwise or a weight was changed, and backward needs it as it was")
+        # What this backward does not ask for would stay as long as the graph.
+        torch.autograd.Variable._execution_engine.queue_callback(self.saved.clear)
 
 
 def _versions(inputs: Sequence[Tensor | None]) -> list[int]:
-    return [x._version for x in inputs if x is not None]
+    return [0 if x.is_inference() else x._version for x in inputs if x is not None]

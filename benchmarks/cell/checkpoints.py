@@ -14,7 +14,7 @@ from benchmarks.cell.workdir import checkpoint_folder
 from benchmarks.plan.cell import Cell
 from benchmarks.runtime.environment import environment
 from benchmarks.runtime.progress import write
-from benchmarks.training.checkpoints import Checkpoints, Preempted
+from benchmarks.training.checkpoints import Checkpoints, Preempted, Requests
 
 
 @contextmanager
@@ -42,12 +42,12 @@ def cell_checkpoints(cell: Cell, out: Path) -> Iterator[Checkpoints | None]:
         versions = environment(java=None)
         made_with = json.dumps({name: versions[name] for name in ("caption-zoo", "torch", "timm", "numpy", "commit")})
         checkpoints = Checkpoints(folder, made_with=made_with)
-        stack.enter_context(_signals(checkpoints))
+        stack.enter_context(signals(checkpoints))
         yield checkpoints
 
 
 @contextmanager
-def _signals(checkpoints: Checkpoints) -> Iterator[None]:
+def signals(checkpoints: Requests) -> Iterator[None]:
     """Have signals ask for checkpoints; only a main thread gets any."""
     if threading.current_thread() is not threading.main_thread():
         yield

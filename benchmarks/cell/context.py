@@ -8,7 +8,7 @@ from benchmarks.evaluation.scorer import Scorer
 from benchmarks.evaluation.validation import Validation
 from benchmarks.features.cache import FeatureCache
 from benchmarks.metrics.java import process
-from benchmarks.runtime.device import device
+from benchmarks.runtime.device import allow_tf32, device
 from benchmarks.runtime.latest import Latest
 from benchmarks.runtime.resources import Resources
 from benchmarks.throughput.measure import Measurement
@@ -39,6 +39,7 @@ class Context:
         resources: Resources | None = None,
     ) -> None:
         self.resources = resources or Resources()
+        allow_tf32(False)  # features serve all cells; training may allow it for itself
         self.cache, self.device, self.output = cache, device(), output
         self.features = FeatureCache(cache, self.device)
         self.encoder_timings = dict(encoder_timings or {})

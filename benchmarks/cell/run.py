@@ -34,7 +34,6 @@ from benchmarks.plan.cell import Cell
 from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
 from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
-from benchmarks.runtime.process_group import ProcessGroup, joined
 from benchmarks.throughput.measure import measure
 from benchmarks.training.checkpoints import Checkpoints
 from benchmarks.training.curve import TrainResult
@@ -49,17 +48,12 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     Whatever is raised on the way becomes a record that says so; an earlier failure of the
     same cell is replaced, an earlier success never.
     """
-    with joined(cell.id) as group:
-        earlier = finished(out / cell.id)  # another runner may have been here in the meantime
-        group.first(earlier is not None)  # which the others wait for
-        return earlier or _ran(cell, out, context, group)
-
-
-def _ran(cell: Cell, out: Path, context: Context, group: ProcessGroup) -> RunRecord:
+    if record := finished(out / cell.id):
+        return record  # another runner was here in the meantime
     with working_folder(cell, out) as partial, cell_checkpoints(cell, out) as checkpoints:
         (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         try:
-            record = _run(cell, partial, context, group, checkpoints)
+            record = _run(cell, partial, context, checkpoints)
             record.save(partial)  # a part may have given what no record can hold
         except Exception as error:
             (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
@@ -86,14 +80,14 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-def _run(cell: Cell, folder: Path, context: Context, group: ProcessGroup, checkpoints: Checkpoints | None) -> RunRecord:
+def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints | None) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), _Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
     captioner, weights = build(cell, context)
     images = store(cell, captioner.backbone, context)
-    outcome = train(cell, captioner, context, images, group, checkpoints)
+    outcome = train(cell, captioner, context, images, checkpoints)
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
         hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)
@@ -123,16 +117,15 @@ def _run(cell: Cell, folder: Path, context: Context, group: ProcessGroup, checkp
         best_epoch=outcome.best_epoch,
         reward=outcome.reward,
         files=_hashes(folder),
-        environment=environment(java=context.java) | _how(outcome, group),
+        environment=environment(java=context.java) | _how(outcome, context.resources.launch.world),
         finished=now(),
     )
 
 
-def _how(outcome: TrainResult, group: ProcessGroup) -> dict[str, int]:
+def _how(outcome: TrainResult, processes: int) -> dict[str, int]:
     """What was particular in how it was trained."""
-    processes = group.size if group.size > 1 else 0
-    noted = {"resumed": outcome.resumed, "micro_batch": outcome.micro_batch, "processes": processes}
-    return {name: value for name, value in noted.items() if value}
+    noted = {"resumed": outcome.resumed, "micro_batch": outcome.micro_batch}
+    return {name: value for name, value in noted.items() if value} | ({"processes": processes} if processes > 1 else {})
 
 
 def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """A cell's model, and its training: in the process that has its record, and in others beside it."""
 
-import signal
+from contextlib import suppress
 
 import torch
 
+from benchmarks.cell.checkpoints import signals
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import store
 from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
-from benchmarks.runtime.process_group import ProcessGroup, joined
-from benchmarks.training.checkpoints import Checkpoints, Preempted
+from benchmarks.runtime.process_group import joined
+from benchmarks.training.checkpoints import Preempted, Requests
 from benchmarks.training.curve import TrainResult
 from benchmarks.training.trainer import Trainer
 from zoo import checkpoint
@@ -42,38 +43,32 @@ def train(
     captioner: Captioner,
     context: Context,
     images: ImageStore,
-    group: ProcessGroup,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Requests | None = None,
 ) -> TrainResult:
-    """Train the model on the images of the training split."""
+    """Train the model on the images of the training split, with the other processes of the cell."""
     validation = context.validation(cell.located_dataset)
-    if context.resources.grad_checkpointing:
+    if context.resources.grad_checkpointing and captioner.backbone.trainable:
         captioner.backbone.set_grad_checkpointing()
-    trainer = Trainer(
-        captioner,
-        [example for example in context.dataset(cell.located_dataset).train if example.image_id in images.rows],
-        images,
-        cell.training,
-        seed=cell.seed,
-        validate_fn=lambda model: validation.score(model, images, cell.decoding),
-        group=group,
-        micro_batch=context.resources.micro_batch,
-    )
-    return trainer.run(checkpoints)
+    with joined(cell.id) as group:
+        trainer = Trainer(
+            captioner,
+            [example for example in context.dataset(cell.located_dataset).train if example.image_id in images.rows],
+            images,
+            cell.training,
+            seed=cell.seed,
+            validate_fn=lambda model: validation.score(model, images, cell.decoding),
+            group=group,
+            micro_batch=context.resources.micro_batch,
+        )
+        return trainer.run(checkpoints)
 
 
 def assist(cell: Cell, context: Context) -> None:
-    """Train the cell with the process that has its record, which may find that it is done already.
+    """Train the cell with the process that has its record.
 
-    A scheduler's signals are for that process, which tells the others when to stop.
+    A scheduler's signal to any of them has that one save the state, and all of them stop.
     """
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    with joined(cell.id) as group:
-        if group.first(None):
-            return
+    checkpoints = Requests()
+    with suppress(Preempted), signals(checkpoints):
         captioner, _ = build(cell, context)
-        try:
-            train(cell, captioner, context, store(cell, captioner.backbone, context), group)
-        except Preempted:
-            return
+        train(cell, captioner, context, store(cell, captioner.backbone, context), checkpoints)

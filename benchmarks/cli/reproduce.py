@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
 from benchmarks.cli.paths import cache_folder, writable
 from benchmarks.metrics.java import process
@@ -33,7 +34,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.executors.fork_server import ForkServer
 
     record = RunRecord.load(Path(options.record))
-    with ForkServer() as server:
+    with ForkServer() as server, forwarding(server):
         return _reproduce(record, options, server)
 
 

@@ -1,15 +1,14 @@
 """Train, caption, score and time every cell of a config; finished cells are not run again."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli.experiment_args import add_config, read
+from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
 from benchmarks.cli.paths import cache_folder, writable
 from benchmarks.config import Experiment
@@ -49,7 +48,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     experiment, plugins = read(parser, options), tuple(options.plugin or ())
     out, cache = Path(options.out), Path(options.cache) if options.cache else cache_folder()
-    with ForkServer() as server, _forwarding(server):
+    with ForkServer() as server, forwarding(server):
         if options.dry_run:
             return _show(experiment, plugins, server)
         launch = Launch.of(options.devices, options.nodes)
@@ -82,6 +81,9 @@ def _run(
     for folder in (out, cache):
         writable(folder)
     process.version()  # scoring needs it, and comes last
+    if resources.launch.first:
+        with Local(server, planned, out, cache, resources) as executor:
+            return _assist(executor, cells)
     refused, waiting = {}, [cell for cell in cells if not finished(out / cell.id)]
     for cell, why in zip(waiting, incompatibilities(server, planned, waiting), strict=True):
         if why:
@@ -89,8 +91,6 @@ def _run(
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
     with Local(server, planned, out, cache, resources) as executor:
-        if resources.launch.first:
-            return _assist(executor, [cell for cell in waiting if cell.id not in refused])
         for number, done in enumerate(run(cells, out, executor, refused), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done
@@ -105,18 +105,6 @@ def _assist(executor: "Local", cells: Sequence["Cell"]) -> int:
         what = f"FAILED here, {plain(reason)}" if reason else "trained with the first process"
         print(f"{cell.id}  {cell}: {what}")
     return 1 if failures else 0
-
-
-@contextmanager
-def _forwarding(server: ForkServer) -> Iterator[None]:
-    """Let the cell that runs save its state when a scheduler warns: by SIGTERM before the end, by SIGUSR1 meanwhile."""
-    handlers = {signal.SIGTERM: lambda *_: server.stop(), signal.SIGUSR1: lambda *_: server.signal(signal.SIGUSR1)}
-    earlier = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, before in earlier.items():
-            signal.signal(number, before)
 
 
 def _line(finished: "Finished") -> str:

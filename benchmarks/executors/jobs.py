@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from benchmarks.config import Experiment
+from benchmarks.config import Experiment, Training
 from benchmarks.plan.kinds import KINDS
 from benchmarks.runtime.resources import Resources
 from registry import Spec, load_plugin
@@ -31,11 +31,12 @@ def planned(experiment: Experiment, plugins: Sequence[str]) -> "Iterator[Plan]":
     yield replace(plan(experiment), plugins=provided)
 
 
-def feature_shape(backbone: Spec, plugins: Sequence[str]) -> "Iterator[FeatureShape]":
-    """What the backbone gives."""
-    from benchmarks.plan.compatibility import feature_shape
+def feature_shape(backbone: Spec, training: Training, plugins: Sequence[str]) -> "Iterator[FeatureShape]":
+    """What the backbone gives, where it can be trained so."""
+    from benchmarks.plan.compatibility import feature_shape, refuse_training
 
     load(plugins)
+    refuse_training(backbone, training)
     yield feature_shape(backbone)
 
 

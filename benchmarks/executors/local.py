@@ -8,6 +8,7 @@ from benchmarks.executors import jobs
 from benchmarks.executors.base import Executor
 from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.meeting import FirstIsGone, Meeting
 from benchmarks.executors.planning import plugins_for
 from benchmarks.executors.together import call_together
 from benchmarks.plan.cell import Cell
@@ -35,6 +36,8 @@ class Local(Executor):
     ) -> None:
         self._server, self._plan, self._out, self._cache = server, plan, out, cache
         self._resources = resources or Resources()
+        self._launch = self._resources.launch
+        self._meeting = Meeting(self._launch) if self._launch.world > 1 else None
         self._prepared: dict[tuple[object, ...], str | None] = {}  # with the reason where that failed
         self._timings: jobs.Timings = {}
 
@@ -44,37 +47,60 @@ class Local(Executor):
             yield cell, self._prepare(cell) or self._run(cell)
 
     def close(self, *, failed: bool) -> None:
-        """Nothing is left: a process ends with its cell, or with who waits for it."""
+        """Tell the commands of other nodes that this was all; a process of ours ends with its cell."""
+        if self._meeting and not self._launch.first:
+            self._meeting.close()
+
+    def assist(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, str | None]]:
+        """Train what the first command announces of `cells`, and yield each with what went wrong here.
+
+        Raises:
+            FirstIsGone: that command has ended without a word.
+        """
+        assert self._meeting
+        by_id = {cell.id: cell for cell in cells}
+        for name in self._meeting.announced():
+            reason = self._prepare(by_id[name]) or self._assist(by_id[name], self._meeting)
+            if reason:
+                self._meeting.fail(name, reason)
+            yield by_id[name], reason
+
+    def _assist(self, cell: Cell, meeting: Meeting) -> str | None:
+        job = (jobs.assisted, *self._shared(cell))
+        try:
+            call_together(self._server, self._environments(), job, job, lambda: meeting.end(cell.id))
+        except FirstIsGone:
+            raise
+        except Exception as error:
+            return None if meeting.end(cell.id) else _reason(error)
+        return None
 
     def _run(self, cell: Cell) -> RunRecord | str:
         # A timing that a plug-in was near is for its own cell.
         trusted = not cell.sources.keys() - {"backbone weights"}
         timings = self._timings if trusted else {}
-        plugins = plugins_for(self._plan, cell, _ALL)
-        shared = (cell, self._out, self._cache, plugins, self._resources)
+        first, other = (jobs.ran, *self._shared(cell), timings), (jobs.assisted, *self._shared(cell))
+        meeting = self._meeting
+        if meeting:
+            meeting.announce(cell.id)
         try:
-            record, timings = call_together(
-                self._server,
-                self._resources.launch.environments(),
-                (jobs.ran, *shared, timings),
-                (jobs.assisted, *shared),
-            )
+            elsewhere = (lambda: meeting.failure(cell.id)) if meeting else (lambda: None)
+            record, timings = call_together(self._server, self._environments(), first, other, elsewhere)
         except Exception as error:
             return _reason(error)
+        finally:
+            if meeting:
+                meeting.over(cell.id)
         if trusted:
             self._timings = timings
         return record
 
-    def assist(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, str | None]]:
-        """Train the cells with a command elsewhere that runs them, and yield each with what went wrong here."""
-        for cell in cells:
-            reason = self._prepare(cell)
-            job = (jobs.assisted, cell, self._out, self._cache, plugins_for(self._plan, cell, _ALL), self._resources)
-            try:
-                call_together(self._server, self._resources.launch.environments(), job, job)
-            except Exception as error:
-                reason = reason or _reason(error)
-            yield cell, reason
+    def _shared(self, cell: Cell) -> tuple[object, ...]:
+        """What each process of a cell is given."""
+        return cell, self._out, self._cache, plugins_for(self._plan, cell, _ALL), self._resources
+
+    def _environments(self) -> list[dict[str, str]]:
+        return self._launch.environments(self._meeting.port if self._meeting else None)
 
     def _prepare(self, cell: Cell) -> str | None:
         """Why what `cell` shares with others cannot be made; None where it is there."""

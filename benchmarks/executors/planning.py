@@ -34,7 +34,7 @@ def incompatibilities(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]")
     for cell in cells:
         if cell.backbone not in shapes:
             files = plugins_for(plan, cell, ("backbone",))
-            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, files)
+            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, cell.training, files)
         shape, parts = shapes[cell.backbone], (cell.backbone, cell.attention, cell.decoder)
         if parts not in tried:
             files = plugins_for(plan, cell, ("attention", "decoder"))

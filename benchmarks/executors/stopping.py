@@ -1,5 +1,6 @@
 """What ends a command, or a part of its work, on request."""
 
+import threading
 import time
 
 _LEAVE = 30.0  # seconds
@@ -19,10 +20,16 @@ class Stop:
     def __init__(self, leave: float = _LEAVE) -> None:
         self._leave = leave
         self._until: float | None = None
+        self._made = threading.Event()
 
     def request(self) -> None:
         """Make it."""
         self._until = time.monotonic() + self._leave
+        self._made.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for it, at most so long; whether it was made."""
+        return self._made.wait(seconds)
 
     @property
     def requested(self) -> bool:

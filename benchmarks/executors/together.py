@@ -7,8 +7,10 @@ from typing import Any
 
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.stopping import Stop, Stopped
+from benchmarks.runtime.launch import LostProcess
 
 _LEAVE = 10.0  # seconds in which the others end once the first one has
+_TICK = 1.0  # seconds
 
 
 def call_together(
@@ -16,50 +18,82 @@ def call_together(
     environments: Sequence[Mapping[str, str]],
     first: tuple[Any, ...],
     other: tuple[Any, ...],
+    elsewhere: Callable[[], Exception | None] = lambda: None,
 ) -> Any:
     """What the first process yields; there is one for each of the environments.
 
     `first` is the function that it calls, and its arguments; `other` is what each other one calls.
+    `elsewhere` is asked now and then whether processes of another command have failed.
 
     Raises:
-        Exception: what `first` raised; or what another raised that had ended before it.
+        Exception: what `first` raised; or why another one, or one elsewhere, has failed before it.
     """
     failed, done = Stop(leave=_LEAVE), Stop(leave=_LEAVE)
-    others = [_Other(server, other, variables, failed, done) for variables in environments[1:]]
+    others: list[_Beside] = [_Other(server, other, variables, failed, done) for variables in environments[1:]]
+    others += [_Elsewhere(elsewhere, failed, done)]
     for each in others:
         each.start()
+    found = None
     try:
         (found,) = server.call(*first, environment=environments[0], cancelled=failed)
     except Stopped:
-        errors = [each.error for each in others if each.error]
-        if errors and not server.stopping:  # else they have only lost the first one
-            raise errors[0] from None
-        raise
+        if server.stopping:
+            raise
     finally:
         done.request()
         for each in others:
             each.join()
+    if errors := [each.error for each in others if each.error]:
+        raise errors[0]
     return found
 
 
-class _Other(threading.Thread):
-    """A process beside the first one; where it fails, so does the first."""
+class _Beside(threading.Thread):
+    """Something beside the first process; where it fails, that one is stopped."""
+
+    def __init__(self, failed: Stop, done: Stop) -> None:
+        super().__init__(daemon=True)
+        self.failed, self.done = failed, done
+        self.error: Exception | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Unless all is over."""
+        if not self.done.requested:
+            self.error = error
+            self.failed.request()
+
+
+class _Other(_Beside):
+    """A process."""
 
     def __init__(
         self, server: ForkServer, call: tuple[Any, ...], environment: Mapping[str, str], failed: Stop, done: Stop
     ) -> None:
-        super().__init__(daemon=True)
+        super().__init__(failed, done)
         self._calls: Callable[[], Iterator[Any]] = lambda: server.call(*call, environment=environment, cancelled=done)
-        self._failed, self._done = failed, done
-        self.error: Exception | None = None
 
     def run(self) -> None:
         """Wait for its end."""
         try:
-            with suppress(Stopped):
+            with suppress(Stopped, LostProcess):  # who has only lost the first one has no reason of its own
                 for _ in self._calls():
                     pass
         except Exception as error:
-            if not self._done.requested:
-                self.error = error
-                self._failed.request()
+            self.fail(error)
+
+
+class _Elsewhere(_Beside):
+    """Other commands' processes."""
+
+    def __init__(self, ask: Callable[[], Exception | None], failed: Stop, done: Stop) -> None:
+        super().__init__(failed, done)
+        self._ask = ask
+
+    def run(self) -> None:
+        """Ask until the end."""
+        try:
+            while not self.done.wait(_TICK):
+                if error := self._ask():
+                    raise error
+        except Exception as error:
+            self.fail(error)

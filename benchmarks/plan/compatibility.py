@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import torch
 
+from benchmarks.config import Training
+from benchmarks.training.augmentation import refuse_augmentation
+from benchmarks.training.optim import refuse_layer_decay
 from registry import Spec
 from zoo.registries import BACKBONES, DECODERS
 from zoo.types import Features
@@ -29,6 +32,15 @@ def feature_shape(backbone: Spec) -> FeatureShape:
     except (NotImplementedError, RuntimeError):  # some look at values, of which there are none
         features = _of_zeros(backbone)
     return FeatureShape(tuple(features.tokens.shape), features.grid)
+
+
+def refuse_training(backbone: Spec, training: Training) -> None:
+    """Raise a ValueError where `training` asks of the backbone what it cannot do: tried on the meta device."""
+    with torch.device("meta"):
+        built = BACKBONES.build(backbone)
+    frozen = not all(parameter.requires_grad for parameter in built.parameters())
+    refuse_augmentation(training, pixels=built.trainable and not frozen)
+    refuse_layer_decay(built, training)
 
 
 def incompatibility(shape: FeatureShape, attention: Spec, decoder: Spec) -> str | None:

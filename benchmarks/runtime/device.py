@@ -39,16 +39,20 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Whether GPUs take products of float32 in TF32, with ten bits of mantissa; torch lets convolutions do it."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+
 @contextmanager
-def tf32(enabled: bool) -> Iterator[None]:
-    """Inside, GPUs take products of float32 in TF32, with ten bits of mantissa, or do not."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32
-    matmul.allow_tf32 = cudnn.allow_tf32 = enabled
+def tf32() -> Iterator[None]:
+    """Inside, they do."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    allow_tf32(True)
     try:
         yield
     finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def free_memory(device: torch.device) -> int:

@@ -1,24 +1,29 @@
 """The processes that train a cell together, by the environment that `torchrun` gives and schedulers can."""
 
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 _PORT = 29500  # torch's own choice
 
 
+class LostProcess(RuntimeError):
+    """Another process of a cell cannot be reached any more; why it ended, itself has to say."""
+
+
 @dataclass(frozen=True)
 class Launch:
     """The processes that a command starts for a cell: `local` of them, from rank `first` on, of `world` in all.
 
-    master: host and port where they meet; no port is one that is free at the time.
+    master: host and port where they meet; no port is one that is free.
+    started: whether `torchrun` has started this one, so that its environment is there already.
     """
 
     first: int = 0
     local: int = 1
     world: int = 1
     master: tuple[str, int | None] = ("127.0.0.1", None)
+    started: bool = False
 
     @classmethod
     def of(cls, devices: int = 1, nodes: int = 1, environment: Mapping[str, str] = os.environ) -> "Launch":
@@ -34,7 +39,7 @@ class Launch:
         if (world := _number(environment, "WORLD_SIZE", 1)) > 1:
             if devices * nodes > 1:
                 raise ValueError("WORLD_SIZE is set, as torchrun does it: leave out --devices and --nodes")
-            return cls(first=_number(environment, "RANK"), world=world, master=_master(environment))
+            return cls(_number(environment, "RANK"), 1, world, _master(environment), started=True)
         if nodes == 1:
             return cls(local=devices, world=devices)
         name = "NODE_RANK" if "NODE_RANK" in environment else "SLURM_NODEID"
@@ -43,12 +48,17 @@ class Launch:
             raise ValueError(f"{name}={node} with --nodes {nodes}: nodes are counted from 0")
         return cls(node * devices, devices, devices * nodes, _master(environment))
 
-    def environments(self) -> list[dict[str, str]]:
+    @property
+    def commands(self) -> int:
+        """How many commands work on a cell."""
+        return self.world // self.local
+
+    def environments(self, port: int | None = None) -> list[dict[str, str]]:
         """What each process gets beside its parent's, by rank; nothing where it is alone or `torchrun` has given it."""
-        if self.world == 1 or "WORLD_SIZE" in os.environ:
+        if self.started or self.world == 1:
             return [{}]
-        host, port = self.master
-        shared = {"WORLD_SIZE": self.world, "LOCAL_WORLD_SIZE": self.local, "MASTER_PORT": port or _free_port()}
+        host, given = self.master
+        shared = {"WORLD_SIZE": self.world, "LOCAL_WORLD_SIZE": self.local, "MASTER_PORT": port or given}
         return [
             {name: str(value) for name, value in {**shared, "RANK": self.first + at, "LOCAL_RANK": at}.items()}
             | {"MASTER_ADDR": host}
@@ -62,8 +72,8 @@ def rank() -> int:
 
 
 def local_rank() -> int:
-    """Its number on its machine, which is that of its GPU."""
-    return _number(os.environ, "LOCAL_RANK", 0)
+    """Its number on its machine, which is that of its GPU; 0 where it is alone."""
+    return _number(os.environ, "LOCAL_RANK", 0) if world_size() > 1 else 0
 
 
 def local_world_size() -> int:
@@ -89,10 +99,3 @@ def _master(environment: Mapping[str, str]) -> tuple[str, int]:
     if not environment.get("MASTER_ADDR"):
         raise ValueError("several nodes need the environment variable MASTER_ADDR: the host of the first one")
     return environment["MASTER_ADDR"], _number(environment, "MASTER_PORT", _PORT)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

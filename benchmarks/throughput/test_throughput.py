@@ -86,7 +86,7 @@ def test_train(
     some = " ".join(captioner.vocabulary.words[_WORDS : _WORDS + _TOKENS])
     step = TrainStep.of(captioner, training, {image: [some] for image in range(training.batch_size)})
     batch = Batch.of(range(training.batch_size), captions, rows=rows, grid=grid)
-    rate, items = "train_captions_per_sec", shape[0] * shape[1]
+    rate, items = "train_captions_per_sec", training.batch_size * step.objective.captions_per_image
 
     def learn() -> None:
         step(batch)

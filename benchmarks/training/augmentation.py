@@ -15,9 +15,9 @@ from benchmarks.config import Training
 _MOST_LOG_ASPECT = math.log(4 / 3)
 
 
-def refuse_augmentation(settings: Training, rows: Tensor) -> None:
-    """Raise a ValueError where `settings` augment pixels and the stored `rows` are none."""
-    if (settings.crop_scale < 1 or settings.color_jitter) and rows.dtype != torch.uint8:
+def refuse_augmentation(settings: Training, *, pixels: bool) -> None:
+    """Raise a ValueError where `settings` augment pixels, and what is stored of images is no `pixels`."""
+    if (settings.crop_scale < 1 or settings.color_jitter) and not pixels:
         raise ValueError(
             f"crop_scale={settings.crop_scale} and color_jitter={settings.color_jitter} change pixels, and what is "
             "stored is what frozen layers gave: train all of the backbone by trainable=True, or set them to 1 and 0"

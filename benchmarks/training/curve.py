@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -29,15 +30,16 @@ class TrainResult:
 
 
 def refuse_divergence(figures: Sequence[Tensor], epoch: int, allowed: int) -> None:
-    """Raise where more than `allowed` steps in a row were skipped, or all of the epoch's; their last figure says so.
+    """Raise where more than `allowed` steps in a row were skipped; their last figure says whether they were not.
 
     Raises:
-        FloatingPointError: of the last steps none had a finite loss and gradient.
+        FloatingPointError: so many steps had a loss or a gradient that was not finite.
     """
-    last = figures[-allowed - 1 :]
-    if last and not torch.stack([step[-1] for step in last]).any():
+    finite = torch.stack([step[-1] for step in figures]).tolist()
+    longest = max(len(list(run)) if not taken else 0 for taken, run in groupby(finite))
+    if longest > allowed:
         raise FloatingPointError(
-            f"the loss or its gradient was no finite number in epoch {epoch}, {len(last)} times in a row: "
+            f"the loss or its gradient was no finite number in epoch {epoch}, {longest} times in a row: "
             "lower learning_rate or max_grad_norm"
         )
 

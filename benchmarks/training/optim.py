@@ -1,9 +1,10 @@
 """The optimizer, and the schedule of its learning rate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks.config import Training
 from zoo.backbones import Backbone
@@ -25,12 +26,24 @@ def make_optimizer(captioner: Captioner, settings: Training) -> torch.optim.Opti
 
 def _backbone_groups(backbone: Backbone, settings: Training) -> Iterator[dict[str, Any]]:
     """Layer i of n + 1 at backbone_learning_rate x layer_decay ** (n - i): Clark et al. 2020, Bao et al. 2022."""
-    layers = [list(backbone.parameters())] if settings.layer_decay == 1 else backbone.layers()
-    if settings.layer_decay != 1 and len(layers) == 1:
-        raise ValueError(f"{type(backbone).__name__} tells no layers apart: layer_decay should be 1")
+    layers = [list(backbone.parameters())] if settings.layer_decay == 1 else _layers(backbone)
     for behind, layer in zip(reversed(range(len(layers))), layers, strict=True):
         if trainable := [parameter for parameter in layer if parameter.requires_grad]:
             yield {"params": trainable, "lr": settings.backbone_learning_rate * settings.layer_decay**behind}
+
+
+def _layers(backbone: Backbone) -> Sequence[Sequence[nn.Parameter]]:
+    if len(layers := backbone.layers()) == 1:
+        raise ValueError(f"{type(backbone).__name__} tells no layers apart: layer_decay should be 1")
+    return layers
+
+
+def refuse_layer_decay(backbone: Backbone, settings: Training) -> None:
+    """Raise a ValueError where `layer_decay` has no layers of `backbone` to tell apart, or none that learn."""
+    if settings.layer_decay != 1 and not backbone.trainable:
+        raise ValueError("layer_decay is for a backbone that learns: set trainable, or layer_decay to 1")
+    if settings.layer_decay != 1:
+        _layers(backbone)
 
 
 def lr_factor(step: int, steps_per_epoch: int, settings: Training) -> float:

@@ -41,6 +41,8 @@ class TrainStep:
         self.parameters = [parameter for parameter in captioner.parameters() if parameter.requires_grad]
         self.device = self.parameters[0].device
         self.auxiliary = auxiliary_losses(captioner.decoder)
+        # Statistics of normalisation, which a forward pass moves. Those of a part that is frozen stand still.
+        self.buffers = list(captioner.backbone.buffers()) if captioner.backbone.trainable else []
         self.reports = (*objective.reports, "grad_norm", "words", "finite")
 
     @classmethod
@@ -59,13 +61,16 @@ class TrainStep:
             The figures that `reports` names, on the device: those of the objective, the norm of the
             gradient before it is clipped, the words, and whether all of it was finite.
         """
-        sums = self._gradients(batch)
-        if self.group.size > 1:
-            for parameter in self.parameters:
-                if parameter.grad is None:
+        before = [buffer.clone() for buffer in self.buffers]
+        sums = self._gradients(batch, before)
+        if self.group.size > 1:  # a part may leave out what another one uses
+            used = self.group.any(*(parameter.grad is not None for parameter in self.parameters))
+            for parameter, elsewhere in zip(self.parameters, used, strict=True):
+                if elsewhere and parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         self.group.sum([*gradients, *self._statistics(), sums])
+        self.group.average(self.buffers)
         words, totals, counts = sums[0], sums[1::2], sums[2::2]
         # 1 where the words are those of the captions; exactly, which a number over a tensor is not.
         scale = torch.full_like(words, batch.words) / words
@@ -74,23 +79,32 @@ class TrainStep:
         clip = (self.max_grad_norm / (norm + 1e-6)).clamp(max=1.0) if self.max_grad_norm else torch.ones_like(norm)
         torch._foreach_mul_(gradients, clip * scale)
         self._update(finite)
+        for buffer, earlier in zip(self.buffers, before, strict=True):
+            buffer.copy_(torch.where(finite, buffer, earlier))
         for part in self.auxiliary:
             part.update()
         return torch.cat([totals / counts, torch.stack([norm, words, finite.to(norm.dtype)])])
+
+    def load_optimizer(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the optimizer, which may have been on another kind of device."""
+        groups = [{**group, "fused": self.optimizer.defaults["fused"]} for group in state["param_groups"]]
+        self.optimizer.load_state_dict({**state, "param_groups": groups})
 
     def set_learning_rate(self, factor: float) -> None:
         """Have the next updates take so large a share of the learning rates of the settings."""
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * factor
 
-    def _gradients(self, batch: Batch) -> Tensor:
+    def _gradients(self, batch: Batch, before: Sequence[Tensor]) -> Tensor:
         """Leave the part's gradients in the parameters; words, and total and count of what is reported."""
         while True:
             sums = self._attempt(batch)
             (failed,) = self.group.any(sums is None)
             if sums is not None and not failed:
                 return sums
-            self._halve(len(batch))
+            self._halve(max(self.group.gather(len(batch))))
+            for buffer, earlier in zip(self.buffers, before, strict=True):
+                buffer.copy_(earlier)
 
     def _attempt(self, batch: Batch) -> Tensor | None:
         """As `_gradients`; None where the memory ran out."""
@@ -113,6 +127,7 @@ class TrainStep:
         return replace(batch, rows=augment(batch.rows, **self.augmentation))
 
     def _halve(self, images: int) -> None:
+        """Halve the parts of a step in which a process has so many images at most; all processes do."""
         size = min(self.micro_batch or images, images)
         if size <= 1:
             raise torch.OutOfMemoryError(

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks.config import Training
@@ -19,7 +20,7 @@ from benchmarks.runtime.process_group import ProcessGroup
 from benchmarks.runtime.progress import bar
 from benchmarks.training.augmentation import refuse_augmentation
 from benchmarks.training.batches import Batch, iter_batches, tokenize
-from benchmarks.training.checkpoints import Checkpoints, Preempted
+from benchmarks.training.checkpoints import Checkpoints, Preempted, Requests
 from benchmarks.training.curve import TrainResult, epoch_entry, refuse_divergence
 from benchmarks.training.ema import EMA
 from benchmarks.training.loader import read_ahead
@@ -60,7 +61,7 @@ class Trainer:
         self.captioner, self.store, self.settings = captioner, store, settings
         self.seed, self.validate_fn, self.device = seed, validate_fn, next(captioner.parameters()).device
         self.group = group or ProcessGroup()
-        refuse_augmentation(settings, store.batch([]))
+        refuse_augmentation(settings, pixels=store.batch([]).dtype == torch.uint8)
         self.tokenized = tokenize(captioner.vocabulary, examples, settings)
         self.steps = math.ceil(len(self.tokenized) / settings.batch_size)  # of an epoch
         references = {example.image_id: example.captions for example in examples}
@@ -75,7 +76,7 @@ class Trainer:
         if settings.compile:
             compile_steps(captioner.decoder)
 
-    def run(self, checkpoints: Checkpoints | None = None) -> TrainResult:
+    def run(self, checkpoints: Requests | None = None) -> TrainResult:
         """Train to the end, from the latest of `checkpoints` on where there is one; the first process has them.
 
         Raises:
@@ -89,12 +90,12 @@ class Trainer:
                 self.load_state_dict(state)
             except Exception as error:  # whatever torch makes of other tensors than its own
                 why = " ".join(str(error).split())[:200]
-                where = checkpoints.folder if checkpoints else "use"
+                where = checkpoints.folder if isinstance(checkpoints, Checkpoints) else "use"
                 raise ValueError(f"the checkpoint in {where} does not fit: remove it ({why})") from error
-        with tf32(self.settings.precision == "tf32"):
+        with tf32() if self.settings.precision == "tf32" else nullcontext():
             return self._run(checkpoints)
 
-    def _run(self, checkpoints: Checkpoints | None) -> TrainResult:
+    def _run(self, checkpoints: Requests | None) -> TrainResult:
         started = time.perf_counter() - self.seconds
         with bar(self.settings.epochs * self.steps, "training", "step") as progress:
             progress.update((self.epoch - 1) * self.steps + self.position)
@@ -105,6 +106,7 @@ class Trainer:
                         now = time.perf_counter() - started
                         self.seconds, self.epoch_seconds = now, self.epoch_seconds + now - self.seconds
                         self._save_where_due(checkpoints)
+                    self._leave_if_stopped(checkpoints)
                 self._validate()
                 self.seconds = time.perf_counter() - started
                 self.epoch, self.position, self.epoch_seconds, self.figures = self.epoch + 1, 0, 0.0, []
@@ -124,6 +126,7 @@ class Trainer:
             "best": self.best,
             "curve": self.curve,
             "figures": list(self.figures),
+            "micro_batch": self.step.micro_batch,
             "random": self.group.gather(random_state(self.device)),
             **{name: getattr(self, name) for name in _PLAIN},
         }
@@ -131,7 +134,8 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of the same training."""
         self.trained.load_state_dict(state["weights"])
-        self.step.optimizer.load_state_dict(state["optimizer"])
+        self.step.load_optimizer(state["optimizer"])
+        self.step.micro_batch = min(filter(None, (state["micro_batch"], self.step.micro_batch)), default=0)
         self.ema.load(state["ema"]["steps"], state["ema"]["values"])
         self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
         self.curve, self.figures = list(state["curve"]), [figures.to(self.device) for figures in state["figures"]]
@@ -153,7 +157,8 @@ class Trainer:
             self.ema.update()
             self.position += 1
             if self.position % _LOOK == 0:
-                refuse_divergence(self.figures, self.epoch, self.settings.max_skipped_steps)
+                since = _LOOK + self.settings.max_skipped_steps
+                refuse_divergence(self.figures[-since:], self.epoch, self.settings.max_skipped_steps)
             yield
 
     def _batches(self) -> Iterator[Batch]:
@@ -162,20 +167,24 @@ class Trainer:
         batches = iter_batches(self.tokenized, self.settings, order, views=self.store.views)
         return (batch.part(*self.group.share(len(batch))) for batch in islice(batches, self.position, None))
 
-    def _save_where_due(self, checkpoints: Checkpoints | None) -> None:
+    def _save_where_due(self, checkpoints: Requests | None) -> None:
         """After a step, if it is time: the last of an epoch too, since to validate takes its time."""
         due = (checkpoints is not None and checkpoints.due()) or self.position == self.steps
-        stop = checkpoints is not None and checkpoints.stop
-        due, stop = self.group.any(due, stop)
+        (due,) = self.group.any(due)
         if due:
             state = self.state_dict()
             if checkpoints:
                 checkpoints.save(state)
-            if stop:
-                raise Preempted
+            self._leave_if_stopped(checkpoints)
+
+    def _leave_if_stopped(self, checkpoints: Requests | None) -> None:
+        """Raise Preempted, in all processes, where any was asked to stop."""
+        (stop,) = self.group.any(checkpoints is not None and checkpoints.stop)
+        if stop:
+            raise Preempted
 
     def _validate(self) -> None:
-        refuse_divergence(self.figures, self.epoch, self.settings.max_skipped_steps)
+        refuse_divergence(self.figures, self.epoch, min(self.settings.max_skipped_steps, len(self.figures) - 1))
         rate = self.step.optimizer.param_groups[0]["lr"]
         entry = epoch_entry(self.step.reports, self.figures, self.epoch_seconds, rate, self.device)
         if self.group.rank:

@@ -8,7 +8,7 @@ from benchmarks.config import Experiment, Matrix
 from benchmarks.data import DATASETS
 from benchmarks.executors.jobs import load
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.compatibility import feature_shape, incompatibility
+from benchmarks.plan.compatibility import feature_shape, incompatibility, refuse_training
 from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
 from benchmarks.records.record import PARTS, RunRecord
@@ -30,7 +30,7 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     spec = _located(request.dataset, dataset)
     parts = {kind: Spec.parse(getattr(request, kind)) for kind in PARTS}
     metrics = tuple(map(Spec.parse, request.metrics))
-    _refuse_unregistered(record, {"dataset": spec, **parts}, metrics)
+    _refuse_unregistered(record, {"dataset": spec, **parts, "objective": request.training.objective}, metrics)
     parts["backbone"] = _weighted(parts["backbone"], weights)
     if request.start_from and not start_from:
         raise ValueError(f"the record's run started from run {request.start_from}: give its folder with --start-from")
@@ -46,6 +46,7 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     planned = _plan(experiment, located=dataset is not None)
     (cell,) = planned.cells
     _refuse_others(record, cell)
+    refuse_training(cell.backbone, cell.training)
     if why := incompatibility(feature_shape(cell.backbone), cell.attention, cell.decoder):
         raise ValueError(f"{cell} cannot be built here: {why}")
     return planned

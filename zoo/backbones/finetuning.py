@@ -58,10 +58,14 @@ def set_grad_checkpointing(model: Any, enable: bool, name: str) -> None:
         model.set_grad_checkpointing(enable)
     except (AttributeError, AssertionError):
         raise ValueError(f"{name} has no gradient checkpointing: a smaller batch_size takes less memory too") from None
+    hooks: list[Any] = vars(model).setdefault("checkpointing_hooks", [])
+    while hooks:
+        hooks.pop().remove()
     for module in model.modules() if enable else ():
         if isinstance(module, _BATCH_NORMS):
-            module.register_forward_pre_hook(_lend_statistics)
-            module.register_forward_hook(_return_statistics, always_call=True)  # recomputing ends in an exception
+            hooks.append(module.register_forward_pre_hook(_lend_statistics))
+            # Always, since recomputing ends in an exception.
+            hooks.append(module.register_forward_hook(_return_statistics, always_call=True))
 
 
 def _lend_statistics(module: nn.Module, inputs: object) -> None:

@@ -43,7 +43,8 @@ class Objective(nn.Module, ABC):
     `Training`, and the training captions by image id. The forward pass is the whole computation,
     so that a batch can be cut into parts, on one device or on many, whatever the objective: what
     it returns has to be a sum over the images of the part. `auxiliary_losses` of the decoder go
-    through it too. `reports` names what it reports; `signature` says what a reward is made of.
+    through it too. `reports` names what it reports; `signature` says what a reward is made of;
+    `captions_per_image` is how many captions of an image a step learns from.
     """
 
     reports: tuple[str, ...] = ("loss",)
@@ -52,6 +53,7 @@ class Objective(nn.Module, ABC):
     def __init__(self, captioner: Captioner, training: Training) -> None:
         super().__init__()
         self.captioner, self.precision = captioner, training.precision
+        self.captions_per_image = training.captions_per_image
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Inside, what is safe in the precision of the training is computed in it."""

@@ -1,7 +1,7 @@
 """Self-critical sequence training (Rennie et al., 2017, https://arxiv.org/abs/1612.00563): REINFORCE on CIDEr-D."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -13,7 +13,7 @@ from benchmarks.features.cache import compute_features
 from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
 from benchmarks.training.reward import Reward
 from benchmarks.training.sampling import forbid_marks, greedy, sample
-from registry import Size
+from registry import AtLeast, Size
 from zoo.captioner import Captioner
 from zoo.losses import TrainingOutput, auxiliary_losses
 from zoo.types import Features
@@ -47,14 +47,12 @@ class SelfCritical(Objective):
         *,
         samples: Size = 5,
         baseline: Literal["leave_one_out", "greedy"] = "leave_one_out",
-        bleu: float = 0.0,
+        bleu: Annotated[float, AtLeast(0)] = 0.0,
     ) -> None:
         super().__init__(captioner, training)
         if baseline == "leave_one_out" and samples < 2:
             raise ValueError(f"self_critical(samples={samples}) leaves nothing to compare with: take 2, or 'greedy'")
-        if bleu < 0:
-            raise ValueError(f"self_critical(bleu={bleu}) should not be negative")
-        self.samples, self.baseline, self.max_length = samples, baseline, training.max_words
+        self.captions_per_image, self.baseline, self.max_length = samples, baseline, training.max_words
         kind = "average" if baseline == "leave_one_out" else "greedy"  # of the others, of so many samples per image
         mixed = f"+{bleu:g}xBLEU-4" if bleu else ""
         self.signature = f"STANDARD_wInit+Cider-D[n4,s6.0]{mixed}+{kind}[nspi{samples}]"
@@ -92,10 +90,10 @@ class SelfCritical(Objective):
         The one place of a step, beside the search, where the processor waits for the device.
         """
         decoder = self.captioner.decoder
-        captions, rewards = self._rewarded(batch, sample(decoder, features, self.samples, self.max_length))
+        captions, rewards = self._rewarded(batch, sample(decoder, features, self.captions_per_image, self.max_length))
         if self.baseline == "greedy":
             return captions, rewards, rewards - self._rewarded(batch, greedy(decoder, features, self.max_length))[1]
-        others = (rewards.sum(dim=1, keepdim=True) - rewards) / (self.samples - 1)
+        others = (rewards.sum(dim=1, keepdim=True) - rewards) / (self.captions_per_image - 1)
         return captions, rewards, rewards - others
 
     def _rewarded(self, batch: Batch, found: Int[Tensor, "B K L"]) -> tuple[Int[Tensor, "B K T"], Float[Tensor, "B K"]]:
