@@ -142,7 +142,7 @@ def test_a_chunk_computed_again_has_the_same_bits():
 
 def test_gradients_are_those_of_finite_differences_to_the_second_order():
     def summed(query, keys, weight):
-        return pairwise(score(weight), query, keys, chunk=1).square().sum()
+        return pairwise(score(weight), query, keys, chunk=1, save=1).square().sum()
 
     assert torch.autograd.gradcheck(summed, inputs(torch.float64))
     assert torch.autograd.gradgradcheck(summed, inputs(torch.float64), fast_mode=True)
@@ -178,7 +178,7 @@ def test_without_gradients_it_is_computed_in_chunks_too(mode):
 def test_a_graph_that_is_kept_keeps_no_pairs():
     query, keys, weight = inputs()
     with LiveBytes() as live:
-        scores = pairwise(score(weight), query, keys, chunk=1).sum()
+        scores = pairwise(score(weight), query, keys, chunk=1, save=1).sum()
         before = live.now
         for wanted in ([query, keys, weight], [weight]):
             torch.autograd.grad(scores, wanted, retain_graph=True)
@@ -189,7 +189,7 @@ def test_a_graph_that_is_kept_keeps_no_pairs():
 def test_what_was_changed_before_backward_is_refused(changed):
     query, keys, weight = inputs()
     query = query * 1
-    scores = pairwise(score(weight), query, keys, chunk=1)
+    scores = pairwise(score(weight), query, keys, chunk=1, save=1)
     with torch.no_grad():
         if changed == "frozen weight":
             weight.requires_grad_(False)
@@ -201,8 +201,8 @@ def test_what_was_changed_before_backward_is_refused(changed):
 
 def test_no_queries_or_keys_give_no_scores():
     query, keys, weight = inputs()
-    assert pairwise(score(weight), query[:, :0], keys, chunk=1).shape[1] == 0
-    assert pairwise(score(weight), query, keys[:, :0], chunk=1).shape[2] == 0
+    assert pairwise(score(weight), query[:, :0], keys, chunk=1, save=1).shape[1] == 0
+    assert pairwise(score(weight), query, keys[:, :0], chunk=1, save=1).shape[2] == 0
 
 
 def test_nothing_is_left_when_gradients_are_there():
@@ -211,7 +211,7 @@ def test_nothing_is_left_when_gradients_are_there():
     gone.append(weakref.ref(query))
     gc.disable()
     try:
-        pairwise(score(weight), query, keys, chunk=1).sum().backward()
+        pairwise(score(weight), query, keys, chunk=1, save=1).sum().backward()
         del query
         assert gone[0]() is None
     finally:
@@ -224,7 +224,7 @@ import torch
 from zoo.pairwise import pairwise
 class Scores(torch.nn.Module):
     def forward(self, query, keys):
-        return pairwise(lambda q, k: (q[:, :, None] + k[:, None]).tanh().sum(-1), query, keys, chunk=1)
+        return pairwise(lambda q, k: (q[:, :, None] + k[:, None]).tanh().sum(-1), query, keys, chunk=1, save=1)
 given = torch.randn(4, 3, 8, requires_grad=True), torch.randn(4, 5, 8)
 graph = torch.export.export(Scores(), given, dynamic_shapes=({0: torch.export.Dim("images")},) * 2)
 names = [str(node.target) for node in graph.graph.nodes if node.op == "call_function"]

@@ -26,6 +26,7 @@ def pairwise(
     keys: Float[Tensor, "B N A"],
     *images: Tensor | None,
     chunk: int = _CHUNK,
+    save: int = _CHUNK,
 ) -> Answer:
     """`function(queries, keys, *images)` in chunks, which backward recomputes instead of saving what they took.
 
@@ -34,7 +35,7 @@ def pairwise(
 
         pairwise(lambda q, k: (q[:, :, None] + k[:, None]).tanh() @ self.v, self.W(query), keys)
 
-    A call of at most `chunk` elements saves what `function` saves: recomputing would cost a recurrent decoder more
+    A call of at most `save` elements saves what `function` saves: recomputing would cost a recurrent decoder more
     time than it is worth. Compiled code computes all at once and recomputes all at once; exported code is `function`.
 
     Args:
@@ -43,9 +44,9 @@ def pairwise(
         queries: M per image.
         keys: N per image.
         images: what else it takes, by image; None stays None.
-        chunk: elements of (b, m, N, A) per chunk on a processor; on other devices a chunk has 2**25. More of them
-            are recomputed, on any device. The queries of one image are divided only where they exceed 2**22 or,
-            on other devices, 2**25.
+        chunk: elements of (b, m, N, A) per chunk on a processor; on other devices a chunk has 2**25. The queries of
+            one image are divided only where they exceed 2**22 or, on other devices, 2**25.
+        save: so many elements are saved and not recomputed, or a chunk where that is more.
 
     Raises:
         RuntimeError: in backward, where an input, or a weight that `function` uses, was changed after the forward pass.
@@ -55,7 +56,7 @@ def pairwise(
             return function(queries, keys, *images)
         return checkpoint(function, queries, keys, *images, use_reentrant=False)
     elements = keys.shape[1] * keys.shape[2]  # of one query
-    recompute = torch.is_grad_enabled() and queries.shape[0] * queries.shape[1] * elements > chunk
+    recompute = torch.is_grad_enabled() and queries.shape[0] * queries.shape[1] * elements > max(chunk, save)
     compute = partial(_recomputed, function) if recompute else function
     chunk = chunk if keys.device.type == "cpu" else _ACCELERATOR_CHUNK
     some_images = max(1, chunk // max(1, queries.shape[1] * elements))
