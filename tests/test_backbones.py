@@ -218,12 +218,13 @@ def test_wrong_files_are_refused_in_one_line(tmp_path, tensors):
 
 
 def test_a_run_knows_its_weights_file_by_its_content(tmp_path, tensors):
+    from benchmarks.config import Training
     from benchmarks.plan.matrix import _provenance
     from zoo.backbones.weights import digest
 
     file = tmp_path / "mine.pth"
     parts = {"backbone": Spec.parse(RESNET.format(f"weights={str(file)!r}"))}
-    experiment = type("Experiment", (), {"dataset": Spec.parse("scenes"), "metrics": ()})
+    experiment = type("Experiment", (), {"dataset": Spec.parse("scenes"), "metrics": (), "training": Training()})
     with pytest.raises(ValueError, match="No such file"):
         _provenance(experiment, parts, digest)
     torch.save(tensors, file)

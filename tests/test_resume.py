@@ -239,7 +239,7 @@ CONFIG = """
 dataset: scenes(train=120, validation=4, test=4)
 matrix: {backbone: patches(dim=16), attention: bahdanau(hidden_dim=16), decoder: "lstm(dim=32, dropout=0.2)"}
 metrics: cider
-training: {epochs: 30, decay_epochs: 30, min_count: 1}
+training: {epochs: 16, decay_epochs: 16, min_count: 1}
 decoding: {num_beams: 2, max_length: 8}
 """
 

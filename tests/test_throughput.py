@@ -30,7 +30,7 @@ def made(tmp_path):
     captioner = Captioner.build(Parts.parse("patches(dim=8, trainable=False)", "mean", "lstm(dim=8)"), vocabulary)
     checkpoint.save(captioner.eval(), tmp_path, weights=RANDOM)
     settings = {"training": asdict(Training(batch_size=4)), "decoding": asdict(Decoding(max_length=4))}
-    (tmp_path / REQUEST).write_text(json.dumps(settings))
+    (tmp_path / REQUEST).write_text(json.dumps(settings, default=str))
     return tmp_path, captioner
 
 

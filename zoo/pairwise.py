@@ -16,8 +16,9 @@ __all__ = ["pairwise"]
 
 Answer = TypeVar("Answer", Tensor, tuple[Tensor, ...])
 
-_CHUNK = 2**22  # elements: 16 MB of float32
-_ACCELERATOR_CHUNK = 2**25  # a kernel then takes far longer than its launch
+_SMALL = 2**22  # elements: 16 MB of float32
+_CACHED = 2**19  # fits a processor's cache; and blocks of 16 MB that come and go among small ones fragment its memory
+_ACCELERATOR = 2**25  # a kernel then takes far longer than its launch
 
 
 def pairwise(
@@ -25,18 +26,17 @@ def pairwise(
     queries: Float[Tensor, "B M Q"],
     keys: Float[Tensor, "B N A"],
     *images: Tensor | None,
-    chunk: int = _CHUNK,
-    save: int = _CHUNK,
+    chunk: int = _SMALL,
 ) -> Answer:
     """`function(queries, keys, *images)` in chunks, which backward recomputes instead of saving what they took.
 
-    So an additive attention holds a chunk of its (B, M, N, A) and never more, in training too (Chen et al., 2016,
+    So an additive attention never holds a large (B, M, N, A) in full, in training neither (Chen et al., 2016,
     https://arxiv.org/abs/1604.06174). A score v . tanh(W q + key) is::
 
         pairwise(lambda q, k: (q[:, :, None] + k[:, None]).tanh() @ self.v, self.W(query), keys)
 
-    A call of at most `save` elements saves what `function` saves: recomputing would cost a recurrent decoder more
-    time than it is worth. Compiled code computes all at once and recomputes all at once; exported code is `function`.
+    A call of at most 2**22 elements saves what `function` saves: recomputing would cost a recurrent decoder more time
+    than it is worth. Compiled code computes and recomputes all at once; exported code is `function`.
 
     Args:
         function: maps queries (b, m, Q) of some images, with keys and `images` of these, to (b, m, ...). It treats
@@ -44,9 +44,8 @@ def pairwise(
         queries: M per image.
         keys: N per image.
         images: what else it takes, by image; None stays None.
-        chunk: elements of (b, m, N, A) per chunk on a processor; on other devices a chunk has 2**25. The queries of
-            one image are divided only where they exceed 2**22 or, on other devices, 2**25.
-        save: so many elements are saved and not recomputed, or a chunk where that is more.
+        chunk: elements of (b, m, N, A) per chunk of a small call on a processor. Larger calls take 2**19 at most, and
+            divide the queries of one image only where these exceed 2**22; other devices take 2**25.
 
     Raises:
         RuntimeError: in backward, where an input, or a weight that `function` uses, was changed after the forward pass.
@@ -56,11 +55,15 @@ def pairwise(
             return function(queries, keys, *images)
         return checkpoint(function, queries, keys, *images, use_reentrant=False)
     elements = keys.shape[1] * keys.shape[2]  # of one query
-    recompute = torch.is_grad_enabled() and queries.shape[0] * queries.shape[1] * elements > max(chunk, save)
-    compute = partial(_recomputed, function) if recompute else function
-    chunk = chunk if keys.device.type == "cpu" else _ACCELERATOR_CHUNK
-    some_images = max(1, chunk // max(1, queries.shape[1] * elements))
-    some_queries = max(1, max(chunk, _CHUNK) // max(1, elements))
+    of_image = queries.shape[1] * elements
+    large = queries.shape[0] * of_image > _SMALL
+    if keys.device.type != "cpu":
+        chunk = _ACCELERATOR
+    elif large:
+        chunk = min(chunk, _CACHED)
+    some_images = max(1, chunk // max(1, of_image))
+    some_queries = max(1, chunk // elements) if of_image > max(chunk, _SMALL) else queries.shape[1]
+    compute = partial(_recomputed, function) if large and torch.is_grad_enabled() else function
     parts = (repeat(None) if image is None else _split(image, some_images, 0) for image in (keys, *images))
     rows = [
         _cat([compute(some, *rest) for some in _split(row, some_queries, 1)], 1)

@@ -13,6 +13,7 @@ from benchmarks.executors.planning import plugins_for
 from benchmarks.executors.together import call_together
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
+from benchmarks.runtime.launch import LostProcess
 from benchmarks.runtime.resources import Resources
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Local(Executor):
                 meeting.over(cell.id)
         if trusted:
             self._timings = timings
+        if meeting and str(record.error).startswith(LostProcess.__name__):
+            return meeting.told(cell.id) or record
         return record
 
     def _shared(self, cell: Cell) -> tuple[object, ...]:

@@ -82,6 +82,15 @@ class Meeting:
             return None
         return RuntimeError(f"on another node: {self._store.get(f'failed {cell}').decode()}")
 
+    def told(self, cell: str) -> str | None:
+        """As the first, which has lost another: its reason, once it is there; None where it says nothing."""
+        end = time.monotonic() + _LEAVE / 2
+        while self._others and time.monotonic() < end:
+            if failure := self.failure(cell):
+                return f"{type(failure).__name__}: {failure}"
+            time.sleep(_TICK)
+        return None
+
     def end(self, cell: str) -> Exception | None:
         """As another: something, once the first has left the cell."""
         return RuntimeError("the first process has left the cell") if self._is_set(f"over {cell}") else None
