@@ -289,6 +289,19 @@ def test_cards_are_small():
         assert len(made(run).encode()) <= 80_000
 
 
+def test_of_rewarded_training_the_reward_is_drawn_and_not_the_loss():
+    curve = tuple({"epoch": at, "loss": -0.2, "reward": 0.5 + 0.1 * at, "validation": 0.6} for at in (1, 2, 3))
+    signature = "STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi5]"
+    request = {**record().request, "start_from": "0123456789ab"}
+    run = replace(record(**COCO), curve=curve, reward=signature, request=request)
+    text = unescape(made(run)).replace("<wbr>", "")
+    assert "Reward of samples" in text
+    assert "Training loss" not in text
+    assert signature in text
+    assert "--start-from runs/0123456789ab" in text
+    assert 'start_from: "runs/0123456789ab"' in text
+
+
 def test_the_config_asks_for_the_same_run(tmp_path, capsys):
     asked = ["check", "configs/quickstart.yaml", "--attention", "bahdanau", "--seeds", "3", "--training.epochs", "2"]
     asked += ["--dataset", "scenes(train=20, validation=4, test=6)", "--training.weight_decay", "1e-5"]

@@ -1,4 +1,4 @@
-"""Training loss and validation CIDEr by epoch, as two curves over the same epochs, and as figures."""
+"""Training loss or reward, and validation CIDEr, by epoch, as two curves over the same epochs, and as figures."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,13 @@ FRAME = Frame()
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images; `validation` is raw; best: its weights are the run's."""
+    """One pass over the training images; validation and reward are raw; best: its weights are the run's."""
 
     number: int
     loss: float | None
     validation: float | None
     best: bool
+    reward: float | None = None
 
     @property
     def texts(self) -> tuple[str, str, str]:
@@ -57,14 +58,16 @@ def epochs(record: RunRecord) -> list[Epoch]:
         at = number(entry.get("epoch"))
         if at is not None:
             best = at == record.best_epoch
-            by_number[int(at)] = Epoch(int(at), number(entry.get("loss")), number(entry.get("validation")), best)
+            loss, validation, reward = (number(entry.get(name)) for name in ("loss", "validation", "reward"))
+            by_number[int(at)] = Epoch(int(at), loss, validation, best, reward)
     return [by_number[at] for at in sorted(by_number)]
 
 
 def curves(trained: Sequence[Epoch]) -> list[Curve]:
-    """Those of loss and CIDEr that have a point."""
+    """Those of loss and CIDEr that have a point; of training that is rewarded, whose loss says nothing, the reward."""
     return [
-        *_curve("Training loss", trained, lambda epoch: epoch.loss, 1),
+        *_curve("Reward of samples", trained, lambda epoch: epoch.reward, 100),
+        *_curve("Training loss", trained, lambda epoch: epoch.loss if epoch.reward is None else None, 1),
         *_curve("Validation CIDEr", trained, lambda epoch: epoch.validation, 100),
     ]
 
