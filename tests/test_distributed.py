@@ -167,7 +167,7 @@ def test_who_has_lost_the_first_command_ends():
     told = other.announced()
     assert next(told) == "a cell"
     other.fail("a cell", "no disk")
-    assert first.told("a cell") == "RuntimeError: on another node: no disk"
+    assert first.wait_for_failure("a cell") == "RuntimeError: on another node: no disk"
     assert first.failure("another") is None
     assert other.end("a cell") is None
     first.over("a cell")

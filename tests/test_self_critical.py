@@ -171,7 +171,9 @@ def test_a_step_raises_the_reward_of_what_is_sampled():
 
 
 def test_what_makes_no_sense_is_refused():
-    build = lambda spec: OBJECTIVES.build(spec, captioner(), Training(), {0: ("x",)})  # noqa: E731
+    def build(spec):
+        OBJECTIVES.build(spec, captioner(), Training(), {0: ("x",)})
+
     with pytest.raises(ValueError, match="leaves nothing to compare with"):
         build("self_critical(samples=1)")
     with pytest.raises(ValueError, match="should be a number, at least 0"):

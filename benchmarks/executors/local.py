@@ -95,7 +95,7 @@ class Local(Executor):
         if trusted:
             self._timings = timings
         if meeting and str(record.error).startswith(LostProcess.__name__):
-            return meeting.told(cell.id) or record
+            return meeting.wait_for_failure(cell.id) or record
         return record
 
     def _shared(self, cell: Cell) -> tuple[object, ...]:

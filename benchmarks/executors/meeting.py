@@ -18,14 +18,14 @@ _LEAVE = 20.0  # seconds in which the others hear that it is over
 
 
 class FirstIsGone(RuntimeError):
-    """The first command has ended without a word."""
+    """The first command has ended before its last cell was over."""
 
 
 class Meeting:
     """A key-value store in the first command, or in `torchrun`'s agent, as long as the command runs.
 
-    The first command announces each cell and says when it is over; the others follow, and tell what
-    went wrong with them. So all work on the same cell, whatever one of them skips.
+    The first command announces each cell and its end; the others follow, and report why they failed.
+    So all work on the same cell, whatever one of them skips.
     """
 
     def __init__(self, launch: Launch) -> None:
@@ -59,7 +59,7 @@ class Meeting:
         """As another: each cell of the first command.
 
         Raises:
-            FirstIsGone: it has ended before it said so.
+            FirstIsGone: it has ended before it announced the end.
         """
         while True:
             while not self._is_set(f"cell {self._number}"):
@@ -72,18 +72,18 @@ class Meeting:
             yield cell
 
     def fail(self, cell: str, reason: str) -> None:
-        """As another: say why this node cannot train the cell."""
+        """As another: report why this node cannot train the cell."""
         with suppress(RuntimeError):  # the first may be gone
             self._store.set(f"failed {cell}", reason)
 
     def failure(self, cell: str) -> Exception | None:
-        """As the first: what another node said of it."""
+        """As the first: why another node cannot train it; None where it can."""
         if not self._is_set(f"failed {cell}"):
             return None
         return RuntimeError(f"on another node: {self._store.get(f'failed {cell}').decode()}")
 
-    def told(self, cell: str) -> str | None:
-        """As the first, which has lost another: its reason, once it is there; None where it says nothing."""
+    def wait_for_failure(self, cell: str) -> str | None:
+        """As the first, which has lost another node: its reason, once it is there; None where none comes."""
         end = time.monotonic() + _LEAVE / 2
         while self._others and time.monotonic() < end:
             if failure := self.failure(cell):

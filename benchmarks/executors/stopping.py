@@ -11,10 +11,10 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """A request to stop, which may be made from anywhere and is looked at now and then.
+    """A request to stop, made in any thread and polled by whoever can stop.
 
     Args:
-        leave: seconds in which whoever is asked may come to an end by itself.
+        leave: seconds of grace, after which work is ended.
     """
 
     def __init__(self, leave: float = _LEAVE) -> None:

@@ -23,7 +23,7 @@ def call_together(
     """What the first process yields; there is one for each of the environments.
 
     `first` is the function that it calls, and its arguments; `other` is what each other one calls.
-    `elsewhere` is asked now and then whether processes of another command have failed.
+    `elsewhere` is polled for a failure of another command's processes.
 
     Raises:
         Exception: what `first` raised; or why another one, or one elsewhere, has failed before it.

@@ -93,7 +93,7 @@ def _spec(kind: type, value: Any) -> Spec:
 
 def _spec_schema(kind: type) -> dict[str, str]:
     if kind is not Spec:
-        raise NotImplementedError(kind)
+        raise NotImplementedError(kind)  # by which msgspec's hooks decline a type
     return {"type": "string"}
 
 

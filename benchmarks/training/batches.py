@@ -24,7 +24,7 @@ class Batch:
     views: which of its stored views each image shows.
     captions: token ids, START first, padded.
     word_index: where in the B x K x T targets, laid out in a row, words are and no padding: known
-        beforehand, so that no device has to be asked.
+        beforehand, so that the processor need not wait for a device.
     rows: what is stored of the images, once it was read.
     grid: that of the features, where rows are features.
     words: of the whole batch, of which this may be a part.

@@ -178,7 +178,7 @@ class Trainer:
             self._leave_if_stopped(checkpoints)
 
     def _leave_if_stopped(self, checkpoints: Requests | None) -> None:
-        """Raise Preempted, in all processes, where any was asked to stop."""
+        """Raise Preempted in all processes where a stop was requested of any."""
         (stop,) = self.group.any(checkpoints is not None and checkpoints.stop)
         if stop:
             raise Preempted
