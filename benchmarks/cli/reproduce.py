@@ -40,6 +40,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> int:
     from benchmarks.cell.workdir import finished  # late: they import torch
+    from benchmarks.executors import RunSetup
     from benchmarks.executors.local import Local
     from benchmarks.executors.planning import only
     from benchmarks.executors.schedule import run
@@ -65,8 +66,9 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
         writable(folder)
     if finished(out / cell.id) == record:
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
-    with Local(server, planned, out, cache) as executor:
-        (done,) = run([cell], out, executor)
+    setup = RunSetup(planned, out, cache)
+    with Local(server, setup, workers=1) as executor:
+        (done,) = run([cell], setup, executor)
     if not done.record.done:
         print(f"FAILED, {plain(str(done.record.error))}")
         return 1

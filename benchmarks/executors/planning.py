@@ -7,6 +7,7 @@ from benchmarks.config import Experiment
 from benchmarks.executors import jobs
 from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.limits import Limits
 from registry import Spec
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str
 def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:
     """What `job` yields; the reason, as text, where it raises or takes its process down."""
     try:
-        (found,) = server.call(job, *arguments, timeout=_BUILDING)
+        (found,) = server.call(job, *arguments, limits=Limits(time=_BUILDING))
     except ProcessDied as died:
         return f"when it was built, {died}"
     except Exception as error:  # whatever a component raises
@@ -64,7 +65,7 @@ def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: o
 def only(server: ForkServer, job: "Callable[..., Iterator[Plan]]", *arguments: object) -> "Plan":
     """The plan that `job` yields in a process that `server` forks; raises as `plan`."""
     try:
-        (found,) = server.call(job, *arguments, timeout=_PLANNING)
+        (found,) = server.call(job, *arguments, limits=Limits(time=_PLANNING))
     except ProcessDied as died:
         raise ValueError(f"planning, which imports plug-ins and reads the data set, came to no end: {died}") from None
     return found

@@ -1,14 +1,19 @@
 """A plan, run: what is finished is passed over, what failed is tried again."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 
-from benchmarks.cell.workdir import failed, finished, publish, remove_checkpoints, remove_stale, working_folder
-from benchmarks.executors.base import Executor
+from benchmarks.cell.workdir import finished, remove_checkpoints, remove_stale
+from benchmarks.executors import Executor, RunSetup, Task
+from benchmarks.executors.setup import leases_in
+from benchmarks.executors.site import Failure
+from benchmarks.executors.worker import publish_failed
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
+from benchmarks.runtime.leases import Leases
+
+_TICK = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -21,28 +26,36 @@ class Finished:
 
 
 def run(
-    cells: Sequence[Cell], out: Path, executor: Executor, refused: Mapping[str, str] | None = None
+    cells: Sequence[Cell], setup: RunSetup, executor: Executor, refused: Mapping[str, str] | None = None
 ) -> Iterator[Finished]:
-    """Run by `executor` what is not finished in `out` yet, one cell after another, and yield every cell's record.
+    """Run by `executor` what is not finished yet, and yield every cell's record.
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on; one that is `refused`, for a reason by its
-    id, does not run.
+    id, does not run. Any number of commands may do this in one folder at once.
     """
-    refused = refused or {}
-    remove_stale(out)
-    earlier = {cell.id: finished(out / cell.id) for cell in cells}
-    for cell in cells:
-        if record := earlier[cell.id]:
-            remove_checkpoints(cell, out)  # of who was killed before it could
-            yield Finished(cell, record, earlier=True)
-    waiting = [cell for cell in cells if not earlier[cell.id]]
-    beforehand = [(cell, refused[cell.id]) for cell in waiting if cell.id in refused]
-    ran = executor.each([cell for cell in waiting if cell.id not in refused])
-    for cell, found in chain(beforehand, ran):
-        if isinstance(found, str):
-            with working_folder(cell, out) as partial:
-                record = failed(cell, found)
-                record.save(partial)
-                found = publish(record, partial, out)
-        yield Finished(cell, found, earlier=False)
+    refused, out = refused or {}, setup.out
+    with leases_in(out) as leases:
+        remove_stale(out, leases)
+        tasks = []
+        for cell in cells:
+            task = Task.of(cell, out)  # first, so that a record that comes meanwhile is a new one
+            if record := finished(out / cell.id):
+                remove_checkpoints(cell, out)  # of who was killed before it could
+                yield Finished(cell, record, earlier=True)
+            elif cell.id in refused:
+                record = _refuse(task, refused[cell.id], setup, leases)
+                yield Finished(cell, record, earlier=False)
+            else:
+                tasks.append(task)
+    for cell, record in executor.each(tasks):
+        yield Finished(cell, record, earlier=False)
+
+
+def _refuse(task: Task, reason: str, setup: RunSetup, leases: Leases) -> RunRecord:
+    while True:
+        with leases.taken(task.cell.id) as lease:
+            if lease:
+                found = task.settled(setup.out)
+                return found or publish_failed(task.cell, Failure(reason, "incompatible"), setup)
+        time.sleep(_TICK)  # another runner does the same

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.records.outcome import Outcome
 from benchmarks.records.schema import Number, convert, loads, parse
 from zoo.atomic import write_atomically
 from zoo.settings import OMIT_DEFAULT, to_request
@@ -32,7 +33,7 @@ class RunRecord:
     """What one cell of a matrix gave.
 
     id: hash of `request` alone, which is all that decides the outcome.
-    status: "done", or "failed" with the reason in `error`.
+    status: "done", or "failed" with the reason in `error`, and its name in `outcome` (see `OUTCOMES`).
     parts: backbone, attention and decoder, as Specs; origins: where each came from.
     dataset, split: the data set as a Spec without its folder, and its test split.
     synthetic: the images are synthetic scenes, so the scores say nothing of photographs.
@@ -83,6 +84,7 @@ class RunRecord:
     curve: tuple[Mapping[str, Number], ...] = ()
     best_epoch: int = 0
     reward: str = field(default="", metadata=OMIT_DEFAULT)
+    outcome: Outcome = field(default="", metadata=OMIT_DEFAULT)
     finished: str = ""  # UTC, ISO 8601
     schema: int = SCHEMA
 
