@@ -40,14 +40,15 @@ def feature_shape(backbone: Spec, training: Training, plugins: Sequence[str]) ->
     yield feature_shape(backbone)
 
 
-def incompatibility(
-    shape: "FeatureShape", attention: Spec, decoder: Spec, plugins: Sequence[str]
+def incompatibilities(
+    shape: "FeatureShape", pairs: Sequence[tuple[Spec, Spec]], plugins: Sequence[str]
 ) -> Iterator[str | None]:
-    """Why attention and decoder cannot be built on such features, or None."""
+    """Of each pair of attention and decoder why it cannot be built on such features, or None."""
     from benchmarks.plan.compatibility import incompatibility
 
     load(plugins)
-    yield incompatibility(shape, attention, decoder)
+    for attention, decoder in pairs:
+        yield incompatibility(shape, attention, decoder)
 
 
 def gpus() -> Iterator[int]:

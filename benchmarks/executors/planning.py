@@ -1,6 +1,7 @@
 """Plans made in other processes, since planning runs the code of plug-ins, data sets and parts."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.config import Experiment
@@ -29,20 +30,51 @@ def plan(server: ForkServer, experiment: Experiment, plugins: Sequence[str]) -> 
 
 
 def incompatibilities(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]") -> Iterator[str | None]:
-    """Why the parts of each cell cannot be put together, or None; a combination is tried once, in its own process."""
-    shapes: dict[Spec, FeatureShape | str] = {}
-    tried: dict[tuple[Spec, ...], str | None] = {}
+    """Why the parts of each cell cannot be put together, or None; a combination is tried once.
+
+    Those without a plug-in share a process, as long as it lives; with a plug-in each has its own.
+    """
+    combinations = {_parts(cell): cell for cell in cells}
+    answers, tried = _answers(server, plan, list(combinations.values())), dict[tuple[Spec, ...], str | None]()
     for cell in cells:
-        if cell.backbone not in shapes:
-            files = plugins_for(plan, cell, ("backbone",))
-            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, cell.training, files)
-        shape, parts = shapes[cell.backbone], (cell.backbone, cell.attention, cell.decoder)
-        if parts not in tried:
-            files = plugins_for(plan, cell, ("attention", "decoder"))
-            tried[parts] = (
-                shape if isinstance(shape, str) else _answer(server, jobs.incompatibility, shape, *parts[1:], files)
-            )
-        yield tried[parts]
+        while _parts(cell) not in tried:
+            answered, why = next(answers)
+            tried[_parts(answered)] = why
+        yield tried[_parts(cell)]
+
+
+def _parts(cell: "Cell") -> tuple[Spec, Spec, Spec]:
+    return cell.backbone, cell.attention, cell.decoder
+
+
+def _answers(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]") -> "Iterator[tuple[Cell, str | None]]":
+    """Each of the cells, in their order, and why it cannot be built."""
+    for backbone, group in groupby(cells, lambda cell: cell.backbone):
+        of_backbone = list(group)
+        files = plugins_for(plan, of_backbone[0], ("backbone",))
+        shape = _answer(server, jobs.feature_shape, backbone, of_backbone[0].training, files)
+        if isinstance(shape, str):
+            yield from ((cell, shape) for cell in of_backbone)
+            continue
+        for files, together in groupby(of_backbone, lambda cell: plugins_for(plan, cell, ("attention", "decoder"))):
+            for batch in ([cell] for cell in together) if files else [list(together)]:
+                yield from _batch(server, shape, batch, files)
+
+
+def _batch(
+    server: ForkServer, shape: "FeatureShape", cells: "list[Cell]", files: tuple[str, ...]
+) -> "Iterator[tuple[Cell, str | None]]":
+    """The same for features of one shape, in a process, and in another one where a part has ended that."""
+    while cells:
+        pairs = [(cell.attention, cell.decoder) for cell in cells]
+        answers = server.call(jobs.incompatibilities, shape, pairs, files, limits=Limits(silence=_BUILDING))
+        try:
+            for why in answers:
+                yield cells.pop(0), why
+        except ProcessDied as died:
+            yield cells.pop(0), f"when it was built, {died}"
+        except Exception as error:  # whatever a plug-in raises when it is loaded
+            yield cells.pop(0), " ".join(str(error).split()) or type(error).__name__
 
 
 def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str, ...]:

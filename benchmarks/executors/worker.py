@@ -53,6 +53,9 @@ class Worker:
                 return self._tries(cell, lease)
             except Elsewhere:
                 return None
+            finally:
+                if not lease.lost.is_set():
+                    remove_leftovers(cell, out)  # of processes that were killed
 
     def _tries(self, cell: Cell, lease: Lease) -> RunRecord:
         """The record of the last of as many tries as it may have."""
