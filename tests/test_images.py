@@ -45,7 +45,7 @@ def written(tmp_path):
     values = np.random.default_rng(0).standard_normal((40, 2, 5, 8)).astype(np.float16)
     folder = tmp_path / "store"
     folder.mkdir()
-    with Writer(folder, 50) as writer:
+    with Writer(folder, 50, "store") as writer:
         writer.add(range(100, 132), values[:32])
         writer.add(range(132, 140), values[32:])
         writer.finish(grid=None, skipped=["a.jpg: damaged"], seconds=1.5)
@@ -70,7 +70,7 @@ def again(cache, data, backbone, **options):
 
 def test_what_was_written_is_read(written):
     folder, values = written
-    store = open_store(folder)
+    store = open_store(folder, "store")
     ids, views = [139, 100, 131, 132], [1, 0, 1, 0]
     expected = torch.from_numpy(values[[39, 0, 31, 32], views])
     for source in (store, store, store.on(CPU)):
@@ -81,7 +81,7 @@ def test_what_was_written_is_read(written):
 
 
 def test_a_batch_is_the_readers_own(written):
-    store = open_store(written[0])
+    store = open_store(written[0], "store")
     store.batch([100]).zero_()
     assert store.batch([100]).any()
 
@@ -91,7 +91,7 @@ def test_a_block_that_a_disk_lost_is_no_feature(written):
     with (folder / "rows.npy").open("r+b") as file:
         file.seek(-2 * 80, os.SEEK_END)
         file.write(bytes(80))  # the plain view of the last image
-    store = open_store(folder)
+    store = open_store(folder, "store")
     assert store.batch([100, 139], [0, 1]).shape == (2, 5, 8)
     for read in (lambda: store.batch([100, 139]), lambda: store.on(CPU)):
         with pytest.raises(
@@ -101,7 +101,7 @@ def test_a_block_that_a_disk_lost_is_no_feature(written):
 
 
 def test_a_row_that_is_cut_off_later_is_no_feature(written):
-    store = open_store(written[0])
+    store = open_store(written[0], "store")
     store.batch([139])
     os.truncate(written[0] / "rows.npy", 4096)
     with pytest.raises(DamagedStore, match="row 39"):
@@ -141,7 +141,7 @@ def test_a_damaged_store_is_not_opened(written, name, damage):
     else:
         os.truncate(file, file.stat().st_size - 3 if damage == "short" else 0)
     with pytest.raises(DamagedStore, match="it is made again when it is next asked for"):
-        open_store(written[0]).on(CPU)  # only a row that has changed is found as late as this
+        open_store(written[0], "store").on(CPU)  # only a row that has changed is found as late as this
 
 
 def test_a_damaged_store_is_made_again(data, tmp_path):
@@ -239,7 +239,7 @@ def test_two_that_ask_at_once_make_it_once(data, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what memory holds")
 def test_an_epoch_holds_no_more_memory_than_a_batch(tmp_path):
     values = np.random.default_rng(0).integers(256, size=(32, 1, 2**18), dtype=np.uint8)
-    with Writer(tmp_path, 256) as writer:
+    with Writer(tmp_path, 256, "it") as writer:
         for start in range(0, 256, 32):
             writer.add(range(start, start + 32), values)
         writer.finish(grid=None, skipped=[], seconds=0)
@@ -248,7 +248,7 @@ def test_an_epoch_holds_no_more_memory_than_a_batch(tmp_path):
         lines = Path("/proc/self/status").read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssFile"))) / 1024
 
-    store = open_store(tmp_path)
+    store = open_store(tmp_path, "it")
     store.batch(range(16))
     start = resident()
     for place in range(0, 256, 16):
@@ -362,4 +362,4 @@ def test_the_manifest_names_no_place(data, tmp_path):
     (manifest,) = tmp_path.glob("images/*/manifest.json")
     text = manifest.read_text()
     assert str(tmp_path) not in text
-    assert set(json.loads(text.splitlines()[0])) == {"rows", "grid", "skipped", "seconds", "sums"}
+    assert set(json.loads(text.splitlines()[0])) == {"store", "rows", "grid", "skipped", "seconds", "sums"}
