@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.metrics.java import process as java
+from benchmarks.metrics.java.lines import LineProcess
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def lines():
     started = []
 
     def start(**options):
-        started.append(java.LineProcess(**options))
+        started.append(LineProcess(**options))
         return started[-1]
 
     yield start
@@ -151,7 +152,7 @@ def test_a_program_that_is_killed_while_asked_is_an_error_and_no_hang(pretend, l
     assert process.request(["quick"], 1) == ["quick"]
 
 
-_ASK = "import os, sys; from benchmarks.metrics.java.process import LineProcess; it = LineProcess(); [first] = it.request(['who'], 1)\n"
+_ASK = "import os, sys; from benchmarks.metrics.java.lines import LineProcess; it = LineProcess(); [first] = it.request(['who'], 1)\n"
 _FORK = """
 child = os.fork()
 if child == 0:
