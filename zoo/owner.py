@@ -3,13 +3,17 @@
 import hashlib
 import os
 import socket
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Owner(NamedTuple):
-    """A process. Its number alone says little: numbers come again, and each machine and container has its own."""
+    """A process. Its number alone says little: numbers come again, and each machine and container has its own.
+
+    machine: eight hex digits; start: in the kernel's ticks, 0 where the system does not tell.
+    """
 
     machine: str
     pid: int
@@ -18,39 +22,38 @@ class Owner(NamedTuple):
     @classmethod
     def this(cls) -> "Owner":
         """The process that asks."""
-        return cls(machine(), os.getpid(), _start(os.getpid()) or 0)
+        return cls(_machine(), os.getpid(), _start(os.getpid()) or 0)
+
+    @property
+    def here(self) -> bool:
+        """Whether its number means something to this process: the same machine, since it was started."""
+        return self.machine == _machine()
 
     @property
     def gone(self) -> bool:
         """Whether it is known to have ended; of a process on another machine nothing is."""
-        return self.machine == machine() and _start(self.pid) != self.start
+        return self.here and _start(self.pid) not in ((self.start, 0) if self.start else (0,))
 
 
 @cache
-def machine() -> str:
-    """Eight hex digits that change with the host, with each of its starts, and with a container's process numbers."""
-    marks = [socket.gethostname()]
-    boot, numbers = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    for read in (boot.read_text, lambda: str(numbers.readlink())):
-        try:
-            marks.append(read())
-        except OSError:  # no Linux
-            marks.append("")
-    return hashlib.sha256(repr(marks).encode()).hexdigest()[:8]
+def _machine() -> str:
+    """Where a number stands for one process: a host, since it was started, and in it a container's processes."""
+    told = [socket.gethostname()]
+    with suppress(OSError):  # macOS has no /proc
+        told += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def _start(pid: int) -> int | None:
-    """When the process started, in the kernel's ticks, or 0 where that is not told; None where there is none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else int(fields[19])
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return None
+    """When a process was started; 0 where the system does not tell, None for one that has ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
     except PermissionError:
-        pass
-    return 0
+        pass  # another user's
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return None if state in b"ZX" else int(fields[18])

@@ -3,15 +3,15 @@
 So what a killed process left is known from what a living one has in work, without locks.
 """
 
-import hashlib
 import os
 import re
 import shutil
-import socket
 import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
+
+from zoo.owner import Owner
 
 _OURS = re.compile(
     r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d{1,9})-(?P<start>\d{1,20})-[0-9a-f]{8}\.partial", re.DOTALL
@@ -23,8 +23,8 @@ _OLD = 7 * 24 * 3600.0  # seconds
 def partial_path(path: Path) -> Path:
     """A new name beside `path` for what is to be `path`: hidden, and with the process that asks for it."""
     stem = os.fsencode(path.stem)[:_STEM].decode(errors="ignore")
-    pid = os.getpid()
-    return path.with_name(f".{stem}.{_machine()}-{pid}-{_start(pid)}-{uuid4().hex[:8]}.partial")
+    machine, pid, start = Owner.this()
+    return path.with_name(f".{stem}.{machine}-{pid}-{start}-{uuid4().hex[:8]}.partial")
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -45,35 +45,8 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def _abandoned(path: Path, ours: re.Match[str]) -> bool:
-    if ours["machine"] == _machine():
-        return not _lives(int(ours["pid"]), int(ours["start"]))
+    owner = Owner(ours["machine"], int(ours["pid"]), int(ours["start"]))
+    if owner.here:
+        return owner.gone
     written = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
     return time.time() - written > _OLD
-
-
-def _machine() -> str:
-    """Where a number stands for one process: a host, since it was started, and in it a container's processes."""
-    told = [socket.gethostname()]
-    with suppress(OSError):  # macOS has no /proc
-        told += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
-
-
-def _lives(pid: int, start: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's
-    now = _start(pid)
-    return now == start or 0 in (now, start)
-
-
-def _start(pid: int) -> int:
-    """When a process was started, in ticks; 0 where the system does not tell, and 1 for one that has ended."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return 0
-    return 1 if state in b"ZX" else int(fields[18])

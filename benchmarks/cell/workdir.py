@@ -1,6 +1,5 @@
 """How a cell's folder gets its name: whole, once, and by one writer."""
 
-import errno
 import os
 import re
 import shutil
@@ -16,10 +15,13 @@ from uuid import uuid4
 from benchmarks.plan.cell import Cell
 from benchmarks.records.outcome import Outcome
 from benchmarks.records.record import FILE, RunRecord, TornRecord
+from benchmarks.records.tail import Tail, damage, read_tail
 from benchmarks.runtime.leases import Leases
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
-from zoo.atomic import sync, sync_tree
+from zoo.atomic import publish as give_name
+from zoo.atomic import sync_tree
+from zoo.partial import remove_abandoned
 
 _PARTIAL, _CHECKPOINTS, _CONFLICTS = ".partial", ".checkpoints", ".conflicts"
 _REPLACED = "-replaced"
@@ -64,8 +66,7 @@ def remove_leftovers(cell: Cell, out: Path) -> None:
     """Remove what killed processes have left of this cell, on which the caller holds the lease; but no checkpoint."""
     for folder in (out / _PARTIAL).glob(f"{cell.id}-*"):
         _remove(folder, out)
-    for torn in checkpoint_folder(cell, out).glob(".*.partial"):
-        torn.unlink(missing_ok=True)
+    remove_abandoned(checkpoint_folder(cell, out))
 
 
 def _remove(folder: Path, out: Path) -> None:
@@ -77,7 +78,7 @@ def _remove(folder: Path, out: Path) -> None:
 
 
 def finished(folder: Path) -> RunRecord | None:
-    """The record of a cell that ran to its end, or None where it failed, never ran, or has one that is damaged.
+    """The record of a cell that ran to its end, or None where it failed, never ran, or is damaged.
 
     Raises:
         BadRecord: there is a record of another schema, or the disk does not give it.
@@ -89,7 +90,26 @@ def finished(folder: Path) -> RunRecord | None:
     except TornRecord as torn:
         write(f"caption-zoo: {plain(str(torn))}; the cell runs again", sys.stderr)
         return None
-    return record if record.done else None
+    return record if record.done and _is_whole(folder) else None
+
+
+def looked_up(folder: Path) -> Tail | RunRecord | None:
+    """The same, or what the end of the record says, which is quicker: of it no more is read than must be.
+
+    Raises:
+        BadRecord: as `finished`.
+    """
+    tail = read_tail(folder)
+    if tail is None:
+        return finished(folder)
+    return tail if tail.done and _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether nothing is seen to be missing of a run's files."""
+    if why := damage(folder):
+        write(f"caption-zoo: {folder}: {plain(why)}; the cell runs again", sys.stderr)
+    return not why
 
 
 def failed(cell: Cell, reason: str, outcome: Outcome, *, java: str | None = None) -> RunRecord:
@@ -126,27 +146,15 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
     """
     sync_tree(partial)
     folder, replaced = out / record.id, partial.with_name(f"{partial.name}{_REPLACED}")
-    while not _renamed(partial, folder):
+    while not give_name(partial, folder):
         if earlier := finished(folder):
             return _second(earlier, record, partial, out)
         with suppress(FileNotFoundError):
             folder.rename(replaced)
-            if (moved := finished(replaced)) and not _renamed(replaced, folder):
+            if (moved := finished(replaced)) and not give_name(replaced, folder):
                 _second(RunRecord.load(folder), moved, replaced, out)
             shutil.rmtree(replaced, ignore_errors=True)
-    sync(out)
     return record
-
-
-def _renamed(folder: Path, name: Path) -> bool:
-    """Rename it, unless the name is taken."""
-    try:
-        folder.rename(name)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    return True
 
 
 def _second(kept: RunRecord, other: RunRecord, folder: Path, out: Path) -> RunRecord:

@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from zoo.atomic import make_folder
+
 
 def cache_folder() -> Path:
     """Where encoded images and tokenized references go by default.
@@ -34,7 +36,7 @@ def writable(folder: Path) -> None:
         ValueError: nothing can be written there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

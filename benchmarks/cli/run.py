@@ -14,6 +14,7 @@ from benchmarks.cli.paths import writable
 from benchmarks.config import Experiment
 from benchmarks.executors import EXECUTORS, ForkServer, RunSetup
 from benchmarks.metrics.java import process
+from benchmarks.records.record import RunRecord
 from benchmarks.runtime.text import plain
 
 if TYPE_CHECKING:
@@ -50,9 +51,8 @@ def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) ->
 
 
 def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution) -> int:
-    from benchmarks.cell.workdir import finished
     from benchmarks.executors.planning import incompatibilities, plan
-    from benchmarks.executors.schedule import run
+    from benchmarks.executors.schedule import Survey, run
 
     EXECUTORS.check(how.executor)
     planned = plan(server, experiment, plugins)
@@ -64,14 +64,15 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how
     setup = RunSetup(planned, how.out, how.cache, how.resources, how.limits, how.retries)
     if setup.resources.launch.first:
         return _assist(server, setup)
-    refused, waiting = {}, [cell for cell in cells if not finished(how.out / cell.id)]
+    survey, refused = Survey.of(cells, how.out), {}
+    waiting = [task.cell for task in survey.tasks]
     for cell, why in zip(waiting, incompatibilities(server, planned, waiting), strict=True):
         if why:
             refused[cell.id] = why
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
     with EXECUTORS.build(how.executor, server, setup) as executor:
-        for number, done in enumerate(run(cells, setup, executor, refused), start=1):
+        for number, done in enumerate(run(survey, setup, executor, refused), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {how.out}")
@@ -92,7 +93,7 @@ def _assist(server: ForkServer, setup: RunSetup) -> int:
 
 def _line(finished: "Finished") -> str:
     record = finished.record
-    if not record.done:
+    if isinstance(record, RunRecord) and not record.done:
         return f"{finished.cell}: FAILED, {plain(str(record.error))}"
     took = (
         "done before"

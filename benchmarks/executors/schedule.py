@@ -3,14 +3,17 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.cell.workdir import finished, remove_checkpoints, remove_stale
+from benchmarks.cell.workdir import looked_up, remove_checkpoints, remove_stale
 from benchmarks.executors import Executor, RunSetup, Task
 from benchmarks.executors.setup import leases_in
 from benchmarks.executors.site import Failure
 from benchmarks.executors.worker import publish_failed
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
+from benchmarks.records.tail import Tail
 from benchmarks.runtime.leases import Leases
 
 _TICK = 0.5  # seconds
@@ -21,12 +24,31 @@ class Finished:
     """A cell and what came of it, now or in an earlier run."""
 
     cell: Cell
-    record: RunRecord
+    record: RunRecord | Tail
     earlier: bool
 
 
+class Survey(NamedTuple):
+    """What there is of a plan: cells that are done, and tasks for all others, each in the order of the plan."""
+
+    earlier: list[Finished]
+    tasks: list[Task]
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], out: Path) -> "Survey":
+        """What there is in the folder `out` now."""
+        survey = cls([], [])
+        for cell in cells:
+            task = Task.of(cell, out)  # first, so that a record that comes meanwhile is a new one
+            if record := looked_up(out / cell.id):
+                survey.earlier.append(Finished(cell, record, earlier=True))
+            else:
+                survey.tasks.append(task)
+        return survey
+
+
 def run(
-    cells: Sequence[Cell], setup: RunSetup, executor: Executor, refused: Mapping[str, str] | None = None
+    survey: Survey, setup: RunSetup, executor: Executor, refused: Mapping[str, str] | None = None
 ) -> Iterator[Finished]:
     """Run by `executor` what is not finished yet, and yield every cell's record.
 
@@ -37,18 +59,13 @@ def run(
     refused, out = refused or {}, setup.out
     with leases_in(out) as leases:
         remove_stale(out, leases)
-        tasks = []
-        for cell in cells:
-            task = Task.of(cell, out)  # first, so that a record that comes meanwhile is a new one
-            if record := finished(out / cell.id):
-                remove_checkpoints(cell, out)  # of who was killed before it could
-                yield Finished(cell, record, earlier=True)
-            elif cell.id in refused:
-                record = _refuse(task, refused[cell.id], setup, leases)
-                yield Finished(cell, record, earlier=False)
-            else:
-                tasks.append(task)
-    for cell, record in executor.each(tasks):
+        for done in survey.earlier:
+            remove_checkpoints(done.cell, out)  # of who was killed before it could
+            yield done
+        for task in survey.tasks:
+            if reason := refused.get(task.cell.id):
+                yield Finished(task.cell, _refuse(task, reason, setup, leases), earlier=False)
+    for cell, record in executor.each([task for task in survey.tasks if task.cell.id not in refused]):
         yield Finished(cell, record, earlier=False)
 
 
