@@ -162,7 +162,7 @@ def test_a_part_that_does_not_come_to_an_end_is_not_waited_for(place, monkeypatc
     with ForkServer() as server:
         planned = planning.plan(server, experiment, plugins)
         reasons = list(planning.incompatibilities(server, planned, planned.cells))
-    assert [why == "when it was built, not at its end after 2 s" for why in reasons] == [True, False, True]
+    assert [why == "when it was built, no sign of life for 2 s" for why in reasons] == [True, False, True]
     assert reasons[1] is None
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from benchmarks.plan.cell import Cell
 from benchmarks.records.outcome import Outcome
-from benchmarks.records.record import FILE, RunRecord, TornRecord
+from benchmarks.records.record import FILE, BadRecord, RunRecord, TornRecord
 from benchmarks.records.tail import Tail, damage, read_tail
 from benchmarks.runtime.leases import Leases
 from benchmarks.runtime.progress import write
@@ -83,12 +83,14 @@ def finished(folder: Path) -> RunRecord | None:
     Raises:
         BadRecord: there is a record of another schema, or the disk does not give it.
     """
-    if not (folder / FILE).exists():
-        return None
     try:
         record = RunRecord.load(folder)
     except TornRecord as torn:
         write(f"caption-zoo: {plain(str(torn))}; the cell runs again", sys.stderr)
+        return None
+    except BadRecord:
+        if (folder / FILE).exists():
+            raise
         return None
     return record if record.done and _is_whole(folder) else None
 
@@ -151,8 +153,8 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
             return _second(earlier, record, partial, out)
         with suppress(FileNotFoundError):
             folder.rename(replaced)
-            if (moved := finished(replaced)) and not give_name(replaced, folder):
-                _second(RunRecord.load(folder), moved, replaced, out)
+            if (moved := finished(replaced)) and not give_name(replaced, folder) and (kept := finished(folder)):
+                _second(kept, moved, replaced, out)
             shutil.rmtree(replaced, ignore_errors=True)
     return record
 

@@ -66,7 +66,7 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how
         return _assist(server, setup)
     survey, refused = Survey.of(cells, how.out), {}
     waiting = [task.cell for task in survey.tasks]
-    for cell, why in zip(waiting, incompatibilities(server, planned, waiting), strict=True):
+    for cell, why in zip(waiting, incompatibilities(server, planned, waiting, how.limits.time), strict=True):
         if why:
             refused[cell.id] = why
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)

@@ -29,13 +29,16 @@ def plan(server: ForkServer, experiment: Experiment, plugins: Sequence[str]) -> 
     return only(server, jobs.planned, experiment, plugins)
 
 
-def incompatibilities(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]") -> Iterator[str | None]:
-    """Why the parts of each cell cannot be put together, or None; a combination is tried once.
+def incompatibilities(
+    server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", patience: float | None = None
+) -> Iterator[str | None]:
+    """Why the parts of each cell cannot be put together, or None; a combination is tried once, for `patience` seconds.
 
     Those without a plug-in share a process, as long as it lives; with a plug-in each has its own.
     """
     combinations = {_parts(cell): cell for cell in cells}
-    answers, tried = _answers(server, plan, list(combinations.values())), dict[tuple[Spec, ...], str | None]()
+    limits = Limits(silence=min(_BUILDING, patience or _BUILDING))
+    answers, tried = _answers(server, plan, list(combinations.values()), limits), dict[tuple[Spec, ...], str | None]()
     for cell in cells:
         while _parts(cell) not in tried:
             answered, why = next(answers)
@@ -47,27 +50,29 @@ def _parts(cell: "Cell") -> tuple[Spec, Spec, Spec]:
     return cell.backbone, cell.attention, cell.decoder
 
 
-def _answers(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]") -> "Iterator[tuple[Cell, str | None]]":
+def _answers(
+    server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", limits: Limits
+) -> "Iterator[tuple[Cell, str | None]]":
     """Each of the cells, in their order, and why it cannot be built."""
     for backbone, group in groupby(cells, lambda cell: cell.backbone):
         of_backbone = list(group)
         files = plugins_for(plan, of_backbone[0], ("backbone",))
-        shape = _answer(server, jobs.feature_shape, backbone, of_backbone[0].training, files)
+        shape = _answer(server, limits, jobs.feature_shape, backbone, of_backbone[0].training, files)
         if isinstance(shape, str):
             yield from ((cell, shape) for cell in of_backbone)
             continue
         for files, together in groupby(of_backbone, lambda cell: plugins_for(plan, cell, ("attention", "decoder"))):
             for batch in ([cell] for cell in together) if files else [list(together)]:
-                yield from _batch(server, shape, batch, files)
+                yield from _batch(server, limits, shape, batch, files)
 
 
 def _batch(
-    server: ForkServer, shape: "FeatureShape", cells: "list[Cell]", files: tuple[str, ...]
+    server: ForkServer, limits: Limits, shape: "FeatureShape", cells: "list[Cell]", files: tuple[str, ...]
 ) -> "Iterator[tuple[Cell, str | None]]":
     """The same for features of one shape, in a process, and in another one where a part has ended that."""
     while cells:
         pairs = [(cell.attention, cell.decoder) for cell in cells]
-        answers = server.call(jobs.incompatibilities, shape, pairs, files, limits=Limits(silence=_BUILDING))
+        answers = server.call(jobs.incompatibilities, shape, pairs, files, limits=limits)
         try:
             for why in answers:
                 yield cells.pop(0), why
@@ -83,10 +88,10 @@ def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str
     return tuple(file for file, provided in plan.plugins.items() if not provided or used & provided)
 
 
-def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:
+def _answer(server: ForkServer, limits: Limits, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:
     """What `job` yields; the reason, as text, where it raises or takes its process down."""
     try:
-        (found,) = server.call(job, *arguments, limits=Limits(time=_BUILDING))
+        (found,) = server.call(job, *arguments, limits=limits)
     except ProcessDied as died:
         return f"when it was built, {died}"
     except Exception as error:  # whatever a component raises
