@@ -9,6 +9,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from zoo.atomic import write_atomically
+from zoo.partial import remove_abandoned
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 3
@@ -24,7 +25,7 @@ def write(
     backbone_weights: str,
     backbone_stored: bool,
 ) -> None:
-    """Write both files, each whole or not at all, and wait until they are on the disk.
+    """Write both files, each whole or not at all, and wait until they are on the disk; what a kill left goes.
 
     `backbone_weights` says where the backbone's weights came from, `backbone_stored`
     whether they are among the `tensors`.
@@ -36,6 +37,7 @@ def write(
         "backbone_stored": backbone_stored,
         "vocabulary": words,
     }
+    remove_abandoned(folder)
     # Not by `save_file`: that syncs nothing, and leaves the file to the owner alone.
     write_atomically(folder / WEIGHTS, save(storable(tensors)))
     write_atomically(folder / CONFIG, json.dumps(config, indent=1, ensure_ascii=False) + "\n")

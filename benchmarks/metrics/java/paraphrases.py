@@ -55,8 +55,9 @@ def cached_table(references: Collection[str], *folders: Path) -> Path:
     # METEOR passes over the first line of three, and a phrase without words is nowhere: room for a checksum.
     content = b"\n\n" + b"".join(_cut(Rows(references)))
     packed = gzip.compress(_digest(name, content) + b"\n" + content, compresslevel=1, mtime=0)  # and no date
-    for table in places[:-1]:
+    for table in places:
         remove_abandoned(table.parent)
+    for table in places[:-1]:
         with suppress(OSError):
             write_atomically(table, packed)
             return table
