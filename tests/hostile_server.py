@@ -34,7 +34,7 @@ def partial(handler, content, start, **more):
 
 def honest(handler, content):
     start = start_of(handler)
-    if start >= len(content):
+    if start and start >= len(content):
         head(handler, 416, 0)
     elif start:
         partial(handler, content, start)
