@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -87,6 +88,15 @@ def server(truth, monkeypatch):
         yield server
 
 
+@pytest.fixture
+def unknown(server, monkeypatch):
+    """A server of archives whose checksums nobody knows."""
+    monkeypatch.setattr(
+        known, "_KNOWN", {name: value for name, value in known._KNOWN.items() if name != "train2017.zip"}
+    )
+    return server
+
+
 def run(server, folder, *more):
     return main(["data", "coco", str(folder), "--url", server.url, *more])
 
@@ -150,6 +160,46 @@ def test_what_can_be_mended_is(behaviour, server, truth, tmp_path, monkeypatch):
     assert files_of(tmp_path).keys() == {name for name in truth if name.startswith(("train", "ann"))}
     assert all(truth[name] == content for name, content in files_of(tmp_path).items())
     assert not list(tmp_path.glob("*.part*"))
+
+
+@pytest.mark.parametrize("behaviour", [name for name in RIGHT if name != "lies about the range"])
+def test_no_checksum_is_needed_to_tell_what_does_not_fit(behaviour, unknown, truth, tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(connection, "_WINDOW", 0.2)
+    unknown.files["/zips/../zips/train2017.zip"] = unknown.files[TRAIN]
+    unknown.script[TRAIN] = list(RIGHT[behaviour])
+    assert run(unknown, tmp_path, "--splits", "train") == 0
+    assert all(truth[name] == content for name, content in files_of(tmp_path).items())
+    assert sum(name.startswith("train2017/") for name in files_of(tmp_path)) == 12
+
+
+def test_a_lie_that_only_a_checksum_would_tell_spoils_nothing(unknown, truth, tmp_path, capsys):
+    unknown.script[TRAIN] = [does.drop(20_000), does.false_range]
+    assert run(unknown, tmp_path) == 2
+    assert "train2017.zip cannot be unpacked: " in one_line(capsys)
+    assert run(unknown, tmp_path) == 0
+    assert all(truth[name] == content for name, content in files_of(tmp_path).items())
+
+
+@pytest.mark.parametrize("moment", range(14))
+def test_ended_before_a_name_is_given_the_same_command_goes_on(moment, server, truth, tmp_path, monkeypatch):
+    """At each of the renames in turn, of which every file and folder that shows has one."""
+    count, real = 0, os.rename
+
+    def crash(*names, **options):
+        nonlocal count
+        count += 1
+        if count == moment + 1:
+            raise KeyboardInterrupt
+        real(*names, **options)
+
+    monkeypatch.setattr(os, "rename", crash)
+    monkeypatch.setattr(os, "replace", crash)
+    code = run(server, tmp_path)
+    assert (code, count) in ((130, moment + 1), (0, moment))
+    assert all(truth[name] == content for name, content in files_of(tmp_path).items())
+    assert run(server, tmp_path) == 0
+    assert files_of(tmp_path) == {name: content for name, content in truth.items() if name != "dataset_coco.json"}
 
 
 OTHER = zipped([("train2017/000000000001.jpg", b"another picture")])
@@ -362,15 +412,6 @@ HOSTILE = {
     "is empty": ([], "does not hold train2017/"),
     "is a bomb": ([(PHOTO, bytes(2**23))], "8,388,608 bytes out of 8,"),
 }  # fmt: skip
-
-
-@pytest.fixture
-def unknown(server, monkeypatch):
-    """A server of archives whose checksums nobody knows."""
-    monkeypatch.setattr(
-        known, "_KNOWN", {name: value for name, value in known._KNOWN.items() if name != "train2017.zip"}
-    )
-    return server
 
 
 def refused(server, tmp_path, capsys, content) -> str:
