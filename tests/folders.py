@@ -1,6 +1,8 @@
-"""COCO folders of drawn pictures, for tests: 2017 and Karpathy layouts, with what a test wants broken."""
+"""Drawn pictures in folders and shards, for tests: in several layouts, with what a test wants broken."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -68,4 +70,42 @@ def own_folder(root: Path, *, images=40, captions=2) -> Path:
         hows = ("on black", "in the dark", "alone")[:captions]
         rows += [f'{name},"A {colour} square, {how}."' for how in hows]
     (root / "captions.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return root
+
+
+def tar(members) -> bytes:
+    """A tar file of (name or TarInfo, content) in their order."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as opened:
+        for name, content in members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            opened.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def drawn(colour: str) -> bytes:
+    """A picture in PNG."""
+    picture, file = Image.new("RGB", (80, 60), "black"), io.BytesIO()
+    ImageDraw.Draw(picture).rectangle((20, 10, 60, 50), fill=colour)
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def shard_folder(root: Path, *, train=(8, 8), val=4, test=4) -> Path:
+    """`train-000.tar` and so on, `val-000.tar` and `test-000.tar`, of pictures with two captions each."""
+    root.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for split, counts in (("train", train), ("val", (val,)), ("test", (test,))):
+        for shard, count in enumerate(counts):
+            members = []
+            for _ in range(count):
+                colour = COLOURS[number % len(COLOURS)]
+                captions = [f"A {colour} square {how}." for how in ("on black", "alone")]
+                members += [
+                    (f"{number:06}.png", drawn(colour)),
+                    (f"{number:06}.json", json.dumps({"captions": captions}).encode()),
+                ]
+                number += 1
+            (root / f"{split}-{shard:03}.tar").write_bytes(tar(members))
     return root

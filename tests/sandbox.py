@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from folders import coco_folder, own_folder
+from folders import coco_folder, own_folder, shard_folder
 from PIL import Image
 
 from benchmarks.cli.main import main
@@ -48,6 +48,7 @@ def sandbox(root: Path) -> Path:
     said = [{"image_id": 1001 + number, "caption": "a red square on black"} for number in range(6)]
     (root / "captions.json").write_text(json.dumps(said), encoding="utf-8")
     own_folder(root / "photos")
+    shard_folder(root / "shards")
     (root / "last-time").touch()
     os.utime(root / "last-time", (0, 0))
     for name in (

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from folders import coco_folder, own_folder
+from folders import coco_folder, own_folder, shard_folder
 from PIL import Image
 
 from benchmarks.cli.main import main
@@ -29,13 +29,16 @@ def test_metrics_keep_their_contracts(spec):
     assert dict(check("metric", spec)) == dict.fromkeys(CONTRACTS["metric"])
 
 
-def test_data_sets_keep_their_contracts(tmp_path):
+def test_data_sets_keep_their_contracts(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shards = shard_folder(tmp_path / "shards")
     root = coco_folder(tmp_path / "coco")
     own = own_folder(tmp_path / "own")
     specs = {
         "folder": f"folder(root={str(own)!r})",
         "scenes": "scenes(train=5, validation=4, test=6)",
         "coco": f"coco(root={str(root)!r})",
+        "webdataset": f"webdataset(root={str(shards)!r}, train='train-*.tar', validation='val-*.tar', test='test-*.tar')",
     }
     assert set(specs) == set(DATASETS), "which options does the new data set take here?"
     for spec in (*specs.values(), f"coco(root={str(root)!r}, split='karpathy')"):

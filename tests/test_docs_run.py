@@ -38,6 +38,7 @@ _SAID = re.compile(r"print\(.*\)  # (.*) \.\.\.$", re.MULTILINE)
 
 PARSED_ONLY = {
     "demo": "serves a page until it is stopped",
+    "data": "fetches gigabytes",
 }
 CODES = {"doctor": {0, 1}}  # 1 where this machine lacks something
 

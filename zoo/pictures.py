@@ -1,10 +1,11 @@
 """Pictures out of files, whatever the files hold: upright, in RGB, on white, or one kind of error."""
 
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,17 @@ _PIXELS = 2 * _PILLOWS  # where it takes a picture for an attack on memory
 _WHITE = (255, 255, 255, 255)
 
 
-def open_picture(file: str | Path) -> Image.Image:
-    """The picture in `file`, decoded in full, upright and in RGB; what is transparent is white.
+def open_picture(file: str | Path | BytesIO) -> Image.Image:
+    """The picture in a file or a stream, decoded in full, upright and in RGB; what is transparent is white.
 
     The environment variable ``CAPTION_ZOO_MAX_PIXELS`` allows larger pictures than usual.
 
     Raises:
         OSError: the file is not there, is damaged or too large, or is no image that can be converted to RGB.
     """
-    if Path(file).exists() and not Path(file).is_file():  # reading a pipe might never end
+    if (
+        isinstance(file, str | Path) and Path(file).exists() and not Path(file).is_file()
+    ):  # reading a pipe might never end
         raise OSError(f"cannot read {str(file)!r}: it is no file")
     if Image.MAX_IMAGE_PIXELS == _PILLOWS or os.environ.get(LIMIT):
         Image.MAX_IMAGE_PIXELS = max(_limit(), _PIXELS)  # of fewer than this Pillow would warn, and not say what to do
@@ -88,14 +91,14 @@ def _refuse_large(image: Image.Image) -> None:
         raise OSError(f"{size} are more than {_limit():,}: set {LIMIT}={pixels}, or make the picture smaller")
 
 
-def _unidentified(file: str | Path) -> str:
+def _unidentified(file: str | Path | BytesIO) -> str:
     """Why Pillow knows no picture in `file`, as far as its first bytes tell."""
-    with Path(file).open("rb") as opened:
+    with Path(file).open("rb") if isinstance(file, str | Path) else nullcontext(file) as opened:
+        opened.seek(0)
         head = opened.read(64)
+    name = repr(str(file)) if isinstance(file, str | Path) else "the picture"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
-        return (
-            f"cannot read {str(file)!r}: HEIC and HEIF pictures need the package pillow-heif (pip install pillow-heif)"
-        )
+        return f"cannot read {name}: HEIC and HEIF pictures need the package pillow-heif (pip install pillow-heif)"
     if head.startswith(b"version https://git-lfs"):
-        return f"cannot read {str(file)!r}: it is a Git LFS pointer: git lfs pull fetches the picture"
-    return f"cannot identify image file {str(file)!r}"
+        return f"cannot read {name}: it is a Git LFS pointer: git lfs pull fetches the picture"
+    return f"cannot identify image file {name}" if isinstance(file, str | Path) else "it is no image"

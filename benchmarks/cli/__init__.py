@@ -24,6 +24,7 @@ COMMANDS = {
     "score": "score captions against references",
     "leaderboard": "make the page from records, or check them",
     "compare": "paired significance test of two entries",
+    "data": "fetch a published data set, and check what was fetched",
     "doctor": "what this machine has and lacks",
     "completion": "the script for TAB completion in bash, zsh or fish",
 }

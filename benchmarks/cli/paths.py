@@ -1,32 +1,12 @@
 """Folders that commands read and write."""
 
-import os
 import tempfile
 from pathlib import Path
 
+from benchmarks.runtime.cache_folder import cache_folder, optional_cache_folder
 from zoo.atomic import make_folder
 
-
-def cache_folder() -> Path:
-    """Where encoded images and tokenized references go by default.
-
-    Raises:
-        ValueError: the user has no home folder.
-    """
-    expand = os.path.expanduser  # pathlib's raises where there is no home
-    home = expand("~")
-    base = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home != "~" else "")
-    if not base:
-        raise ValueError("there is no home folder for the cache: set HOME, or XDG_CACHE_HOME, or name one with --cache")
-    return Path(base) / "caption-zoo"
-
-
-def optional_cache_folder() -> Path | None:
-    """The same for what can do without: None for a user without a home folder."""
-    try:
-        return cache_folder()
-    except ValueError:
-        return None
+__all__ = ["cache_folder", "optional_cache_folder", "writable"]
 
 
 def writable(folder: Path) -> None:

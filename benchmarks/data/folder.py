@@ -15,8 +15,6 @@ from benchmarks.data.photos import Photo
 if TYPE_CHECKING:
     from PIL import Image
 
-_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-
 
 @DATASETS.register("folder")
 class Folder(Dataset):
@@ -73,7 +71,7 @@ class Folder(Dataset):
         names, self.split = assign(rows, file, validation, test)
         self.train, self.validation, self.test = ([found[name] for name in part] for part in names.values())
         self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)
-        silent = sorted(name for name in listed.keys() - found.keys() if name.lower().endswith(_IMAGES))
+        silent = sorted(name for name in listed.keys() - found.keys() if name.lower().endswith(photos.SUFFIXES))
         if silent:
             self.notes = (f"{len(silent)} images of {root} have no caption and are left out, such as {silent[0]!r}",)
 

@@ -11,6 +11,21 @@ from PIL import Image
 from benchmarks.data import Example, UnreadableImage
 from zoo.pictures import open_picture
 
+SUFFIXES = (
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".j2k",
+    ".jp2",
+    ".jpeg",
+    ".jpg",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
 _LOST = 0.5  # share of a split that may be missing
 
 
@@ -61,7 +76,7 @@ def sizes(*splits: Iterable[Photo]) -> str:
     return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
 
 
-def fingerprint(*splits: Iterable[Photo]) -> str:
+def fingerprint(*splits: Iterable[Example]) -> str:
     """A hash of ids and captions, split by split."""
     content = [[(photo.image_id, photo.captions) for photo in split] for split in splits]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -64,7 +64,9 @@ def _read_karpathy(folder: Path) -> tuple[Splits, tuple[str, ...]]:
 
 def _read(file: Path, folder: Path) -> CaptionFile:
     if not file.exists():
-        files = sorted(path.name for path in [*folder.glob("*.json"), *folder.glob("annotations/captions_*.json")])
+        files = sorted(
+            path.name for path in [*folder.glob("dataset_*.json"), *folder.glob("annotations/captions_*.json")]
+        )
         has = (
             f"it has {', '.join(files)}: choose with split='2017', '2014' or 'karpathy'"
             if files

@@ -45,12 +45,16 @@ def _row(place: str, pairs: Pairs) -> Row:
         found = ", ".join(repr(key)[:40] for key, _ in named) or "nothing"
         raise ValueError(f"{place}: has {found}; needs {COLUMNS}")
     splits = [value for key, value in named if _SPLIT.fullmatch(key)]
-    captions = (caption for key, value in texts for caption in _captions(place, key, value))
-    return Row(place, _name(place, files[0][1]), tuple(captions), _split(place, splits))
+    captions = (caption for key, value in texts for caption in caption_texts(place, key, value))
+    return Row(place, _name(place, files[0][1]), tuple(captions), split_name(place, splits))
 
 
-def _captions(place: str, key: str, value: Any) -> Iterator[str]:
-    """One text or several, their spaces and line ends as single spaces; without those that have no word."""
+def caption_texts(place: str, key: str, value: Any) -> Iterator[str]:
+    """One text or several, their spaces and line ends as single spaces; without those that have no word.
+
+    Raises:
+        ValueError: one of them is no text; the message begins with `place`.
+    """
     for text in value if isinstance(value, list) else [value]:
         if text is None:
             continue
@@ -59,7 +63,12 @@ def _captions(place: str, key: str, value: Any) -> Iterator[str]:
             yield caption
 
 
-def _split(place: str, values: Iterable[Any]) -> str | None:
+def split_name(place: str, values: Iterable[Any]) -> str | None:
+    """Which split is meant, "train", "validation" or "test"; None where nothing is said.
+
+    Raises:
+        ValueError: it is none of them; the message begins with `place`.
+    """
     named = [value for value in values if value is not None and str(value).strip()]
     if not named:
         return None

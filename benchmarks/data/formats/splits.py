@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.data.formats.rows import Row
 
 _SHARE = 0.1
+_REMEDY = "add images, raise the shares validation and test, or name each image's split in a column split"
 _BITS = 53  # as many as a float, or a number in JSON, holds
 
 
@@ -18,7 +19,7 @@ def numbers(name: str) -> tuple[int, float]:
 
 
 def assign(
-    rows: Sequence[Row], file: Path, validation: float | None, test: float | None
+    rows: Sequence[Row], file: Path | str, validation: float | None, test: float | None, remedy: str = _REMEDY
 ) -> tuple[dict[str, list[str]], str]:
     """The names with captions in "train", "validation" and "test", and what the test split is called.
 
@@ -30,7 +31,6 @@ def assign(
     if not named:
         shares = _SHARE if validation is None else validation, _SHARE if test is None else test
         found = _drawn(names, *shares)
-        remedy = "add images, raise the shares validation and test, or name each image's split in a column split"
     elif validation is not None or test is not None:
         raise ValueError(f"{file} tells each image's split: leave out validation and test, or its column split")
     else:
