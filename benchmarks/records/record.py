@@ -1,9 +1,11 @@
 """One run, written down once and never edited: its request, how good, how fast, where."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,16 @@ REQUEST = "request.json"  # beside it, and there as long as the run lasts
 CAPTIONS = "captions.json"  # beside it, in COCO's results form
 PARTS = ("backbone", "attention", "decoder")
 SCORES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """The fields of a record as the one spelling that digests are taken of: JSON with sorted keys, on one line."""
+    return json.dumps(values, sort_keys=True)
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """The sha256 of that spelling."""
+    return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
 class BadRecord(ValueError):
@@ -95,7 +107,12 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """As it is written: what came after the first records is left out where it has its default."""
-        return {name: value for name, value in asdict(self).items() if name in to_request(self)}
+        return to_request(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the record, the same for every spelling of its file."""
+        return digest(self.to_json())
 
     def save(self, folder: Path) -> None:
         """Write `record.json` into `folder` and force it to disk.

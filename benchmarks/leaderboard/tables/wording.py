@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hundred, number
-from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import RunRecord
 
 SYNTHETIC = "Synthetic scenes, not photographs: these scores say nothing of COCO."
