@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from benchmarks.cli import COMMANDS, parser_of
-from benchmarks.executors.stopping import Stopped
+from benchmarks.runtime.stopping import Stopped
 from benchmarks.runtime.storage import StorageError
 
 _show_others = warnings.showwarning

@@ -40,10 +40,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
 def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> int:
     from benchmarks.cell.workdir import finished  # late: they import torch
-    from benchmarks.executors import RunSetup
     from benchmarks.executors.local import Local
     from benchmarks.executors.planning import only
     from benchmarks.executors.schedule import Survey, run
+    from benchmarks.executors.setup import RunSetup
     from benchmarks.runtime.environment import environment
     from benchmarks.verification.diff import captions_of, environments, table, verdict
     from benchmarks.verification.reproduce import planned as plan_job

@@ -12,18 +12,19 @@ from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
 from benchmarks.cli.paths import writable
 from benchmarks.config import Experiment
-from benchmarks.executors import EXECUTORS, ForkServer, RunSetup
+from benchmarks.executors import EXECUTORS
+from benchmarks.executors.fork_server import ForkServer
 from benchmarks.metrics.java import process
-from benchmarks.records.record import RunRecord
 from benchmarks.runtime.text import plain
 
 if TYPE_CHECKING:
     from benchmarks.executors.schedule import Finished
+    from benchmarks.executors.setup import RunSetup
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The config, what overrides it, and where things go."""
-    argv = add_config(parser, argv)
+    argv = add_config(parser, argv, execution=True)
     add_execution(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
     return argv
@@ -53,6 +54,7 @@ def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) ->
 def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution) -> int:
     from benchmarks.executors.planning import incompatibilities, plan
     from benchmarks.executors.schedule import Survey, run
+    from benchmarks.executors.setup import RunSetup
 
     EXECUTORS.check(how.executor)
     planned = plan(server, experiment, plugins)
@@ -79,7 +81,7 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how
     return 1 if failures else 0
 
 
-def _assist(server: ForkServer, setup: RunSetup) -> int:
+def _assist(server: ForkServer, setup: "RunSetup") -> int:
     from benchmarks.executors.local import Local
 
     failures = 0
@@ -92,6 +94,8 @@ def _assist(server: ForkServer, setup: RunSetup) -> int:
 
 
 def _line(finished: "Finished") -> str:
+    from benchmarks.records.record import RunRecord
+
     record = finished.record
     if isinstance(record, RunRecord) and not record.done:
         return f"{finished.cell}: FAILED, {plain(str(record.error))}"

@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from benchmarks.executors.fork_server import ForkServer
-from benchmarks.executors.setup import RunSetup, Task
-from benchmarks.plan.cell import Cell
-from benchmarks.records.record import RunRecord
 from registry import Registry
+
+if TYPE_CHECKING:  # what only runs need is not imported for help
+    from benchmarks.executors.setup import Task
+    from benchmarks.plan.cell import Cell
+    from benchmarks.records.record import RunRecord
 
 
 class Executor(ABC):
@@ -28,7 +29,7 @@ class Executor(ABC):
         self.close(failed=error is not None)
 
     @abstractmethod
-    def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
+    def each(self, tasks: "Sequence[Task]") -> "Iterator[tuple[Cell, RunRecord]]":
         """Run the cells and yield each with its published record, in the order in which they end.
 
         A cell that another runner has is waited for, and yielded with the record of that one.
@@ -50,4 +51,3 @@ EXECUTORS: Registry[Executor] = Registry(
     interface="Executor",
     group="caption_zoo.executor",
 )
-__all__ = ["EXECUTORS", "Executor", "ForkServer", "RunSetup", "Task"]

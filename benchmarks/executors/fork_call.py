@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection, wait
 from typing import IO, Any
 
 from benchmarks.executors.limits import Limits, memory_of
-from benchmarks.executors.stopping import Stop, Stopped
 from benchmarks.records.outcome import Outcome
+from benchmarks.runtime.stopping import Stop, Stopped
 
 _TICK = 0.5  # seconds between looks at the clock
 _ENDING = 5.0  # seconds in which a process ends that has closed its pipe

@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 
 from benchmarks.executors.fork_call import Call
 from benchmarks.executors.limits import NO_LIMITS, Limits
-from benchmarks.executors.stopping import Stop, Stopped
+from benchmarks.runtime.stopping import Stop, Stopped
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 
-from benchmarks.executors import EXECUTORS, Executor, ForkServer, RunSetup, Task
+from benchmarks.executors import EXECUTORS, Executor
+from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.meeting import Meeting
+from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.shares import shares
 from benchmarks.executors.site import Site
 from benchmarks.executors.worker import Worker

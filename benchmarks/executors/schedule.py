@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.cell.workdir import looked_up, remove_checkpoints, remove_stale
-from benchmarks.executors import Executor, RunSetup, Task
-from benchmarks.executors.setup import leases_in
+from benchmarks.executors import Executor
+from benchmarks.executors.setup import RunSetup, Task, leases_in
 from benchmarks.executors.site import Failure
 from benchmarks.executors.worker import publish_failed
 from benchmarks.plan.cell import Cell

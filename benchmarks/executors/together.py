@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.limits import NO_LIMITS, Limits
-from benchmarks.executors.stopping import Stop, Stopped
 from benchmarks.runtime.launch import LostProcess
+from benchmarks.runtime.stopping import Stop, Stopped
 
 _LEAVE = 10.0  # seconds in which the others end once the first one has
 _TICK = 1.0  # seconds
