@@ -1,11 +1,14 @@
 """Whenever the power, the process or the disk ends: what was reported as done is whole, the rest whole or absent."""
 
+import gc
 import os
 import re
 import shutil
 import signal
 import stat
+import subprocess
 from collections import Counter
+from contextlib import suppress
 from itertools import count
 
 import pytest
@@ -23,7 +26,9 @@ from faults import (
 from forking import Forked
 from safetensors import SafetensorError
 from unsynced import Disk, recorded
-from writers import ALL, FORGETFUL, WRITERS
+from writers import ALL, FORGETFUL, WRITERS, encode, encoded
+
+from benchmarks.runtime.storage import storage_fault
 
 
 def survives(name, tmp_path):
@@ -124,7 +129,7 @@ def sweep_errors(name, folder, most=None):
     for place, (call, number) in enumerate(points):
         error = "EIO" if call == "fsync" else ("ENOSPC", "EDQUOT", "EROFS")[place % 3]
         status = case.run("-e", f"inject={call}:error={error}:when={number}+")
-        harmless = name in TOLERANT or call == "mkdir"  # of a folder that is there
+        harmless = name in TOLERANT or call in ("mkdir", "ftruncate")  # of a folder that is there, of a lock
         assert status == FAULT or (harmless and status == DONE), (call, number, error, status)
         assert case.is_sound(), (call, number, error)
     return len(points)
@@ -204,3 +209,47 @@ def test_a_power_cut_at_any_change_tears_nothing(name, mode, tmp_path, record_pr
         if done:
             break
     record_property("points", before + 1)
+
+
+@pytest.mark.parametrize(("what", "size", "files"), [("room", "2m", "10k"), ("files", "8m", "60")])
+@pytest.mark.parametrize("name", WRITERS)
+def test_on_a_disk_without_room_or_files_the_path_is_told_and_the_rest_resumes(name, what, size, files, tmp_path):
+    need_mounts()
+    write, read = WRITERS[name]
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", f"size={size},nr_inodes={files}", "tmpfs") as disk:
+        (disk / "root").mkdir()
+        write(disk / "root", 0)
+        fillers = disk / "fillers"
+        fillers.mkdir()
+        with suppress(OSError):
+            for number in count():
+                (fillers / str(number)).write_bytes(b"" if what == "files" else b"x" * 4096)
+        try:
+            write(disk / "root", 1)
+            fault = None
+        except (OSError, RuntimeError) as error:
+            fault = storage_fault(error, disk / "root")
+        if fault or name not in TOLERANT:
+            assert fault.startswith(f"{disk}/root")
+            assert "the disk is full: free some space" in fault
+        assert read(disk / "root") == 0
+        shutil.rmtree(fillers)
+        write(disk / "root", 1)
+        assert read(disk / "root") == 1
+        assert not ours(disk / "root")
+
+
+def test_a_cache_that_is_read_only_can_be_read(tmp_path, capsys):
+    need_mounts()
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "tmpfs") as disk:
+        encode(disk, 0)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        encode(disk, 0)
+        assert "takes no locks (Read-only file system)" in capsys.readouterr().out
+        with pytest.raises(OSError, match="Read-only") as caught:
+            encode(disk, 1)
+        assert storage_fault(caught.value).startswith(f"{disk}/cache/images/")
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        encode(disk, 1)
+        assert encoded(disk) == 1
+        gc.collect()  # stores that are open keep the disk

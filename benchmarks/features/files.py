@@ -88,7 +88,8 @@ class Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.file.close()
+        with naming(self.folder / _ROWS):  # closing writes what is left
+            self.file.close()
 
     def add(self, image_ids: Sequence[int], values: np.ndarray) -> None:
         """The next images, (images, views, ...), always of one shape and type.
