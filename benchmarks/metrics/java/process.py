@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import distribution
 from typing import TypeVar
 
-from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
 
 VARIABLE = "CAPTION_ZOO_JAVA"
@@ -73,6 +72,8 @@ def twice(work: Callable[[], Answer], wanted: Callable[[], bool] = lambda: True)
     except JavaError as error:
         if isinstance(error, NoJava) or not wanted():
             raise
+        from benchmarks.runtime.progress import write  # late: help imports this module, and no progress bar
+
         write(f"caption-zoo: note: {plain(str(error))} It is started once more.", sys.stderr)
     return work()
 
