@@ -12,18 +12,19 @@ class Hardware(NamedTuple):
     device: str
     processor: str
     threads: str
+    workers: str  # cells that ran on the machine at once; empty where it was this one alone
     batch: str
     precision: str
 
     @classmethod
     def of(cls, run: RunRecord) -> "Hardware":
         """Where `run` was timed."""
-        device, processor, threads = (str(run.environment.get(name, "")) for name in cls._fields[:3])
+        device, processor, threads, workers = (str(run.environment.get(name, "")) for name in cls._fields[:4])
         timing = run.timing.get("beam_images_per_sec", {})
         batch = str(timing.get("items", "")) if isinstance(timing, Mapping) else ""
         decoding = run.request.get("decoding", {})
         precision = decoding.get("precision", "float32") if isinstance(decoding, Mapping) else ""
-        return cls(device, processor, threads, batch, str(precision))
+        return cls(device, processor, threads, workers, batch, str(precision))
 
 
 def leaves(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

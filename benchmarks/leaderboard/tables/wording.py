@@ -43,6 +43,7 @@ def environment(place: Hardware) -> str:
         clean(place.device),
         clean(place.processor),
         f"{clean(place.threads)} {'thread' if place.threads == '1' else 'threads'}" if place.threads else "",
+        f"{clean(place.workers)} cells at once" if place.workers else "",
         f"batch {clean(place.batch)}" if place.batch else "",
         f"captioning in {clean(place.precision)}" if place.precision else "",
     ]
