@@ -115,12 +115,13 @@ class RunRecord:
         return digest(self.to_json())
 
     def save(self, folder: Path) -> None:
-        """Write `record.json` into `folder` and force it to disk.
+        """Write `record.json` into `folder`, with its own digest as `sha256`, and force it to disk.
 
         Raises:
             ValueError, TypeError: a field holds what `load` would refuse; nothing is written.
         """
-        text = json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        values = {**self.to_json(), "sha256": self.digest}
+        text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
         convert(loads(text.encode()), type(self))
         write_atomically(folder / FILE, text)
 
@@ -129,7 +130,8 @@ class RunRecord:
         """Read a record, from its file or its folder.
 
         Raises:
-            BadRecord: it is missing, no record, or of another schema, or a field holds what it may not.
+            BadRecord: it is missing, no record, or of another schema, a field holds what it may not, or its
+                digest is not that of its content. The first records have none.
         """
         path = path / FILE if path.is_dir() else path
         try:
@@ -138,6 +140,9 @@ class RunRecord:
             if found != SCHEMA:
                 kind = BadRecord if type(found) is int else TornRecord
                 raise kind(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
+            told = values.pop("sha256", None)
+            if told is not None and told != digest(values):
+                raise TornRecord(f"run record {path} was edited or damaged: its sha256 is not that of its content")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
         except BadRecord:
@@ -163,15 +168,18 @@ class _AnyProtocol:
 
 
 def records(root: Path, on_bad: Callable[[BadRecord], None] | None = None) -> Iterator[RunRecord]:
-    """Every record below `root`, by id; one that cannot be read is passed over, after a call of `on_bad`.
+    """Every record below `root`, by id; one that cannot be believed is passed over, after a call of `on_bad`.
 
     Raises:
-        BadRecord: one of them cannot be read, and there is no `on_bad`.
+        BadRecord: one of them cannot be read, or its id is not that of its request, and there is no `on_bad`.
     """
     found = []
     for path in record_files(root):
         try:
-            found.append(RunRecord.load(path))
+            record = RunRecord.load(path)
+            if record.id != digest(record.request)[:12]:
+                raise TornRecord(f"run record {path} was edited: its id is not the hash of its request")
+            found.append(record)
         except BadRecord as bad:
             if on_bad is None:
                 raise

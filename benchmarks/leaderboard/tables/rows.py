@@ -57,8 +57,7 @@ class Row:
 
     def median(self, field: str, name: str, place: Hardware) -> float | None:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
-        values = _each(self.timed.get(place, ()), field, name)
-        return median(values) if values else None
+        return median(values) if (values := _each(self.timed.get(place, ()), field, name)) else None
 
     @cached_property
     def per_image(self) -> dict[str, float]:
@@ -107,8 +106,7 @@ class Table:
     def key(self) -> str:
         """What names the table in links, whatever else is on the page."""
         data = (self.synthetic, self.dataset, self.split, self.fingerprint, self.random)
-        identity = (*data, self.signature, dict(self.protocol))
-        return "t" + _digest(*identity)
+        return "t" + _digest(*data, self.signature, dict(self.protocol))
 
     def anchor(self, row: Row) -> str:
         """The id of `row` on the page."""
