@@ -14,6 +14,7 @@ from benchmarks.records.outcome import Outcome, outcome_of
 from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.storage import StorageError, storage_fault
 
+ROOM = 64 * 2**20  # bytes that a small cell needs
 _SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
 
 
@@ -43,6 +44,7 @@ class Site:
         self.cells, self.shared = leases_in(setup.out), leases_in(setup.cache)
         self._prepared: dict[tuple[object, ...], Failure | None] = {}
         self.timings: jobs.Timings = {}
+        self.room = ROOM
 
     def __enter__(self) -> Self:
         return self

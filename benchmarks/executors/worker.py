@@ -1,14 +1,16 @@
 """Who runs one cell after another: in a command, as a Ray actor, or as a SLURM job."""
 
 import sys
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from benchmarks.cell.workdir import failed, publish, remove_leftovers, working_folder
 from benchmarks.executors import jobs
 from benchmarks.executors.meeting import FirstIsGone, Meeting
 from benchmarks.executors.planning import plugins_for
 from benchmarks.executors.setup import RunSetup, Task
-from benchmarks.executors.site import Elsewhere, Failure, Site, refuse_storage_fault
+from benchmarks.executors.site import ROOM, Elsewhere, Failure, Site, refuse_storage_fault
 from benchmarks.executors.together import call_together
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
@@ -19,7 +21,7 @@ from benchmarks.runtime.storage import StorageError, require_space, storage_faul
 from benchmarks.runtime.text import plain
 
 _KINDS = ("backbone", "dataset", "metric", "attention", "decoder", "objective")
-_ROOM = 64 * 2**20  # bytes; weights, their last two checkpoints and captions of a small cell
+_TIMES = 16  # a run with its last two checkpoints, in each of which are weights, averages, the best ones and moments
 
 
 class Worker:
@@ -46,8 +48,8 @@ class Worker:
                 return None
             if record := task.settled(out):
                 return record
-            for folder in (out, self._setup.cache):
-                require_space(folder, _ROOM)
+            for folder, needed in ((out, self._site.room), (self._setup.cache, ROOM)):
+                require_space(folder, needed)
             remove_leftovers(cell, out)
             try:
                 return self._tries(cell, lease)
@@ -62,6 +64,7 @@ class Worker:
         retries = self._setup.retries
         for left in reversed(range(retries.times + 1)):
             record = self._try(cell, lease)
+            self._site.room = max(self._site.room, _TIMES * _size(self._setup.out / cell.id))
             if record.done or record.outcome not in retries.on or not left:
                 break
             why = plain(str(record.error))
@@ -137,6 +140,13 @@ class Worker:
         if lease.lost.is_set():
             return Elsewhere("another runner has taken the cell over")
         return self._meeting.failure(cell.id) if self._meeting else None
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    with suppress(FileNotFoundError):  # replaced by another runner
+        return sum(path.stat().st_size for path in folder.iterdir())
+    return 0
 
 
 def publish_failed(cell: Cell, failure: Failure, setup: RunSetup) -> RunRecord:

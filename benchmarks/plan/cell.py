@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from benchmarks.config import Decoding, Training
@@ -63,7 +64,7 @@ class Cell:
             sources=self.sources,
         ).to_json()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hex digits that change if and only if the request does."""
         return identity(self.request)
