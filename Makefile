@@ -1,6 +1,7 @@
 # Everything is installed into .venv on first use, and again when pyproject.toml changes.
 #   make leaderboard   train the quickstart's models on synthetic scenes and make their page
 #   make test          the tests
+#   make chaos         kills, power cuts, full disks and odd inputs at length
 #   make test-demo     the tests of the demo's page, for which gradio is installed apart
 #   make test-speed    those of the speed suite's baselines, which are installed apart
 #   make check         ruff, mypy, import-linter, generated pages
@@ -11,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS := runs/quickstart
 
-.PHONY: leaderboard test test-demo test-speed check speed docs clean
+.PHONY: leaderboard test chaos test-demo test-speed check speed docs clean
 
 # Where some cells failed, the page is made all the same and shows them; make then fails.
 leaderboard: .venv/.installed
@@ -22,6 +23,9 @@ leaderboard: .venv/.installed
 
 test: .venv/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --benchmark-disable
+
+chaos: .venv/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m chaos --benchmark-disable
 
 test-demo: .venv-demo/.installed
 	.venv-demo/bin/python -m pytest tests/test_demo.py

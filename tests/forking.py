@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +82,8 @@ class _Server:
         os.kill(self._process, signal.SIGKILL)
 
     def wait(self) -> None:
-        os.waitpid(self._process, 0)
+        with suppress(ChildProcessError):  # a second time
+            os.waitpid(self._process, 0)
 
 
 def _fork_server(self: ForkServer) -> None:

@@ -34,8 +34,10 @@ def record(
         "seed": seed,
     }
     request |= parts | changes.pop("request", {})
-    name = hashlib.sha256(json.dumps([request, level], sort_keys=True).encode()).hexdigest()[:12]
-    hard, own = random.Random(1), random.Random(name)
+    own = random.Random(hashlib.sha256(json.dumps([request, level], sort_keys=True).encode()).hexdigest()[:12])
+    request = {"fingerprint": str(level)} | request  # so that each level has an id of its own
+    name = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+    hard = random.Random(1)
     each = {str(image): level * (hard.gammavariate(2, 0.35) + own.gammavariate(2, 0.15)) for image in range(images)}
     cider = sum(each.values()) / images
     shares = {"exact": cider / 2, "relation": cider / 3, "binding": cider / 1.5, "count": 0.6, "parse": 1.0}

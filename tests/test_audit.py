@@ -1,53 +1,30 @@
 """Records from anywhere: what fits itself passes, and whatever was changed is named."""
 
-import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from records import COCO, PLACE, record
+from honest import SPEC, hashed, honest_record
+from records import COCO
 
 from benchmarks.cli.main import main
-from benchmarks.data.scenes import Scenes
-from benchmarks.evaluation.scorer import Scorer
 from benchmarks.records.record import RunRecord
-from benchmarks.records.request import PROTOCOL
 from benchmarks.verification.rescore import RecordChecker
 from registry import Spec
 
-SPEC = "scenes(test=8, train=9, validation=3)"
 METRICS = ["bleu", "rouge", "cider"]
 
 
 @pytest.fixture(scope="module")
 def honest():
     """A record whose captions were scored in truth: of each image its first reference, cut short."""
-    scenes = Scenes(test=8, train=9, validation=3)
-    said = {example.image_id: " ".join(example.captions[0].split()[:7]) for example in scenes.test}
-    scorer = Scorer({example.image_id: example.captions for example in scenes.test}, METRICS)
-    scores = scorer.score(said)
-    request = {"protocol": PROTOCOL, "dataset": SPEC, "fingerprint": scenes.fingerprint, "metrics": METRICS}
-    per_image = {str(image): round(value, 6) for image, value in scores.per_image["CIDEr"].items()}
-    return signed(
-        record(
-            request=request,
-            dataset=SPEC,
-            data={"fingerprint": scenes.fingerprint},
-            scores=scores.values,
-            captions={str(image): text for image, text in said.items()},
-            per_image={"CIDEr": per_image},
-            signature=scores.signature,
-            environment=PLACE | {"commit": "0123456789ab"},
-        )
-    )
+    return honest_record(METRICS)
 
 
 def signed(found: RunRecord, **request) -> RunRecord:
     """The id that its request gives."""
-    whole = {**found.request, **found.parts, "seed": found.seed, **request}
-    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
-    return replace(found, request=whole, id=digest)
+    return hashed(replace(found, request={**found.request, **found.parts, "seed": found.seed, **request}))
 
 
 def saved(found: RunRecord, folder: Path, name: str = "") -> Path:
@@ -132,16 +109,15 @@ def test_a_wrong_name_and_a_copy_are_named(honest, tmp_path):
 
 @pytest.mark.parametrize("claimed", [False, True])
 def test_pictures_of_others_are_not_passed_on_whatever_a_record_says_of_itself(honest, claimed, tmp_path):
-    sample = {"image": 7, "picture": "data:image/jpeg;base64,"}
-    photographs = on(COCO["dataset"], replace(honest, split="test", synthetic=claimed, samples=(sample,)))
+    photographs = on(COCO["dataset"], replace(honest, split="test", synthetic=claimed))
     (found,) = problems(photographs, tmp_path)
     assert "not ours to pass on" in found
     assert any("not ours to pass on" in each for each in problems(on("scrapes", photographs), tmp_path))
-    assert problems(replace(honest, samples=(sample,)), tmp_path) == []
+    assert problems(honest, tmp_path) == []
 
 
 def test_records_of_other_data_are_not_scored_by_what_was_made_for_the_first(honest, tmp_path):
-    forged = signed(replace(honest, data={"fingerprint": "f00dcafe"}), fingerprint="f00dcafe")
+    forged = signed(replace(honest, data={**honest.data, "fingerprint": "f00dcafe"}), fingerprint="f00dcafe")
     checker = RecordChecker()
     (found,) = checker.problems([saved(honest, tmp_path), saved(forged, tmp_path)])
     assert found.startswith(str(tmp_path / forged.id))
@@ -186,7 +162,8 @@ def test_what_cannot_be_checked_is_a_mistake(honest, tmp_path, capsys):
 
 
 def test_what_a_record_says_stays_on_its_line(honest, tmp_path, capsys):
-    saved(replace(honest, diagnostics={"exact\n\x1b[31m": 2.0}), tmp_path)
+    saved(replace(honest, diagnostics={**honest.diagnostics, "exact\n\x1b[31m": 2.0}), tmp_path)
     assert main(["leaderboard", str(tmp_path), "--check"]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("its exact \ufffd[31m is 2.0, which is no share")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("its exact \ufffd[31m is 2.0, which is no share")
+    assert "its diagnostics have" in second

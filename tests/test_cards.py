@@ -21,7 +21,7 @@ from benchmarks.cell.samples import write_gallery
 from benchmarks.cli import main as cli
 from benchmarks.leaderboard import stale, write
 from benchmarks.leaderboard.card import card, model_card
-from benchmarks.leaderboard.card.galleries import galleries
+from benchmarks.leaderboard.card.galleries import Galleries
 from benchmarks.leaderboard.card.rerun import config
 from benchmarks.leaderboard.html.overlay import veil
 from benchmarks.leaderboard.tables.samples import shown
@@ -375,7 +375,7 @@ def test_the_command_finds_galleries_and_checks_cards(tmp_path, capsys):
     folder.mkdir(parents=True)
     run.save(folder)
     write_gallery(gallery, folder)
-    assert galleries(tmp_path / "runs").keys() == {run.id}
+    assert Galleries(tmp_path / "runs").keys() == {run.id}
     assert cli.main(["leaderboard", str(tmp_path / "runs")]) == 0
     made_card = tmp_path / "runs" / "leaderboard" / "runs" / f"{run.id}.html"
     assert "what person 3 said" in made_card.read_text()

@@ -12,6 +12,8 @@ import pytest
 
 from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.limits import Limits
+from benchmarks.runtime import progress
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,16 @@ def leave(how):
             time.sleep(20)
             os._exit(0)
         os._exit(5)
+    while how == "work":
+        time.sleep(0.05)
+        progress.alive("counting")
+    if how == "eat":
+        eaten = subprocess.Popen(
+            [sys.executable, "-c", "eaten = bytearray(700_000_000); input()"], stdin=subprocess.PIPE
+        )
+        while eaten.poll() is None:
+            time.sleep(0.1)
+            progress.alive("")
     if how in ("sleep", "stop", "close", "child and sleep"):
         os.kill(os.getpid(), signal.SIGSTOP) if how == "stop" else time.sleep(600)
 
@@ -113,12 +125,14 @@ def test_each_call_has_a_process_and_what_it_changes_ends_with_it(server, monkey
         ("own", RuntimeError, "^Own: of a plug-in$"),
         ("exit", ProcessDied, "ended by itself with exit code 3; its last output: the last words$"),
         ("crash", ProcessDied, "ended by SIGSEGV: it was killed, or the memory was not enough; .*the last words$"),
-        ("sleep", ProcessDied, "no answer for 1 s"),
-        ("stop", ProcessDied, "no answer for 1 s"),
+        ("sleep", ProcessDied, "^no sign of life for 2 s$"),
+        ("stop", ProcessDied, "^no sign of life for 2 s$"),
+        ("work", ProcessDied, "^not at its end after 4 s, the last of it counting$"),
+        ("eat", ProcessDied, r"^it held \S+ GB, and may hold 0.6$"),
     ],
 )
 def test_however_a_call_ends_it_is_said_and_the_next_one_goes_on(server, how, kind, message):
-    answers = server.call(leave, how, timeout=1)
+    answers = server.call(leave, how, limits=Limits(time=4, silence=2, memory=600_000_000))
     number = next(answers)
     with pytest.raises(kind, match=message):
         next(answers)

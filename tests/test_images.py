@@ -8,7 +8,7 @@ import shutil
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
@@ -20,12 +20,13 @@ from benchmarks.data.coco import Coco
 from benchmarks.features import cache as images
 from benchmarks.features.cache import FeatureCache, compute_features, stored
 from benchmarks.features.encode import _workers
-from benchmarks.features.files import Writer, open_store
+from benchmarks.features.files import Writer, listed, open_store
 from benchmarks.features.store import DamagedStore
 from benchmarks.runtime.device import free_memory
 from benchmarks.training.batches import Batch
 from benchmarks.training.step import TrainStep
 from zoo.captioner import Captioner, Parts
+from zoo.partial import partial_path
 from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary
 
@@ -45,7 +46,7 @@ def written(tmp_path):
     values = np.random.default_rng(0).standard_normal((40, 2, 5, 8)).astype(np.float16)
     folder = tmp_path / "store"
     folder.mkdir()
-    with Writer(folder, 50) as writer:
+    with Writer(folder, 50, "store") as writer:
         writer.add(range(100, 132), values[:32])
         writer.add(range(132, 140), values[32:])
         writer.finish(grid=None, skipped=["a.jpg: damaged"], seconds=1.5)
@@ -70,7 +71,7 @@ def again(cache, data, backbone, **options):
 
 def test_what_was_written_is_read(written):
     folder, values = written
-    store = open_store(folder)
+    store = open_store(folder, "store")
     ids, views = [139, 100, 131, 132], [1, 0, 1, 0]
     expected = torch.from_numpy(values[[39, 0, 31, 32], views])
     for source in (store, store, store.on(CPU)):
@@ -81,7 +82,7 @@ def test_what_was_written_is_read(written):
 
 
 def test_a_batch_is_the_readers_own(written):
-    store = open_store(written[0])
+    store = open_store(written[0], "store")
     store.batch([100]).zero_()
     assert store.batch([100]).any()
 
@@ -91,7 +92,7 @@ def test_a_block_that_a_disk_lost_is_no_feature(written):
     with (folder / "rows.npy").open("r+b") as file:
         file.seek(-2 * 80, os.SEEK_END)
         file.write(bytes(80))  # the plain view of the last image
-    store = open_store(folder)
+    store = open_store(folder, "store")
     assert store.batch([100, 139], [0, 1]).shape == (2, 5, 8)
     for read in (lambda: store.batch([100, 139]), lambda: store.on(CPU)):
         with pytest.raises(
@@ -101,7 +102,7 @@ def test_a_block_that_a_disk_lost_is_no_feature(written):
 
 
 def test_a_row_that_is_cut_off_later_is_no_feature(written):
-    store = open_store(written[0])
+    store = open_store(written[0], "store")
     store.batch([139])
     os.truncate(written[0] / "rows.npy", 4096)
     with pytest.raises(DamagedStore, match="row 39"):
@@ -141,7 +142,7 @@ def test_a_damaged_store_is_not_opened(written, name, damage):
     else:
         os.truncate(file, file.stat().st_size - 3 if damage == "short" else 0)
     with pytest.raises(DamagedStore, match="it is made again when it is next asked for"):
-        open_store(written[0]).on(CPU)  # only a row that has changed is found as late as this
+        open_store(written[0], "store").on(CPU)  # only a row that has changed is found as late as this
 
 
 def test_a_damaged_store_is_made_again(data, tmp_path):
@@ -239,7 +240,7 @@ def test_two_that_ask_at_once_make_it_once(data, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what memory holds")
 def test_an_epoch_holds_no_more_memory_than_a_batch(tmp_path):
     values = np.random.default_rng(0).integers(256, size=(32, 1, 2**18), dtype=np.uint8)
-    with Writer(tmp_path, 256) as writer:
+    with Writer(tmp_path, 256, "it") as writer:
         for start in range(0, 256, 32):
             writer.add(range(start, start + 32), values)
         writer.finish(grid=None, skipped=[], seconds=0)
@@ -248,7 +249,7 @@ def test_an_epoch_holds_no_more_memory_than_a_batch(tmp_path):
         lines = Path("/proc/self/status").read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssFile"))) / 1024
 
-    store = open_store(tmp_path)
+    store = open_store(tmp_path, "it")
     store.batch(range(16))
     start = resident()
     for place in range(0, 256, 16):
@@ -362,4 +363,138 @@ def test_the_manifest_names_no_place(data, tmp_path):
     (manifest,) = tmp_path.glob("images/*/manifest.json")
     text = manifest.read_text()
     assert str(tmp_path) not in text
-    assert set(json.loads(text.splitlines()[0])) == {"rows", "grid", "skipped", "seconds", "sums"}
+    assert set(json.loads(text.splitlines()[0])) == {"store", "rows", "grid", "skipped", "seconds", "sums"}
+
+
+def no_lock(*_):
+    """As on a file system that is mounted without locks, and says nothing of it."""
+
+
+def refused(*_):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def unknown(*_):
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
+@pytest.mark.parametrize("flock", [no_lock, refused, unknown])
+def test_without_locks_two_that_ask_at_once_use_what_is_made_first(data, tmp_path, monkeypatch, flock, capsys):
+    monkeypatch.setattr("fcntl.flock", flock)
+    both, make = Barrier(2), images._make
+
+    def together(*args):
+        both.wait(30)
+        make(*args)
+        both.wait(30)  # both are whole before the first has its name
+
+    monkeypatch.setattr(images, "_make", together)
+    backbones = [build(RESNET) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        stores = list(pool.map(lambda backbone: made(data, backbone, tmp_path), backbones))
+    assert stores[0].seconds == stores[1].seconds
+    assert torch.equal(stores[0].batch([1001]), stores[1].batch([1001]))
+    assert len([path for path in (tmp_path / "images").iterdir() if path.is_dir()]) == 1
+    assert capsys.readouterr().out.count("takes no locks") == (flock is not no_lock)
+
+
+def test_what_another_has_made_is_not_removed_for_the_damage_of_what_it_replaced(data, tmp_path, monkeypatch):
+    backbone = build(RESNET)
+    made(data, backbone, tmp_path)
+    (folder,) = tmp_path.glob("images/*/")
+    other = shutil.copytree(folder, tmp_path / "other")
+    os.truncate(folder / "rows.npy", 4096)
+    rename = Path.rename
+
+    def late(path, target):  # between the look and the removal another process replaces it
+        if path == folder and other.exists():
+            shutil.rmtree(folder)
+            rename(other, folder)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    monkeypatch.setattr(images, "_make", lambda *_: pytest.fail("it is made again"))
+    assert made(data, backbone, tmp_path).batch([1001]).isfinite().all()
+    assert listed(folder)
+    assert [path.name for path in (tmp_path / "images").iterdir() if path.is_dir()] == [folder.name]
+
+
+def test_a_damaged_row_of_what_was_replaced_marks_nothing_else(data, tmp_path):
+    backbone, cache = build(RESNET), FeatureCache(tmp_path, CPU)
+    before = again(cache, data, backbone)
+    (folder,) = tmp_path.glob("images/*/")
+    sound = shutil.copytree(folder, tmp_path / "sound")
+    os.truncate(folder / "rows.npy", 4096)
+    shutil.move(folder, tmp_path / "away")
+    sound.rename(folder)
+    with pytest.raises(DamagedStore, match=r"rows\.npy is damaged"):
+        before.batch([1001])
+    assert listed(folder)
+    after = again(cache, data, backbone)  # and not the one that is open
+    assert after is not before
+    assert after.batch([1001]).isfinite().all()
+
+
+def test_stores_that_were_swapped_are_made_again(data, tmp_path):
+    backbones = [build("patches(dim=8, trainable=False)"), build("patches(dim=8, trainable=False)").double().float()]
+    with torch.no_grad():
+        for parameter in backbones[1].parameters():
+            parameter.mul_(2)
+    rows = [made(data, backbone, tmp_path).batch([1001]) for backbone in backbones]
+    one, other = tmp_path.glob("images/*/")
+    one.rename(tmp_path / "one")
+    other.rename(one)
+    (tmp_path / "one").rename(other)
+    for backbone, expected in zip(backbones, rows, strict=True):
+        assert torch.equal(made(data, backbone, tmp_path).batch([1001]), expected)
+
+
+def test_a_read_that_gives_less_is_read_on(written, monkeypatch):
+    folder, values = written
+    read = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda handle, parts, place: read(handle, [parts[0][:7]], place))
+    assert torch.equal(open_store(folder, "store").batch([100, 139], [1, 0]), torch.from_numpy(values[[0, 39], [1, 0]]))
+
+
+def test_a_disk_that_gives_nothing_is_named_and_no_damage(written, monkeypatch):
+    store = open_store(written[0], "store")
+    monkeypatch.setattr(os, "preadv", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, os.strerror(errno.EIO))))
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        store.batch([100])
+    assert caught.value.filename == str(written[0] / "rows.npy")
+    assert listed(written[0])
+
+
+def test_what_a_killed_process_left_goes_when_a_store_is_made(data, tmp_path):
+    (tmp_path / "images").mkdir()
+    left = (
+        tmp_path
+        / "images"
+        / partial_path(tmp_path / "images" / "key").name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-")
+    )
+    left.mkdir()
+    made(data, build("patches(dim=8, trainable=False)"), tmp_path)
+    assert not left.exists()
+
+
+def test_a_lost_row_is_found_wherever_it_lies(written):
+    """A flipped bit, a page of zeros, and two rows that have changed places."""
+    folder, _ = written
+    content, manifest = (folder / "rows.npy").read_bytes(), (folder / "manifest.json").read_bytes()
+    size, start = 80, len(content) - 80 * 80  # of a view of an image
+    for damage in range(80):
+        place = start + damage * size
+        flipped = bytearray(content)
+        flipped[place + damage] ^= 1 << damage % 8
+        zeros = content[:place] + bytes(size) + content[place + size :]
+        after = start + (damage + 1) % 80 * size
+        swapped = bytearray(content)
+        swapped[place : place + size], swapped[after : after + size] = (
+            content[after : after + size],
+            content[place : place + size],
+        )
+        for changed in (flipped, zeros, swapped):
+            (folder / "rows.npy").write_bytes(changed)
+            with pytest.raises(DamagedStore):
+                open_store(folder, "store").on(CPU)
+            (folder / "manifest.json").write_bytes(manifest)

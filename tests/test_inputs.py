@@ -177,13 +177,21 @@ def test_a_split_whose_images_cannot_be_read_is_refused(tmp_path, spoilt, why):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("name", ["sums.npy", "manifest.json"])
-def test_a_full_disk_leaves_no_torn_store(tmp_path, name):
-    (tmp_path / name).symlink_to("/dev/full")
-    with Writer(tmp_path, 3000) as writer:
+def test_a_full_disk_leaves_no_torn_store(tmp_path, name, monkeypatch):
+    open_ = os.open
+
+    def full(path, *flags, **options):
+        return (
+            open_("/dev/full", os.O_WRONLY) if f".{Path(name).stem}." in str(path) else open_(path, *flags, **options)
+        )
+
+    monkeypatch.setattr(os, "open", full)
+    with Writer(tmp_path, 3000, "it") as writer:
         writer.add(range(3000), np.zeros((3000, 1, 2), np.float16))
         with pytest.raises(OSError, match="No space left") as error:
             writer.finish(grid=None, skipped=[], seconds=0.0)
-    assert error.value.errno == errno.ENOSPC
+    assert (error.value.errno, error.value.filename) == (errno.ENOSPC, str(tmp_path / name))
+    assert not (tmp_path / "manifest.json").exists()
 
 
 @pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from repeatable import repeatable
 from benchmarks.cell.workdir import remove_stale, working_folder
 from benchmarks.executors import planning
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.setup import leases_in
 from benchmarks.records.record import records
 
 ROOT = Path(__file__).parents[1]
@@ -162,7 +162,7 @@ def test_a_part_that_does_not_come_to_an_end_is_not_waited_for(place, monkeypatc
     with ForkServer() as server:
         planned = planning.plan(server, experiment, plugins)
         reasons = list(planning.incompatibilities(server, planned, planned.cells))
-    assert [why == "when it was built, no answer for 2 s" for why in reasons] == [True, False, True]
+    assert [why == "when it was built, no sign of life for 2 s" for why in reasons] == [True, False, True]
     assert reasons[1] is None
 
 
@@ -203,23 +203,19 @@ def test_a_script_without_a_guard_and_standard_input_run_a_matrix(place, way):
     assert [record.done for record in records(place / way)] == [True]
 
 
-def test_a_runner_with_the_same_host_name_and_number_leaves_another_s_work_alone(tmp_path):
-    """As two containers have them; this process stands for both."""
-
+def test_work_that_somebody_has_the_lease_on_is_left_alone(tmp_path):
     class Cell:
         id = "0123456789ab"
 
-    with working_folder(Cell, tmp_path) as one, working_folder(Cell, tmp_path) as other:
-        assert one != other
-        remove_stale(tmp_path)
-        assert one.is_dir()
-        assert other.is_dir()
-        left = one.with_name(f"{Cell.id}-{socket.gethostname()}-killed")
+    with leases_in(tmp_path) as leases, leases.taken(Cell.id), working_folder(Cell, tmp_path) as mine:
+        left = mine.with_name("ba9876543210-killed")
         left.mkdir()
-        left.with_name(f"{left.name}.lock").touch()
-        remove_stale(tmp_path)
+        with leases_in(tmp_path) as another:
+            remove_stale(tmp_path, another)
+        assert mine.is_dir()
         assert not left.exists()
     assert not list((tmp_path / ".partial").iterdir())
+    assert not list((tmp_path / ".leases").iterdir())
 
 
 def test_two_runners_on_one_folder_both_come_to_their_end(place):

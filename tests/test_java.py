@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.metrics.java import process as java
+from benchmarks.metrics.java.lines import LineProcess
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def lines():
     started = []
 
     def start(**options):
-        started.append(java.LineProcess(**options))
+        started.append(LineProcess(**options))
         return started[-1]
 
     yield start
@@ -87,6 +88,55 @@ def test_a_failure_says_what_java_said(pretend, lines):
         java.run(text="a\n")
     with pytest.raises(java.JavaError, match="it ended, saying 'no room for the heap'"):
         lines().request(["a"] * 100_000, 100_000)
+
+
+_FIRST = 'cd "${0%/*}"; if mkdir once 2> /dev/null; then '  # of a script: what only the first process of it does
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "kill -9 $$",
+        "read line; kill -9 $$",
+        "head -c 65536 /dev/zero >&2; exit 1",
+        "exec sleep 60",
+        "echo half; exit 0",
+    ],
+)
+def test_one_that_fails_once_is_started_again(pretend, lines, ending, capsys):
+    pretend(f"{_FIRST}{ending}; fi; exec cat")
+    fails_in_run = "exit 0" not in ending
+    if fails_in_run:
+        assert java.run(text="a\nb\n", timeout=1.0) == "a\nb\n"
+        Path(java.find()).with_name("once").rmdir()
+    process = lines(timeout=1.0)
+    assert java.twice(lambda: process.request(["a", "b"], 2)) == ["a", "b"]
+    assert capsys.readouterr().err.count("It is started once more.") == 1 + fails_in_run
+
+
+def test_one_that_fails_twice_is_an_error(pretend, lines):
+    pretend('echo >> "$0.starts"; kill -9 $$')
+    process = lines()
+    for work in (lambda: java.run(), lambda: java.twice(lambda: process.request(["a"], 1))):
+        with pytest.raises(java.JavaError, match="Java does not work"):
+            work()
+    assert Path(f"{java.find()}.starts").read_text() == "\n" * 4
+
+
+def test_one_that_nobody_waits_for_is_not_started_again(pretend, lines):
+    pretend('echo >> "$0.starts"; kill -9 $$')
+    with pytest.raises(java.JavaError):
+        java.twice(lambda: lines().request(["a"], 1), wanted=lambda: False)
+    assert Path(f"{java.find()}.starts").read_text() == "\n"
+
+
+def test_where_there_is_no_java_none_is_tried_twice(monkeypatch, pretend, capsys):
+    Path(pretend("")).write_bytes(b"\x7fELF and nothing else")
+    for _ in range(2):
+        with pytest.raises(java.NoJava):
+            java.run()
+        monkeypatch.setenv(java.VARIABLE, "/nowhere")
+    assert capsys.readouterr().err == ""
 
 
 def test_silence_is_no_hang(pretend, lines):
@@ -151,7 +201,7 @@ def test_a_program_that_is_killed_while_asked_is_an_error_and_no_hang(pretend, l
     assert process.request(["quick"], 1) == ["quick"]
 
 
-_ASK = "import os, sys; from benchmarks.metrics.java.process import LineProcess; it = LineProcess(); [first] = it.request(['who'], 1)\n"
+_ASK = "import os, sys; from benchmarks.metrics.java.lines import LineProcess; it = LineProcess(); [first] = it.request(['who'], 1)\n"
 _FORK = """
 child = os.fork()
 if child == 0:

@@ -175,8 +175,8 @@ def test_phrases_are_found_wherever_a_table_is_parted(tmp_path, monkeypatch):
 
 
 def test_a_part_of_the_references_needs_no_other_meteor(little, monkeypatch):
-    monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.request", lambda *_: [])
-    monkeypatch.setattr("benchmarks.metrics.java.process.LineProcess.runs", True)
+    monkeypatch.setattr("benchmarks.metrics.java.lines.LineProcess.request", lambda *_: [])
+    monkeypatch.setattr("benchmarks.metrics.java.lines.LineProcess.runs", True)
     engine, started = Engine(), []
     restart = engine._restart
     monkeypatch.setattr(engine, "_restart", lambda *now: (started.append(now), restart(*now))[1])

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from benchmarks.data.formats.references import read_references
 from benchmarks.evaluation.scorer import DEFAULT_METRICS, Scorer
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.java import process as java
+from benchmarks.metrics.java.lines import LineProcess
 from benchmarks.metrics.java.ptb_tokenizer import tokenize
 
 COLUMNS = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"]
@@ -167,6 +169,33 @@ def test_a_killed_meteor_starts_again_where_decimals_have_commas(monkeypatch, sc
     again = scorer.score(CANDIDATES)
     scorer.close()
     assert again.per_image["METEOR"] == scores.per_image["METEOR"]
+
+
+def test_a_java_that_is_killed_while_it_scores_starts_again_once(monkeypatch, scores, capsys, tmp_path):
+    """In the middle of the captions, or of their sums: METEOR's state ends with the process, so all is asked again."""
+    scorer = Scorer(REFERENCES, ["meteor"], cache=tmp_path)
+    scorer.prepare()
+    asked, requests, doomed = LineProcess.request, [], []
+
+    def killed(self, lines, replies):
+        requests.append(replies)
+        if len(requests) - 1 in doomed:
+            os.kill(self._process.pid, signal.SIGSTOP)  # so that the answer does not come first
+            threading.Timer(0.05, os.kill, (self._process.pid, signal.SIGKILL)).start()
+        return asked(self, lines, replies)
+
+    monkeypatch.setattr(LineProcess, "request", killed)
+    for doomed[:] in [0], [1]:
+        requests.clear()
+        again = scorer.score(CANDIDATES)
+        assert again.per_image["METEOR"] == scores.per_image["METEOR"]
+        assert again.values["METEOR"] == scores.values["METEOR"]
+        assert capsys.readouterr().err.count("It is started once more.") == 1
+    requests.clear()
+    doomed[:] = [0, 2]  # the request between them asks the new process whether it is ready
+    with pytest.raises(java.JavaError, match="Java does not work: it ended"):
+        scorer.score(CANDIDATES)
+    scorer.close()
 
 
 def test_a_scorer_that_is_closed_leaves_no_java_and_the_next_one_starts_it(scores):

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from zoo.atomic import sync
+from zoo.atomic import write_atomically
+from zoo.partial import remove_abandoned
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 3
@@ -24,7 +25,7 @@ def write(
     backbone_weights: str,
     backbone_stored: bool,
 ) -> None:
-    """Write both files and force them to disk.
+    """Write both files, each whole or not at all, and wait until they are on the disk; what a kill left goes.
 
     `backbone_weights` says where the backbone's weights came from, `backbone_stored`
     whether they are among the `tensors`.
@@ -36,11 +37,10 @@ def write(
         "backbone_stored": backbone_stored,
         "vocabulary": words,
     }
-    save_file(storable(tensors), folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to the owner alone
-    (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for name in (WEIGHTS, CONFIG):
-        sync(folder / name)
+    remove_abandoned(folder)
+    # Not by `save_file`: that syncs nothing, and leaves the file to the owner alone.
+    write_atomically(folder / WEIGHTS, save(storable(tensors)))
+    write_atomically(folder / CONFIG, json.dumps(config, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_config(folder: Path) -> Any:

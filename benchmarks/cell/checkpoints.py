@@ -4,45 +4,29 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-
-from filelock import FileLock, Timeout
 
 from benchmarks.cell.workdir import checkpoint_folder
 from benchmarks.plan.cell import Cell
 from benchmarks.runtime.environment import environment
-from benchmarks.runtime.progress import write
 from benchmarks.training.checkpoints import Checkpoints, Preempted, Requests
 
 
 @contextmanager
-def cell_checkpoints(cell: Cell, out: Path) -> Iterator[Checkpoints | None]:
-    """Where the states of the cell's training are, for one runner at a time; None for another that has the same cell.
+def cell_checkpoints(cell: Cell, out: Path) -> Iterator[Checkpoints]:
+    """Where the states of the cell's training are, for who holds the lease on the cell.
 
     Inside, SIGTERM has the state saved and ends the cell by `Preempted`, SIGUSR1 has it saved.
     They stay until the cell is done. Versions other than those that made a state make it useless.
     """
     folder = checkpoint_folder(cell, out)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"), timeout=0, mode=0o666, fallback_to_soft=False)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(lock)
-        except Timeout:
-            write(f"caption-zoo: note: another process trains cell {cell.id} too: this one has no checkpoints")
-        except (OSError, NotImplementedError) as error:
-            write(f"caption-zoo: note: no checkpoints, since {folder.parent} takes no locks ({error})")
-        if not lock.is_locked:
-            yield None
-            return
-        for torn in folder.glob(".*.partial"):
-            torn.unlink(missing_ok=True)
-        versions = environment(java=None)
-        made_with = json.dumps({name: versions[name] for name in ("caption-zoo", "torch", "timm", "numpy", "commit")})
-        checkpoints = Checkpoints(folder, made_with=made_with)
-        stack.enter_context(signals(checkpoints))
+    versions = environment(java=None)
+    made_with = json.dumps({name: versions[name] for name in ("caption-zoo", "torch", "timm", "numpy", "commit")})
+    checkpoints = Checkpoints(folder, made_with=made_with)
+    with signals(checkpoints):
         yield checkpoints
 
 

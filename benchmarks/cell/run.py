@@ -17,7 +17,6 @@ from benchmarks.cell.samples import picked, samples, write_gallery
 from benchmarks.cell.train import build, train
 from benchmarks.cell.workdir import (
     failed,
-    finished,
     keep_output,
     now,
     publish,
@@ -31,9 +30,12 @@ from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.evaluation.scorer import Scores
 from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
+from benchmarks.records.outcome import outcome_of
 from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
 from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
+from benchmarks.runtime.resources import Resources
+from benchmarks.runtime.storage import StorageError, storage_fault
 from benchmarks.throughput.measure import measure
 from benchmarks.training.checkpoints import Checkpoints
 from benchmarks.training.curve import TrainResult
@@ -43,26 +45,29 @@ from zoo.vocabulary import Vocabulary, tokenize
 
 
 def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
-    """Run `cell` and publish its folder as ``out/<id>``, whole or not at all.
+    """Run `cell`, whose lease the caller holds, and publish its folder as ``out/<id>``, whole or not at all.
 
     Whatever is raised on the way becomes a record that says so; an earlier failure of the
     same cell is replaced, an earlier success never.
+
+    Raises:
+        StorageError: the disk is full, or cannot be written to, which is no fault of the cell's.
     """
-    if record := finished(out / cell.id):
-        return record  # another runner was here in the meantime
     with working_folder(cell, out) as partial, cell_checkpoints(cell, out) as checkpoints:
-        (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         try:
+            (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             record = _run(cell, partial, context, checkpoints)
             record.save(partial)  # a part may have given what no record can hold
         except Exception as error:
+            if fault := storage_fault(error, out, context.cache):
+                raise StorageError(fault) from error
             (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
-            record = failed(cell, f"{type(error).__name__}: {error}", java=context.java)
+            record = failed(cell, f"{type(error).__name__}: {error}", outcome_of(error), java=context.java)
             record.save(partial)
         if context.output is not None:
             keep_output(context.output, partial)
         record = publish(record, partial, out)
-        if record.done and checkpoints:
+        if record.done:
             remove_checkpoints(cell, out)
         return record
 
@@ -80,7 +85,7 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints | None) -> RunRecord:
+def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), _Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
@@ -117,15 +122,18 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints | 
         best_epoch=outcome.best_epoch,
         reward=outcome.reward,
         files=_hashes(folder),
-        environment=environment(java=context.java) | _how(outcome, context.resources.launch.world),
+        environment=environment(java=context.java) | _how(outcome, context.resources),
         finished=now(),
     )
 
 
-def _how(outcome: TrainResult, processes: int) -> dict[str, int]:
-    """What was particular in how it was trained."""
+def _how(outcome: TrainResult, resources: Resources) -> dict[str, int]:
+    """What was particular in how it was trained and timed."""
     noted = {"resumed": outcome.resumed, "micro_batch": outcome.micro_batch}
-    return {name: value for name, value in noted.items() if value} | ({"processes": processes} if processes > 1 else {})
+    several = {"processes": resources.launch.world, "workers": resources.workers}
+    return {name: value for name, value in noted.items() if value} | {
+        name: value for name, value in several.items() if value > 1
+    }
 
 
 def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:

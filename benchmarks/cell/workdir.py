@@ -3,28 +3,28 @@
 import os
 import re
 import shutil
-import socket
 import stat
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock
-
 from benchmarks.plan.cell import Cell
-from benchmarks.records.record import FILE, RunRecord, TornRecord
-from benchmarks.runtime.locks import locked
+from benchmarks.records.outcome import Outcome
+from benchmarks.records.record import FILE, BadRecord, RunRecord, TornRecord
+from benchmarks.records.tail import Tail, damage, read_tail
+from benchmarks.runtime.leases import Leases
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
-from zoo.atomic import sync, sync_tree
+from zoo.atomic import publish as give_name
+from zoo.atomic import sync_tree
+from zoo.partial import remove_abandoned
 
-_PARTIAL, _CHECKPOINTS = ".partial", ".checkpoints"
-_OLD = 7 * 24 * 3600.0  # seconds
+_PARTIAL, _CHECKPOINTS, _CONFLICTS = ".partial", ".checkpoints", ".conflicts"
+_REPLACED = "-replaced"
 _OUTPUT = 2**20  # bytes
 _LONGEST = 2000  # characters of a reason; error.txt has all of it
 
@@ -33,24 +33,14 @@ _LONGEST = 2000  # characters of a reason; error.txt has all of it
 def working_folder(cell: Cell, out: Path) -> Iterator[Path]:
     """An empty folder to work in, hidden from whoever reads records; gone at the end, unless it was published.
 
-    A lock beside it is held until then, where the file system has locks. The system lets go of it
-    when this process ends, however it does: numbers of processes repeat, in containers most of all.
+    The caller holds the lease on the cell, so that nobody takes the folder for one that a killed process has left.
     """
-    name = f"{cell.id}-{socket.gethostname()}-{uuid4().hex[:12]}"
-    partial = out / _PARTIAL / name
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    taken, held = partial.with_name(f".{name}"), partial.with_name(f"{name}.lock")
-    with ExitStack() as stack:
-        with suppress(OSError, NotImplementedError):  # without locks nobody can know that it is left over
-            stack.enter_context(FileLock(taken, fallback_to_soft=False))
-            taken.rename(held)  # under this name only once it is held
-        partial.mkdir()
-        try:
-            yield partial
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            for lock in (taken, held):
-                lock.unlink(missing_ok=True)
+    partial = out / _PARTIAL / f"{cell.id}-{uuid4().hex[:12]}"
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def checkpoint_folder(cell: Cell, out: Path) -> Path:
@@ -60,47 +50,82 @@ def checkpoint_folder(cell: Cell, out: Path) -> Path:
 
 def remove_checkpoints(cell: Cell, out: Path) -> None:
     """Of a cell that is done."""
-    folder = checkpoint_folder(cell, out)
+    shutil.rmtree(checkpoint_folder(cell, out), ignore_errors=True)
+
+
+def remove_stale(out: Path, leases: Leases) -> None:
+    """Remove what killed processes have left half done: the folders of cells that nobody holds the lease on."""
+    left = list((out / _PARTIAL).glob("*-*"))  # first, since whoever works now has had its lease before
+    held = leases.names()
+    for folder in left:
+        if folder.name.partition("-")[0] not in held:
+            _remove(folder, out)
+
+
+def remove_leftovers(cell: Cell, out: Path) -> None:
+    """Remove what killed processes have left of this cell, on which the caller holds the lease; but no checkpoint."""
+    for folder in (out / _PARTIAL).glob(f"{cell.id}-*"):
+        _remove(folder, out)
+    remove_abandoned(checkpoint_folder(cell, out))
+
+
+def _remove(folder: Path, out: Path) -> None:
+    """Remove a working folder; one that holds a published run gets its name back, see `publish`."""
+    if folder.name.endswith(_REPLACED) and finished(folder):
+        with suppress(OSError):
+            folder.rename(out / folder.name.partition("-")[0])
     shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def remove_stale(out: Path) -> None:
-    """Remove what killed runs left half done: where the lock is free, and of other machines where it is old too."""
-    for held in (out / _PARTIAL).glob("*-*.lock"):
-        mine = held.stem.partition("-")[2].rpartition("-")[0] == socket.gethostname()
-        with suppress(OSError, NotImplementedError):
-            if not mine and time.time() - held.stat().st_mtime < _OLD:
-                continue
-            with FileLock(held, timeout=0, fallback_to_soft=False):
-                for folder in held.parent.glob(f"{held.stem}*/"):
-                    shutil.rmtree(folder, ignore_errors=True)
-                held.unlink(missing_ok=True)
 
 
 def finished(folder: Path) -> RunRecord | None:
-    """The record of a cell that ran to its end, or None where it failed, never ran, or has one that is damaged.
+    """The record of a cell that ran to its end, or None where it failed, never ran, or is damaged.
 
     Raises:
         BadRecord: there is a record of another schema, or the disk does not give it.
     """
-    if not (folder / FILE).exists():
-        return None
     try:
         record = RunRecord.load(folder)
     except TornRecord as torn:
         write(f"caption-zoo: {plain(str(torn))}; the cell runs again", sys.stderr)
         return None
-    return record if record.done else None
+    except BadRecord:
+        if (folder / FILE).exists():
+            raise
+        return None
+    return record if record.done and _is_whole(folder) else None
 
 
-def failed(cell: Cell, reason: str, *, java: str | None = None) -> RunRecord:
+def looked_up(folder: Path) -> Tail | RunRecord | None:
+    """The same, or what the end of the record says, which is quicker: of it no more is read than must be.
+
+    Raises:
+        BadRecord: as `finished`.
+    """
+    tail = read_tail(folder)
+    if tail is None:
+        return finished(folder)
+    return tail if tail.done and _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether nothing is seen to be missing of a run's files."""
+    if why := damage(folder):
+        write(f"caption-zoo: {folder}: {plain(why)}; the cell runs again", sys.stderr)
+    return not why
+
+
+def failed(cell: Cell, reason: str, outcome: Outcome, *, java: str | None = None) -> RunRecord:
     """The record of a cell that did not come to its end; its reason is one line, without folders of this machine."""
     from benchmarks.runtime.environment import environment  # late: it imports torch, and most runs need it not
 
     reason = plain(_without_folders(" ".join(reason[:_LONGEST].split())))[:_LONGEST]
     return RunRecord(
-        **request_fields(cell), status="failed", error=reason, environment=environment(java=java), finished=now()
+        **request_fields(cell),
+        status="failed",
+        outcome=outcome,
+        error=reason,
+        environment=environment(java=java),
+        finished=now(),
     )
 
 
@@ -116,19 +141,32 @@ def keep_output(descriptor: int, partial: Path) -> None:
 
 
 def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
-    """Give `partial`, which holds the record, its name, unless another runner was first."""
+    """Give `partial`, which holds the record, its name, unless a run that is done has it.
+
+    No lock is needed: a folder is renamed in one step, and never to a name that is taken. Whoever
+    moves a failed run out of the way looks at what it has moved, for another one may just have come.
+    """
     sync_tree(partial)
-    folder = out / record.id
-    with locked(out / ".lock", f"that writes to {out}"):
+    folder, replaced = out / record.id, partial.with_name(f"{partial.name}{_REPLACED}")
+    while not give_name(partial, folder):
         if earlier := finished(folder):
-            return earlier
-        replaced = partial.with_name(f"{partial.name}-replaced")
-        if folder.exists():
-            folder.rename(replaced)  # in one step, so that no kill leaves half of it behind
-        partial.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)  # last: the new one is worth more
-    sync(out)
+            return _second(earlier, record, partial, out)
+        with suppress(FileNotFoundError):
+            folder.rename(replaced)
+            if (moved := finished(replaced)) and not give_name(replaced, folder) and (kept := finished(folder)):
+                _second(kept, moved, replaced, out)
+            shutil.rmtree(replaced, ignore_errors=True)
     return record
+
+
+def _second(kept: RunRecord, other: RunRecord, folder: Path, out: Path) -> RunRecord:
+    """The one of two runs that was published first; where the other one differs, that is told and kept aside."""
+    if other.done and (kept.captions, kept.scores) != (other.captions, other.scores):
+        aside = out / _CONFLICTS / folder.name
+        aside.parent.mkdir(exist_ok=True)
+        folder.rename(aside)
+        write(f"caption-zoo: warning: {kept.id} was run twice, with two results: the other is in {aside}", sys.stderr)
+    return kept
 
 
 def request_fields(cell: Cell) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,20 @@ from registry import UnknownName
 _BYTES = 2**20
 _LISTS = ("backbone", "attention", "decoder", "seeds")  # of a matrix, where one entry may stand alone
 _OPTIONS = ("plugin", "config", "out", "cache")  # of commands
+_EXECUTION = "execution"  # how a matrix is run, which changes no result
+
+_HOW: Mapping[str, type] = {
+    "executor": str,
+    "workers": int,
+    "devices": int,
+    "micro_batch": int,
+    "grad_checkpointing": bool,
+    "time_limit": str,
+    "memory_limit": str,
+    "silence_limit": str,
+    "retries": int,
+    "retry_on": str,
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -34,8 +48,8 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_config(file: str) -> str:
-    """The content of a config, checked, as JSON.
+def read_config(file: str, *, execution: bool = False) -> str:
+    """The content of a config, checked, as JSON; with what it says of `execution`, or without.
 
     Raises:
         ValueError: it cannot be read, or holds what no config does; the message says where.
@@ -59,6 +73,7 @@ def read_config(file: str) -> str:
         raise ValueError(f"config {file}: {_explain(error)}") from None
     if not isinstance(values, dict):
         raise ValueError(f"config {file} should have keys and values, dataset: scenes")
+    how = _how(values.pop(_EXECUTION, {}), file)
     _refuse_unknown(values, file)
     _refuse_comments(values, text, file)
     if isinstance(matrix := values.get("matrix"), dict):
@@ -67,13 +82,27 @@ def read_config(file: str) -> str:
     if isinstance(values.get("metrics"), str | dict):
         values["metrics"] = [values["metrics"]]
     try:
-        return json.dumps(values, default=str)
+        return json.dumps({**values, **(how if execution else {})}, default=str)
     except TypeError:
         raise ValueError(f"config {file}: a key is no text: put it in quotes") from None
 
 
+def _how(values: Any, file: str) -> dict[str, Any]:
+    """What a config says of execution, as the options of the command line are."""
+    if not isinstance(values, dict):
+        raise ValueError(f"config {file}: {_EXECUTION} should have keys and values, such as workers: 2")
+    for key, value in values.items():
+        if key not in _HOW:
+            raise UnknownName(f"key of {_EXECUTION} in a config ({file})", str(key), list(_HOW))
+        if isinstance(value, dict) or (_HOW[key] is not str and type(value) is not _HOW[key]):
+            raise ValueError(f"config {file}: {_EXECUTION}.{key} should be of type {_HOW[key].__name__}, not {value!r}")
+    return {
+        key: ",".join(map(str, value)) if isinstance(value, list) else _HOW[key](value) for key, value in values.items()
+    }
+
+
 def _refuse_unknown(values: dict[Any, Any], file: str) -> None:
-    known = [field.name for field in fields(Experiment)]
+    known = [*(field.name for field in fields(Experiment)), _EXECUTION]
     for key in values:
         if key in _OPTIONS:
             raise ValueError(f"config {file}: {key} belongs on the command line, --{key}: a config is data alone")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
@@ -14,8 +15,10 @@ from registry import Spec
 _AXES = ("backbone", "attention", "decoder")
 
 
-def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
+def add_config(parser: ArgumentParser, argv: list[str], *, execution: bool = False) -> list[str]:
     """An experiment from a file, each of its keys an option, and short names for the axes.
+
+    A parser with the options of `execution` has them from the file too.
 
     Returns:
         The arguments, where ``CONFIG`` in first place has become ``--config CONFIG``.
@@ -32,9 +35,11 @@ def add_config(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--plugin", action="append", metavar="FILE", help="Python file with components; repeatable")
     if argv and not argv[0].startswith("-"):
         argv = ["--config", *argv]
-    if not {"-h", "--help"} & set(argv):  # a config may be missing there
-        argv = [f"--config={read_config(word)}" if named else word for word, named in _configs(argv)]
-    if not {"--config", "-h", "--help"} & {argument.partition("=")[0] for argument in argv}:
+    if {"-h", "--help"} & set(argv):  # a config may be missing there
+        return [word for word, named in _configs(argv) if not named]
+    read = partial(read_config, execution=execution)
+    argv = [f"--config={read(word)}" if named else word for word, named in _configs(argv)]
+    if "--config" not in {argument.partition("=")[0] for argument in argv}:
         raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
     return argv
 

@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Write the files and print where the page lies; with --check, exit code 1 where something does not hold."""
     from benchmarks.leaderboard import write
-    from benchmarks.leaderboard.card.galleries import galleries
+    from benchmarks.leaderboard.card.galleries import Galleries
     from benchmarks.records.record import records
 
     runs = Path(options.runs)
@@ -35,7 +35,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         return _check(runs, out, options.dataset)
     if not (found := list(records(runs, pass_over))):
         raise ValueError(f"no run records below {runs}: caption-zoo run makes them")
-    for file in write(found, out, galleries(runs)):
+    for file in write(found, out, Galleries(runs)):
         print(file)
     return 0
 
@@ -69,7 +69,7 @@ def _check(runs: Path, out: Path, dataset: str | None) -> int:
 
 def _stale(runs: Path, out: Path) -> list[Path]:
     from benchmarks.leaderboard import stale
-    from benchmarks.leaderboard.card.galleries import galleries
+    from benchmarks.leaderboard.card.galleries import Galleries
     from benchmarks.records.record import records
 
-    return stale(records(runs, pass_over), out, galleries(runs))
+    return stale(records(runs, pass_over), out, Galleries(runs))

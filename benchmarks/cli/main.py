@@ -1,4 +1,8 @@
-"""The command line. Exit codes: 0 done, 1 some cells failed, 2 the user's mistake in one line, 130 interrupted."""
+"""The command line.
+
+Exit codes: 0 done, 1 some cells failed, 2 the user's mistake, 3 storage cannot take what is written, 130 interrupted,
+143 stopped by SIGTERM; of each but the first two one line tells more.
+"""
 
 import difflib
 import gc
@@ -12,7 +16,8 @@ from io import TextIOWrapper
 from typing import Any
 
 from benchmarks.cli import COMMANDS, parser_of
-from benchmarks.executors.stopping import Stopped
+from benchmarks.runtime.stopping import Stopped
+from benchmarks.runtime.storage import StorageError
 
 _show_others = warnings.showwarning
 
@@ -33,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _command(argv)
     except BrokenPipeError:
         raise  # whoever reads our output has had enough: see `entry_point`
+    except StorageError as error:
+        print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
+        return 3
     except (ArgumentError, ValueError, OSError) as error:
         print(f"caption-zoo: {_one_line(error)}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.runtime.cache_folder import cache_folder, optional_cache_folder
+from zoo.atomic import make_folder
 
 __all__ = ["cache_folder", "optional_cache_folder", "writable"]
 
@@ -15,7 +16,7 @@ def writable(folder: Path) -> None:
         ValueError: nothing can be written there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

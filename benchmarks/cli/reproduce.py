@@ -42,7 +42,8 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
     from benchmarks.cell.workdir import finished  # late: they import torch
     from benchmarks.executors.local import Local
     from benchmarks.executors.planning import only
-    from benchmarks.executors.schedule import run
+    from benchmarks.executors.schedule import Survey, run
+    from benchmarks.executors.setup import RunSetup
     from benchmarks.runtime.environment import environment
     from benchmarks.verification.diff import captions_of, environments, table, verdict
     from benchmarks.verification.reproduce import planned as plan_job
@@ -65,14 +66,16 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
         writable(folder)
     if finished(out / cell.id) == record:
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
-    with Local(server, planned, out, cache) as executor:
-        (done,) = run([cell], out, executor)
-    if not done.record.done:
-        print(f"FAILED, {plain(str(done.record.error))}")
+    setup = RunSetup(planned, out, cache)
+    with Local(server, setup, workers=1) as executor:
+        (done,) = run(Survey.of([cell], out), setup, executor)
+    made = RunRecord.load(out / cell.id)
+    if not made.done:
+        print(f"FAILED, {plain(str(made.error))}")
         return 1
     if done.earlier:
-        print(f"Reproduced before, {done.record.finished}.")
-    print("\n".join(table(record, done.record)))
-    print("\n".join(verdict(record, done.record, [captions, captions_of(done.record, out / cell.id)])))
+        print(f"Reproduced before, {made.finished}.")
+    print("\n".join(table(record, made)))
+    print("\n".join(verdict(record, made, [captions, captions_of(made, out / cell.id)])))
     print(f"The new record: {out / cell.id}")
     return 0

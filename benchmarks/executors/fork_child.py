@@ -8,12 +8,14 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from benchmarks.runtime import progress
 
@@ -136,18 +138,31 @@ def _work(answers: Connection, output: int) -> NoReturn:
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     function, arguments, folder, environment, path = answers.recv()
+    send = _sender(answers)
+    progress.report_to(lambda doing: send(("alive", doing)))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:] = path
     try:
         for value in function(*arguments):
-            answers.send(("value", value))
-        answers.send(("end", None))
+            send(("value", value))
+        send(("end", None))
     except Exception as error:
-        answers.send(("raised", _portable(error)))
+        send(("raised", _portable(error)))
     _flush()
     os._exit(0)
+
+
+def _sender(answers: Connection) -> Callable[[tuple[str, Any]], None]:
+    """What sends answers, one at a time, from any thread."""
+    lock = threading.Lock()
+
+    def send(answer: tuple[str, Any]) -> None:
+        with lock:
+            answers.send(answer)
+
+    return send
 
 
 def _portable(error: Exception) -> Exception:

@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from benchmarks.executors.fork_call import Call
-from benchmarks.executors.stopping import Stop, Stopped
+from benchmarks.executors.limits import NO_LIMITS, Limits
+from benchmarks.runtime.stopping import Stop, Stopped
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -52,7 +53,11 @@ class ForkServer:
         self.close()
 
     def close(self) -> None:
-        """End the server, and whatever calls are still under way."""
+        """End the server, and whatever calls are still under way, which are stopped at once."""
+        self._stop.request()
+        self._end()
+
+    def _end(self) -> None:
         self._control.close()
         if not self._answered:
             self._server.kill()  # in the middle of its imports it would not notice
@@ -78,18 +83,18 @@ class ForkServer:
         self,
         function: Callable[..., Iterator[Any]],
         *arguments: Any,
-        timeout: float | None = None,
+        limits: Limits = NO_LIMITS,
         environment: Mapping[str, str] | None = None,
         cancelled: Stop | None = None,
     ) -> Any:
-        """What `function` yields, one after another, each within `timeout` seconds.
+        """What `function` yields, one after another.
 
         Both ends see the same files, folder and environment, but for the variables of `environment`
         beside. Several threads may call; `cancelled` ends this call alone. What it prints is in a file that
         ends with the call, and of which the last line explains a death.
 
         Raises:
-            ProcessDied: the process ended before the function, or was silent too long and was killed.
+            ProcessDied: the process ended before the function, or was killed beyond one of the `limits`.
             Stopped: `stop` was called, or `cancelled` was requested.
             Exception: what the function raised.
         """
@@ -101,10 +106,8 @@ class ForkServer:
                 with suppress(OSError):  # it may have died; then there is no answer either
                     variables = {**os.environ, **(environment or {})}
                     answers.send((function, arguments, os.fspath(Path.cwd()), variables, sys.path))
-                call, child = (
-                    Call(answers, status, output, timeout, [self._stop, *([cancelled] if cancelled else [])]),
-                    None,
-                )
+                stops = [self._stop, *([cancelled] if cancelled else [])]
+                call, child = Call(answers, status, output, limits, stops), None
                 try:
                     child = call.pid()
                     if child is not None:
@@ -143,7 +146,7 @@ class ForkServer:
         try:
             socket.send_fds(self._control, [b"."], descriptors)
         except OSError:  # somebody killed the server
-            self.close()
+            self._end()
             self._answered = False
             self._start()
             socket.send_fds(self._control, [b"."], descriptors)

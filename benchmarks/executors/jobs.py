@@ -40,24 +40,34 @@ def feature_shape(backbone: Spec, training: Training, plugins: Sequence[str]) ->
     yield feature_shape(backbone)
 
 
-def incompatibility(
-    shape: "FeatureShape", attention: Spec, decoder: Spec, plugins: Sequence[str]
+def incompatibilities(
+    shape: "FeatureShape", pairs: Sequence[tuple[Spec, Spec]], plugins: Sequence[str]
 ) -> Iterator[str | None]:
-    """Why attention and decoder cannot be built on such features, or None."""
+    """Of each pair of attention and decoder why it cannot be built on such features, or None."""
     from benchmarks.plan.compatibility import incompatibility
 
     load(plugins)
-    yield incompatibility(shape, attention, decoder)
+    for attention, decoder in pairs:
+        yield incompatibility(shape, attention, decoder)
 
 
-def prepared(cell: "Cell", cache: Path, plugins: Sequence[str]) -> Iterator[bool]:
+def gpus() -> Iterator[int]:
+    """How many there are."""
+    import torch
+
+    yield torch.cuda.device_count()
+
+
+def prepared(cell: "Cell", cache: Path, plugins: Sequence[str], resources: Resources) -> Iterator[bool]:
     """Have in the cache what the cell shares with others, before its attention and its decoder exist.
 
     Yields whether the features depend on the seed.
     """
     from benchmarks.cell.context import Context
     from benchmarks.cell.prepare import prepare
+    from benchmarks.runtime.device import restrict_to
 
+    restrict_to(resources.cores)
     load(plugins)
     with Context(cache) as context:
         yield prepare(cell, context)
@@ -69,7 +79,9 @@ def ran(
     """The record of a cell, and the timings with those of its encoder."""
     from benchmarks.cell.context import Context
     from benchmarks.cell.run import run_cell
+    from benchmarks.runtime.device import restrict_to
 
+    restrict_to(resources.cores)
     load(plugins)
     with Context(cache, timings, output=1, resources=resources) as context:
         yield run_cell(cell, out, context), context.encoder_timings
@@ -81,7 +93,9 @@ def assisted(
     """Nothing: a cell's training, where another process has its record."""
     from benchmarks.cell.context import Context
     from benchmarks.cell.train import assist
+    from benchmarks.runtime.device import restrict_to
 
+    restrict_to(resources.cores)
     load(plugins)
     with Context(cache, resources=resources) as context:
         assist(cell, context)

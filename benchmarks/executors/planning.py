@@ -1,12 +1,14 @@
 """Plans made in other processes, since planning runs the code of plug-ins, data sets and parts."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.config import Experiment
 from benchmarks.executors import jobs
 from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.limits import Limits
 from registry import Spec
 
 if TYPE_CHECKING:
@@ -27,21 +29,57 @@ def plan(server: ForkServer, experiment: Experiment, plugins: Sequence[str]) -> 
     return only(server, jobs.planned, experiment, plugins)
 
 
-def incompatibilities(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]") -> Iterator[str | None]:
-    """Why the parts of each cell cannot be put together, or None; a combination is tried once, in its own process."""
-    shapes: dict[Spec, FeatureShape | str] = {}
-    tried: dict[tuple[Spec, ...], str | None] = {}
+def incompatibilities(
+    server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", patience: float | None = None
+) -> Iterator[str | None]:
+    """Why the parts of each cell cannot be put together, or None; a combination is tried once, for `patience` seconds.
+
+    Those without a plug-in share a process, as long as it lives; with a plug-in each has its own.
+    """
+    combinations = {_parts(cell): cell for cell in cells}
+    limits = Limits(silence=min(_BUILDING, patience or _BUILDING))
+    answers, tried = _answers(server, plan, list(combinations.values()), limits), dict[tuple[Spec, ...], str | None]()
     for cell in cells:
-        if cell.backbone not in shapes:
-            files = plugins_for(plan, cell, ("backbone",))
-            shapes[cell.backbone] = _answer(server, jobs.feature_shape, cell.backbone, cell.training, files)
-        shape, parts = shapes[cell.backbone], (cell.backbone, cell.attention, cell.decoder)
-        if parts not in tried:
-            files = plugins_for(plan, cell, ("attention", "decoder"))
-            tried[parts] = (
-                shape if isinstance(shape, str) else _answer(server, jobs.incompatibility, shape, *parts[1:], files)
-            )
-        yield tried[parts]
+        while _parts(cell) not in tried:
+            answered, why = next(answers)
+            tried[_parts(answered)] = why
+        yield tried[_parts(cell)]
+
+
+def _parts(cell: "Cell") -> tuple[Spec, Spec, Spec]:
+    return cell.backbone, cell.attention, cell.decoder
+
+
+def _answers(
+    server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", limits: Limits
+) -> "Iterator[tuple[Cell, str | None]]":
+    """Each of the cells, in their order, and why it cannot be built."""
+    for backbone, group in groupby(cells, lambda cell: cell.backbone):
+        of_backbone = list(group)
+        files = plugins_for(plan, of_backbone[0], ("backbone",))
+        shape = _answer(server, limits, jobs.feature_shape, backbone, of_backbone[0].training, files)
+        if isinstance(shape, str):
+            yield from ((cell, shape) for cell in of_backbone)
+            continue
+        for files, together in groupby(of_backbone, lambda cell: plugins_for(plan, cell, ("attention", "decoder"))):
+            for batch in ([cell] for cell in together) if files else [list(together)]:
+                yield from _batch(server, limits, shape, batch, files)
+
+
+def _batch(
+    server: ForkServer, limits: Limits, shape: "FeatureShape", cells: "list[Cell]", files: tuple[str, ...]
+) -> "Iterator[tuple[Cell, str | None]]":
+    """The same for features of one shape, in a process, and in another one where a part has ended that."""
+    while cells:
+        pairs = [(cell.attention, cell.decoder) for cell in cells]
+        answers = server.call(jobs.incompatibilities, shape, pairs, files, limits=limits)
+        try:
+            for why in answers:
+                yield cells.pop(0), why
+        except ProcessDied as died:
+            yield cells.pop(0), f"when it was built, {died}"
+        except Exception as error:  # whatever a plug-in raises when it is loaded
+            yield cells.pop(0), " ".join(str(error).split()) or type(error).__name__
 
 
 def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str, ...]:
@@ -50,10 +88,10 @@ def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str
     return tuple(file for file, provided in plan.plugins.items() if not provided or used & provided)
 
 
-def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:
+def _answer(server: ForkServer, limits: Limits, job: Callable[..., Iterator[Any]], *arguments: object) -> Any:
     """What `job` yields; the reason, as text, where it raises or takes its process down."""
     try:
-        (found,) = server.call(job, *arguments, timeout=_BUILDING)
+        (found,) = server.call(job, *arguments, limits=limits)
     except ProcessDied as died:
         return f"when it was built, {died}"
     except Exception as error:  # whatever a component raises
@@ -64,7 +102,7 @@ def _answer(server: ForkServer, job: Callable[..., Iterator[Any]], *arguments: o
 def only(server: ForkServer, job: "Callable[..., Iterator[Plan]]", *arguments: object) -> "Plan":
     """The plan that `job` yields in a process that `server` forks; raises as `plan`."""
     try:
-        (found,) = server.call(job, *arguments, timeout=_PLANNING)
+        (found,) = server.call(job, *arguments, limits=Limits(time=_PLANNING))
     except ProcessDied as died:
         raise ValueError(f"planning, which imports plug-ins and reads the data set, came to no end: {died}") from None
     return found

@@ -1,14 +1,22 @@
 """A plan, run: what is finished is passed over, what failed is tried again."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.cell.workdir import failed, finished, publish, remove_checkpoints, remove_stale, working_folder
-from benchmarks.executors.base import Executor
+from benchmarks.cell.workdir import looked_up, remove_checkpoints, remove_stale
+from benchmarks.executors import Executor
+from benchmarks.executors.setup import RunSetup, Task, leases_in
+from benchmarks.executors.site import Failure
+from benchmarks.executors.worker import publish_failed
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
+from benchmarks.records.tail import Tail
+from benchmarks.runtime.leases import Leases
+
+_TICK = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -16,33 +24,55 @@ class Finished:
     """A cell and what came of it, now or in an earlier run."""
 
     cell: Cell
-    record: RunRecord
+    record: RunRecord | Tail
     earlier: bool
 
 
+class Survey(NamedTuple):
+    """What there is of a plan: cells that are done, and tasks for all others, each in the order of the plan."""
+
+    earlier: list[Finished]
+    tasks: list[Task]
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], out: Path) -> "Survey":
+        """What there is in the folder `out` now."""
+        survey = cls([], [])
+        for cell in cells:
+            task = Task.of(cell, out)  # first, so that a record that comes meanwhile is a new one
+            if record := looked_up(out / cell.id):
+                survey.earlier.append(Finished(cell, record, earlier=True))
+            else:
+                survey.tasks.append(task)
+        return survey
+
+
 def run(
-    cells: Sequence[Cell], out: Path, executor: Executor, refused: Mapping[str, str] | None = None
+    survey: Survey, setup: RunSetup, executor: Executor, refused: Mapping[str, str] | None = None
 ) -> Iterator[Finished]:
-    """Run by `executor` what is not finished in `out` yet, one cell after another, and yield every cell's record.
+    """Run by `executor` what is not finished yet, and yield every cell's record.
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on; one that is `refused`, for a reason by its
-    id, does not run.
+    id, does not run. Any number of commands may do this in one folder at once.
     """
-    refused = refused or {}
-    remove_stale(out)
-    earlier = {cell.id: finished(out / cell.id) for cell in cells}
-    for cell in cells:
-        if record := earlier[cell.id]:
-            remove_checkpoints(cell, out)  # of who was killed before it could
-            yield Finished(cell, record, earlier=True)
-    waiting = [cell for cell in cells if not earlier[cell.id]]
-    beforehand = [(cell, refused[cell.id]) for cell in waiting if cell.id in refused]
-    ran = executor.each([cell for cell in waiting if cell.id not in refused])
-    for cell, found in chain(beforehand, ran):
-        if isinstance(found, str):
-            with working_folder(cell, out) as partial:
-                record = failed(cell, found)
-                record.save(partial)
-                found = publish(record, partial, out)
-        yield Finished(cell, found, earlier=False)
+    refused, out = refused or {}, setup.out
+    with leases_in(out) as leases:
+        remove_stale(out, leases)
+        for done in survey.earlier:
+            remove_checkpoints(done.cell, out)  # of who was killed before it could
+            yield done
+        for task in survey.tasks:
+            if reason := refused.get(task.cell.id):
+                yield Finished(task.cell, _refuse(task, reason, setup, leases), earlier=False)
+    for cell, record in executor.each([task for task in survey.tasks if task.cell.id not in refused]):
+        yield Finished(cell, record, earlier=False)
+
+
+def _refuse(task: Task, reason: str, setup: RunSetup, leases: Leases) -> RunRecord:
+    while True:
+        with leases.taken(task.cell.id) as lease:
+            if lease:
+                found = task.settled(setup.out)
+                return found or publish_failed(task.cell, Failure(reason, "incompatible"), setup)
+        time.sleep(_TICK)  # another runner does the same

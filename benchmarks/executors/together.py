@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from benchmarks.executors.fork_server import ForkServer
-from benchmarks.executors.stopping import Stop, Stopped
+from benchmarks.executors.limits import NO_LIMITS, Limits
 from benchmarks.runtime.launch import LostProcess
+from benchmarks.runtime.stopping import Stop, Stopped
 
 _LEAVE = 10.0  # seconds in which the others end once the first one has
 _TICK = 1.0  # seconds
@@ -19,23 +20,24 @@ def call_together(
     first: tuple[Any, ...],
     other: tuple[Any, ...],
     elsewhere: Callable[[], Exception | None] = lambda: None,
+    limits: Limits = NO_LIMITS,
 ) -> Any:
     """What the first process yields; there is one for each of the environments.
 
     `first` is the function that it calls, and its arguments; `other` is what each other one calls.
-    `elsewhere` is polled for a failure of another command's processes.
+    `elsewhere` is polled for a failure of another command's processes. Each process has the `limits`.
 
     Raises:
         Exception: what `first` raised; or why another one, or one elsewhere, has failed before it.
     """
     failed, done = Stop(leave=_LEAVE), Stop(leave=_LEAVE)
-    others: list[_Beside] = [_Other(server, other, variables, failed, done) for variables in environments[1:]]
+    others: list[_Beside] = [_Other(server, other, limits, variables, failed, done) for variables in environments[1:]]
     others += [_Elsewhere(elsewhere, failed, done)]
     for each in others:
         each.start()
     found = None
     try:
-        (found,) = server.call(*first, environment=environments[0], cancelled=failed)
+        (found,) = server.call(*first, limits=limits, environment=environments[0], cancelled=failed)
     except Stopped:
         if server.stopping:
             raise
@@ -67,10 +69,18 @@ class _Other(_Beside):
     """A process."""
 
     def __init__(
-        self, server: ForkServer, call: tuple[Any, ...], environment: Mapping[str, str], failed: Stop, done: Stop
+        self,
+        server: ForkServer,
+        call: tuple[Any, ...],
+        limits: Limits,
+        environment: Mapping[str, str],
+        failed: Stop,
+        done: Stop,
     ) -> None:
         super().__init__(failed, done)
-        self._calls: Callable[[], Iterator[Any]] = lambda: server.call(*call, environment=environment, cancelled=done)
+        self._calls: Callable[[], Iterator[Any]] = lambda: server.call(
+            *call, limits=limits, environment=environment, cancelled=done
+        )
 
     def run(self) -> None:
         """Wait for its end."""

@@ -6,7 +6,6 @@ output of the frozen ones, and for one that is trained altogether the resized pi
 """
 
 import hashlib
-import shutil
 import sys
 import time
 from collections.abc import Container, Sequence
@@ -20,15 +19,16 @@ from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
 from benchmarks.features.encode import encode_batches, row_encoder
-from benchmarks.features.files import Writer, listed, open_store
-from benchmarks.features.store import DamagedStore, ImageStore
+from benchmarks.features.files import Writer, listed, open_or_discard, open_store
+from benchmarks.features.store import ImageStore
 from benchmarks.runtime.device import free_memory
 from benchmarks.runtime.locks import locked
 from benchmarks.runtime.progress import bar, write
-from zoo.atomic import sync
+from zoo.atomic import make_folder, partial_folder, publish
 from zoo.backbones import Backbone
 from zoo.backbones.cut import Cut, trainable_tail
 from zoo.backbones.cutting import find_cut
+from zoo.partial import remove_abandoned
 from zoo.types import Features
 
 _FORMAT = 3
@@ -46,14 +46,15 @@ class FeatureCache:
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.folder, self.device = folder, device
-        self._open: tuple[Path, ImageStore] | None = None
+        self._open: tuple[Path, tuple[int, int], ImageStore] | None = None
         self._files: tuple[Dataset, str] | None = None
 
     def store(self, dataset: Dataset, backbone: Backbone, *, named: str, hflip: bool) -> ImageStore:
         """The store for this data set and backbone, from disk or made now.
 
         `named` tells one backbone's code and options from another's that has the same weights.
-        Two processes that ask at once make it once; what is found to be damaged is made again.
+        Two processes that ask at once make it once, or where the file system has no locks perhaps
+        twice, and both use the first; what is found to be damaged is made again.
         Where the device has memory of its own and the rows take at most a quarter of what is
         free, they are moved there. A training image that cannot be read is left out and named;
         a test image is refused, since a score over fewer images is another score.
@@ -65,19 +66,20 @@ class FeatureCache:
         cut, why = _cut(backbone)
         key = _key(dataset, self._state_of_files(dataset), backbone, cut, named, views)
         folder = self.folder / "images" / key
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         with locked(folder.with_suffix(".lock"), f"that encodes images, {folder.name}"):
-            if self._open and self._open[0] == folder and listed(folder):
-                return self._open[1]
+            if self._open and self._open[:2] == (folder, listed(folder)):
+                return self._open[2]
             self._open = None  # first, for its memory
-            store = _open_if_sound(folder)
+            which, store = listed(folder), open_or_discard(folder)
             if store is None:
                 if why:
                     write(f"{named.strip()}: its frozen part runs in each step: {why}", sys.stderr)
-                store = _make_store(folder, dataset, backbone, cut, views, self.device)
+                _make_store(folder, dataset, backbone, cut, views, self.device)
+                which, store = listed(folder), open_store(folder, key)
         fits = store.source.nbytes <= _SHARE * free_memory(self.device)
         store = store.on(self.device) if fits else store
-        self._open = (folder, store)
+        self._open = (folder, which, store) if which else None
         return store
 
     def _state_of_files(self, dataset: Dataset) -> str:
@@ -135,30 +137,14 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
     return digest.hexdigest()[:24]
 
 
-def _open_if_sound(folder: Path) -> ImageStore | None:
-    """The store in `folder`; None where there is none that can be used, and then no folder either."""
-    try:
-        return open_store(folder)
-    except DamagedStore:
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
-
-
 def _make_store(
     folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
-) -> ImageStore:
-    """The store, made in a folder of another name, which gets its own when all of it is on disk."""
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        _make(partial, dataset, backbone, cut, views, device)
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)  # the disk may be full of it
-        raise
-    sync(folder.parent)
-    return open_store(folder)
+) -> None:
+    """Make the store under a partial name; it gets its own when all of it is on disk, unless another was first."""
+    remove_abandoned(folder.parent)
+    with partial_folder(folder) as partial:
+        _make(partial, folder.name, dataset, backbone, cut, views, device)
+        publish(partial, folder)
 
 
 def _refuse_lost(dataset: Dataset, rows: Container[int], why: Sequence[str]) -> None:
@@ -174,7 +160,7 @@ def _refuse_lost(dataset: Dataset, rows: Container[int], why: Sequence[str]) -> 
 
 
 def _make(
-    folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
+    folder: Path, key: str, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
 ) -> None:
     started = time.perf_counter()
     examples = [*dataset.test, *dataset.validation, *dataset.train]  # a refusal comes first
@@ -183,7 +169,7 @@ def _make(
     grid: tuple[int, int] | None = None
     what = "resizing" if backbone.trainable and not cut else "encoding"
     batches = encode_batches(dataset, examples, backbone, cut, views=views, device=device)
-    with bar(len(examples), what, "img") as progress, Writer(folder, len(examples)) as writer, closing(batches):
+    with bar(len(examples), what, "img") as progress, Writer(folder, len(examples), key) as writer, closing(batches):
         for batch in batches:
             if refused := [why for example, why in batch.unreadable if example.image_id in test]:
                 raise UnreadableImage(f"test image {refused[0]}: mend or fetch it again; scores need every image")

@@ -7,6 +7,7 @@ is first read, since what a disk lost may come back as zeros, and zeros are vali
 
 import json
 import os
+import shutil
 import weakref
 import zlib
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.features.store import DamagedStore, ImageStore, Rows
-from zoo.atomic import sync
+from benchmarks.runtime.storage import allocate
+from zoo.atomic import naming, publish, write_atomically
+from zoo.partial import partial_path
 
 _ROWS, _SUMS, _MANIFEST = "rows.npy", "sums.npy", "manifest.json"
 _DAMAGE = (FileNotFoundError, EOFError, ValueError)  # others, as too many open files, are not
@@ -37,11 +40,11 @@ class _File(Rows):
                 np.lib.format.read_magic(file)
                 self.shape, _, self.dtype = np.lib.format.read_array_header_1_0(file)
                 self.start = file.tell()
+                self.handle = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self.handle)
             self.nbytes = prod(self.shape) * self.dtype.itemsize
-            self.handle = os.open(folder / _ROWS, os.O_RDONLY)
         except _DAMAGE as error:
             raise DamagedStore(folder, f"{_ROWS} cannot be read ({error})") from error
-        weakref.finalize(self, os.close, self.handle)
         if self.shape[:2] != sums.shape or os.fstat(self.handle).st_size != self.start + self.nbytes:
             raise DamagedStore(folder, f"{_ROWS} has another size than was written")
 
@@ -54,19 +57,29 @@ class _File(Rows):
 
     def _fill(self, value: np.ndarray, row: int, view: int) -> None:
         place = self.start + (row * self.shape[1] + view) * value.nbytes
-        whole = os.preadv(self.handle, [value.data], place) == value.nbytes
+        with naming(self.folder / _ROWS):
+            whole = _read_whole(self.handle, value, place)
         if not whole or not (self.sound[row, view] or zlib.crc32(value.data) == self.sums[row, view]):
-            with suppress(OSError):  # without it the folder is no store, and is made again for who asks next
-                (self.folder / _MANIFEST).unlink()
+            if listed(self.folder) == _identity(os.fstat(self.handle)):  # and not what another has made there since
+                with suppress(OSError):  # without it the folder is no store, and is made again for who asks next
+                    (self.folder / _MANIFEST).unlink()
             raise DamagedStore(self.folder, f"row {row} of {_ROWS} is damaged")
         self.sound[row, view] = True
 
 
-class Writer:
-    """Writes a store into the empty folder `folder`, for at most so many images; close it by `with`."""
+def _read_whole(handle: int, value: np.ndarray, place: int) -> bool:
+    """Whether a file has all of `value` at a place; a read may give less than there is."""
+    missing = memoryview(value.data).cast("B")
+    while missing and (received := os.preadv(handle, [missing], place)):
+        missing, place = missing[received:], place + received
+    return not missing
 
-    def __init__(self, folder: Path, images: int) -> None:
-        self.folder, self.images, self.rows = folder, images, dict[int, int]()
+
+class Writer:
+    """Writes the store `key` into the empty folder `folder`, for at most so many images; close it by `with`."""
+
+    def __init__(self, folder: Path, images: int, key: str) -> None:
+        self.folder, self.images, self.key, self.rows = folder, images, key, dict[int, int]()
         self.sums: list[np.ndarray] = []
         self.shape: tuple[int, ...] = ()
         self.file: BinaryIO = (folder / _ROWS).open("wb")
@@ -75,7 +88,8 @@ class Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.file.close()
+        with naming(self.folder / _ROWS):  # closing writes what is left
+            self.file.close()
 
     def add(self, image_ids: Sequence[int], values: np.ndarray) -> None:
         """The next images, (images, views, ...), always of one shape and type.
@@ -84,42 +98,46 @@ class Writer:
             OSError: the disk is full, which shows at the first images: room for all is taken then.
         """
         values = np.ascontiguousarray(values)
-        if not self.rows:
-            self.shape, self.dtype = values.shape[1:], values.dtype
-            self._header(self.images)
-            if hasattr(os, "posix_fallocate"):  # macOS has none
+        with naming(self.folder / _ROWS):
+            if not self.rows:
+                self.shape, self.dtype = values.shape[1:], values.dtype
+                self._header(self.images)
                 size = self.images * prod(self.shape) * self.dtype.itemsize
-                os.posix_fallocate(self.file.fileno(), 0, self.file.tell() + size)
-        assert (values.shape[1:], values.dtype) == (self.shape, self.dtype)
-        self.file.write(values.data)
+                allocate(self.file.fileno(), self.file.tell() + size)
+            assert (values.shape[1:], values.dtype) == (self.shape, self.dtype)
+            self.file.write(values.data)
         self.sums.append(np.array([[zlib.crc32(view.data) for view in image] for image in values], np.uint32))
         self.rows |= {image: len(self.rows) + place for place, image in enumerate(image_ids)}
 
     def finish(self, *, grid: tuple[int, int] | None, skipped: Sequence[str], seconds: float) -> None:
         """Write the rest, and wait until all of it is on the disk."""
-        self.file.truncate(self.file.tell())
-        self.file.seek(0)
-        self._header(len(self.rows))  # numpy leaves room for any number of rows
         sums = np.concatenate(self.sums)
-        content = {"rows": list(self.rows), "grid": grid, "skipped": list(skipped), "seconds": seconds}
+        content = {
+            "store": self.key,
+            "rows": list(self.rows),
+            "grid": grid,
+            "skipped": list(skipped),
+            "seconds": seconds,
+        }
         manifest = json.dumps({**content, "sums": zlib.crc32(sums.data)})
         array = BytesIO()
         np.save(array, sums)  # into a file it would not notice that the disk is full
-        with (self.folder / _SUMS).open("wb") as listed, (self.folder / _MANIFEST).open("wb") as manifest_file:
-            listed.write(array.getbuffer())
-            manifest_file.write(f"{manifest}\n{zlib.crc32(manifest.encode())}\n".encode())
-            for file in (self.file, listed, manifest_file):
-                file.flush()
-                os.fsync(file.fileno())
-        sync(self.folder)
+        with naming(self.folder / _ROWS):
+            self.file.truncate(self.file.tell())
+            self.file.seek(0)
+            self._header(len(self.rows))  # numpy leaves room for any number of rows
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        write_atomically(self.folder / _SUMS, array.getvalue())
+        write_atomically(self.folder / _MANIFEST, f"{manifest}\n{zlib.crc32(manifest.encode())}\n")
 
     def _header(self, images: int) -> None:
         description = {"descr": self.dtype.str, "fortran_order": False, "shape": (images, *self.shape)}
         np.lib.format.write_array_header_1_0(self.file, description)
 
 
-def open_store(folder: Path) -> ImageStore:
-    """The store that was written into `folder`; its rows are checked when they are read.
+def open_store(folder: Path, key: str) -> ImageStore:
+    """The store `key` that was written into `folder`; its rows are checked when they are read.
 
     Raises:
         DamagedStore: something in `folder` is missing, or not what was written.
@@ -130,15 +148,51 @@ def open_store(folder: Path) -> ImageStore:
         content: dict[str, Any] = json.loads(manifest)
         sums = np.load(folder / _SUMS)
         whole = int(checksum) == zlib.crc32(manifest.encode()) and content["sums"] == zlib.crc32(sums.data)
-    except _DAMAGE as error:
+    except (*_DAMAGE, KeyError) as error:
         raise DamagedStore(folder, f"cannot be read ({error})") from error
     if not whole:
         raise DamagedStore(folder, f"{_MANIFEST} or {_SUMS} is damaged")
+    if content["store"] != key:
+        raise DamagedStore(folder, "is of other images or another backbone")
     rows = {image: row for row, image in enumerate(content["rows"])}
     grid = tuple(content["grid"]) if content["grid"] else None
     return ImageStore(_File(folder, sums), rows, grid, content["skipped"], content["seconds"])
 
 
-def listed(folder: Path) -> bool:
-    """Whether `folder` is a store by its manifest, which one that was found to be damaged has lost."""
-    return (folder / _MANIFEST).exists()
+def open_or_discard(folder: Path) -> ImageStore | None:
+    """The store in `folder`, named as the folder; None where there is none that can be used, and then no folder either.
+
+    Raises:
+        OSError: it cannot be read, and may yet be whole.
+    """
+    try:
+        return open_store(folder, folder.name)
+    except DamagedStore:
+        away = partial_path(folder)
+    with suppress(FileNotFoundError):  # another process has moved it
+        folder.rename(away)
+        try:
+            store = open_store(away, folder.name)
+        except DamagedStore:
+            pass
+        else:  # another has made it in the meantime
+            publish(away, folder)
+            return store
+        finally:
+            shutil.rmtree(away, ignore_errors=True)  # those who read it keep it open
+    return None
+
+
+def listed(folder: Path) -> tuple[int, int] | None:
+    """Which store lies in `folder`, a number of its own as long as it is open; None without a manifest.
+
+    One that was found to be damaged has lost that.
+    """
+    try:
+        return _identity((folder / _ROWS).stat()) if (folder / _MANIFEST).exists() else None
+    except FileNotFoundError:
+        return None
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino

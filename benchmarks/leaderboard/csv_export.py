@@ -7,7 +7,8 @@ from typing import Any
 
 from benchmarks.leaderboard.tables.columns import RATES, SCORES, SIZES
 from benchmarks.leaderboard.tables.formatting import clean
-from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.leaderboard.tables.summary import Summary
 from benchmarks.records.record import PARTS
 

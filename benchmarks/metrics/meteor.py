@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from benchmarks.metrics import METRICS, MetricScore, PreparedMetric
 from benchmarks.metrics.java import paraphrases, process
+from benchmarks.metrics.java.lines import LineProcess
 from benchmarks.metrics.java.ptb_tokenizer import sanitize
 
 # METEOR's loops are short and run a million times. Java's better compiler is to compile whole methods for their next
@@ -32,24 +33,24 @@ class Engine:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._process: process.LineProcess | None = None
+        self._process: LineProcess | None = None
         self._covers: frozenset[str] = frozenset()
+        self._cache: Path | None = None
         self._killed = False
 
     def prepare(self, references: Sequence[Sequence[str]], cache: Path | None = None) -> None:
         """Have it load the paraphrases for these references, cached below `cache`, unless what runs has enough."""
-        self._killed = False
+        self._killed, self._cache = False, cache
+        lines = _lines(references).references
         with self._lock:
-            self._prepared(_lines(references).references, cache)
+            process.twice(lambda: self._prepared(lines), self._wanted)
 
     def score(self, candidates: Sequence[str], references: Lines) -> list[float]:
         """The number of each caption, and that of all."""
         pairs = zip(references.images, map(_plain, candidates), strict=True)
         lines = [_line(image, caption) for image, caption in pairs]
         with self._lock:
-            meteor = self._prepared(references.references, None)
-            counts = meteor.request(lines, len(lines))
-            return [float(number) for number in meteor.request([_line("EVAL", *counts)], len(counts) + 1)]
+            return process.twice(lambda: self._scored(lines, references.references), self._wanted)
 
     def close(self) -> None:
         """End Java and wait until it is gone; the next captions start it again."""
@@ -63,14 +64,22 @@ class Engine:
         if self._process:
             self._process.kill()
 
-    def _prepared(self, references: frozenset[str], cache: Path | None) -> process.LineProcess:
+    def _wanted(self) -> bool:
+        return not self._killed
+
+    def _scored(self, lines: Sequence[str], references: frozenset[str]) -> list[float]:
+        meteor = self._prepared(references)
+        counts = meteor.request(lines, len(lines))
+        return [float(number) for number in meteor.request([_line("EVAL", *counts)], len(counts) + 1)]
+
+    def _prepared(self, references: frozenset[str]) -> LineProcess:
         if self._process and self._process.runs and references <= self._covers:
             return self._process
         with tempfile.TemporaryDirectory() as temporary:
-            table = paraphrases.cached_table(references, *([cache] if cache else []), Path(temporary))
+            table = paraphrases.cached_table(references, *([self._cache] if self._cache else []), Path(temporary))
             return self._restart(table, references)
 
-    def _restart(self, table: Path, covers: frozenset[str]) -> process.LineProcess:
+    def _restart(self, table: Path, covers: frozenset[str]) -> LineProcess:
         if self._process:
             self._process.close()
         if self._killed:
@@ -80,11 +89,9 @@ class Engine:
         return self._process
 
 
-def _process(table: Path) -> process.LineProcess:
+def _process(table: Path) -> LineProcess:
     program = process.jar("meteor/meteor-1.5.jar")
-    return process.LineProcess(
-        _WHOLE_METHODS, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table)
-    )
+    return LineProcess(_WHOLE_METHODS, "-jar", program, "-", "-", "-stdio", "-l", "en", "-norm", "-a", str(table))
 
 
 @cache

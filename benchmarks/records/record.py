@@ -1,12 +1,15 @@
 """One run, written down once and never edited: its request, how good, how fast, where."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.records.outcome import Outcome
 from benchmarks.records.schema import Number, convert, loads, parse
 from zoo.atomic import write_atomically
 from zoo.settings import OMIT_DEFAULT, to_request
@@ -17,6 +20,16 @@ REQUEST = "request.json"  # beside it, and there as long as the run lasts
 CAPTIONS = "captions.json"  # beside it, in COCO's results form
 PARTS = ("backbone", "attention", "decoder")
 SCORES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """The fields of a record as the one spelling that digests are taken of: JSON with sorted keys, on one line."""
+    return json.dumps(values, sort_keys=True)
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """The sha256 of that spelling."""
+    return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
 class BadRecord(ValueError):
@@ -32,7 +45,7 @@ class RunRecord:
     """What one cell of a matrix gave.
 
     id: hash of `request` alone, which is all that decides the outcome.
-    status: "done", or "failed" with the reason in `error`.
+    status: "done", or "failed" with the reason in `error`, and its name in `outcome` (see `OUTCOMES`).
     parts: backbone, attention and decoder, as Specs; origins: where each came from.
     dataset, split: the data set as a Spec without its folder, and its test split.
     synthetic: the images are synthetic scenes, so the scores say nothing of photographs.
@@ -83,6 +96,7 @@ class RunRecord:
     curve: tuple[Mapping[str, Number], ...] = ()
     best_epoch: int = 0
     reward: str = field(default="", metadata=OMIT_DEFAULT)
+    outcome: Outcome = field(default="", metadata=OMIT_DEFAULT)
     finished: str = ""  # UTC, ISO 8601
     schema: int = SCHEMA
 
@@ -93,15 +107,21 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """As it is written: what came after the first records is left out where it has its default."""
-        return {name: value for name, value in asdict(self).items() if name in to_request(self)}
+        return to_request(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the record, the same for every spelling of its file."""
+        return digest(self.to_json())
 
     def save(self, folder: Path) -> None:
-        """Write `record.json` into `folder` and force it to disk.
+        """Write `record.json` into `folder`, with its own digest as `sha256`, and force it to disk.
 
         Raises:
             ValueError, TypeError: a field holds what `load` would refuse; nothing is written.
         """
-        text = json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        values = {**self.to_json(), "sha256": self.digest}
+        text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
         convert(loads(text.encode()), type(self))
         write_atomically(folder / FILE, text)
 
@@ -110,7 +130,8 @@ class RunRecord:
         """Read a record, from its file or its folder.
 
         Raises:
-            BadRecord: it is missing, no record, or of another schema, or a field holds what it may not.
+            BadRecord: it is missing, no record, or of another schema, a field holds what it may not, or its
+                digest is not that of its content. The first records have none.
         """
         path = path / FILE if path.is_dir() else path
         try:
@@ -119,6 +140,9 @@ class RunRecord:
             if found != SCHEMA:
                 kind = BadRecord if type(found) is int else TornRecord
                 raise kind(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
+            told = values.pop("sha256", None)
+            if told is not None and told != digest(values):
+                raise TornRecord(f"run record {path} was edited or damaged: its sha256 is not that of its content")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
         except BadRecord:
@@ -144,15 +168,18 @@ class _AnyProtocol:
 
 
 def records(root: Path, on_bad: Callable[[BadRecord], None] | None = None) -> Iterator[RunRecord]:
-    """Every record below `root`, by id; one that cannot be read is passed over, after a call of `on_bad`.
+    """Every record below `root`, by id; one that cannot be believed is passed over, after a call of `on_bad`.
 
     Raises:
-        BadRecord: one of them cannot be read, and there is no `on_bad`.
+        BadRecord: one of them cannot be read, or its id is not that of its request, and there is no `on_bad`.
     """
     found = []
     for path in record_files(root):
         try:
-            found.append(RunRecord.load(path))
+            record = RunRecord.load(path)
+            if record.id != digest(record.request)[:12]:
+                raise TornRecord(f"run record {path} was edited: its id is not the hash of its request")
+            found.append(record)
         except BadRecord as bad:
             if on_bad is None:
                 raise

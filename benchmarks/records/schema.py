@@ -2,8 +2,9 @@
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
@@ -42,7 +43,8 @@ def parse(file: Path) -> Any:
     if file.exists() and not file.is_file():  # reading a pipe might never end
         raise ValueError("it is no file")
     with file.open("rb") as opened:
-        return loads(opened.read(_BYTES + 1))
+        size = os.fstat(opened.fileno()).st_size  # not more: a buffer costs time
+        return loads(opened.read(min(size, _BYTES) + 1))
 
 
 def loads(content: bytes) -> Any:
@@ -59,7 +61,7 @@ def loads(content: bytes) -> Any:
         )
     except RecursionError:
         raise ValueError(f"it is nested more than {_DEPTH} deep") from None
-    _check(values, _DEPTH)
+    _check(values, escapes=b"\\u" in content)
     return values
 
 
@@ -118,18 +120,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _check(value: Any, depth: int) -> None:
+def _check(values: Any, *, escapes: bool) -> None:
     """Refuse what is nested too deep, and texts with half of a surrogate pair, which no UTF-8 can hold."""
-    if isinstance(value, str):
+    level = [values]
+    for _ in range(_DEPTH + 1):
+        if escapes:
+            _check_texts(level)
+        inner = [value for value in level if isinstance(value, dict | list)]
+        level = [item for value in inner for item in (value.values() if isinstance(value, dict) else value)]
+        if escapes:
+            _check_texts(key for value in inner if isinstance(value, dict) for key in value)
+        if not inner:
+            return
+    raise ValueError(f"it is nested more than {_DEPTH} deep")
+
+
+def _check_texts(values: Iterable[Any]) -> None:
+    for text in (value for value in values if isinstance(value, str)):
         try:
-            value.encode()
+            text.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"the text {value[:40]!a} has half of a surrogate pair") from None
-    elif isinstance(value, dict | list):
-        if not depth:
-            raise ValueError(f"it is nested more than {_DEPTH} deep")
-        for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            _check(item, depth - 1)
+            raise ValueError(f"the text {text[:40]!a} has half of a surrogate pair") from None
 
 
 def _explain(message: str, path: str, kind: type) -> str:

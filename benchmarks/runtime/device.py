@@ -3,7 +3,7 @@
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -64,6 +64,14 @@ def free_memory(device: torch.device) -> int:
         return 0
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0]) + unused
+
+
+def restrict_to(numbers: Collection[int]) -> None:
+    """Keep this process, with all that it starts, on these cores, with no more threads; none are all of them."""
+    if numbers:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, numbers)
+        torch.set_num_threads(min(torch.get_num_threads(), len(numbers)))
 
 
 def cores() -> int:

@@ -1,9 +1,12 @@
-"""Progress of long work, on a terminal; nothing where the output goes to a file or a pipe."""
+"""Progress of long work: on a terminal, and told to whoever waits for it; nothing where the output goes to a file."""
 
 import os
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from threading import RLock
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -11,6 +14,9 @@ tqdm.set_lock(RLock())  # its own is shared between processes, and is left behin
 
 
 _terminal: TextIO | None = None  # of a process whose own stderr is a file
+_EVERY = 1.0  # seconds between two signs of life
+_report: Callable[[str], None] | None = None
+_reported = 0.0
 
 
 def stream_to(descriptor: int) -> None:
@@ -19,10 +25,35 @@ def stream_to(descriptor: int) -> None:
     _terminal = os.fdopen(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
 
 
+def report_to(report: Callable[[str], None]) -> None:
+    """Have a function called with what is done, at most once a second, whenever something of it is."""
+    global _report
+    _report = report
+
+
+def alive(doing: str) -> None:
+    """Something was done."""
+    global _reported
+    if _report and (now := time.monotonic()) - _reported >= _EVERY:
+        _reported = now
+        with suppress(OSError):  # nobody waits any more
+            _report(doing)
+
+
+class _Bar(tqdm):  # type: ignore[misc]
+    def __init__(self, what: str, **options: Any) -> None:
+        self._what = what
+        super().__init__(desc=what, **options)
+
+    def update(self, n: float | None = 1) -> Any:
+        alive(self._what)
+        return super().update(n)
+
+
 def bar(total: int | None, what: str, unit: str) -> tqdm:
     """A bar on stderr that goes when it is done; a mere count where the total is not known."""
-    return tqdm(
-        file=_terminal or sys.stderr, total=total, desc=what, unit=unit, disable=None, leave=False, dynamic_ncols=True
+    return _Bar(
+        what, file=_terminal or sys.stderr, total=total, unit=unit, disable=None, leave=False, dynamic_ncols=True
     )
 
 

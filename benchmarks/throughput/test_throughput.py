@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Decoding, Training
 from benchmarks.features.cache import stored
+from benchmarks.runtime.progress import alive
 from benchmarks.throughput.no_eos import NoEosDecoder
 from benchmarks.throughput.operations import operations
 from benchmarks.training.batches import Batch
@@ -32,6 +33,7 @@ def _time(
     benchmark: BenchmarkFixture, rate: str, items: int, work: Callable[[], object], flops: float, rounds: int = _ROUNDS
 ) -> None:
     def timed() -> None:
+        alive("measuring")
         work()
         if torch.cuda.is_available():
             torch.cuda.synchronize()

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.runtime.progress import write
 from zoo.atomic import atomic_file
+from zoo.partial import remove_abandoned
 
 _KEPT = 2
 _MADE_WITH = "made_with"
@@ -95,9 +96,12 @@ class Checkpoints(Requests):
     def latest(self) -> dict[str, Any] | None:
         """The last state that can be read and was made with the same; nothing in a file is run.
 
+        What a killed process was writing is removed.
+
         Raises:
             OSError: the disk does not give it.
         """
+        remove_abandoned(self.folder)
         for file in reversed(self._files()):
             try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)

@@ -8,10 +8,9 @@ from types import TracebackType
 
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
-from benchmarks.records.record import FILE, BadRecord, RunRecord
-from benchmarks.records.request import identity
+from benchmarks.records.record import BadRecord, RunRecord
 from benchmarks.runtime.latest import Latest
-from benchmarks.verification.consistency import implausible, shareable, unlike_request, unrepeatable
+from benchmarks.verification.checker.check import check
 from registry import Spec
 
 _CLOSE = 1e-5  # scores per image have six digits
@@ -52,27 +51,17 @@ class RecordChecker:
             if record.id in files_of:
                 yield f"{file}: the same run as {files_of[record.id]}"
             files_of[record.id] = file
-            yield from (f"{file}: {problem}" for problem in self.problems_of(record, file))
+            yield from (f"{file}: {problem}" for problem in dict.fromkeys(self.problems_of(record, file)))
 
     def problems_of(self, record: RunRecord, file: Path) -> Iterator[str]:
-        """What does not hold of one record."""
-        named = file.stem if file.name != FILE else file.resolve().parent.name
-        if record.id != identity(record.request):
-            yield "its id is not the hash of its request: it was edited"
-        elif named != record.id:
-            yield f"it should be called {record.id}, as its run is"
-        yield from unlike_request(record)
-        yield from unrepeatable(record)
+        """What does not hold of one record: what takes nothing but the standard library, then what takes packages."""
+        yield from check(file)
         if not shareable(record) and any({"picture", "references"} & sample.keys() for sample in record.samples):
             yield "its samples hold pictures or references, which are not ours to pass on"
-        if record.done:
-            yield from implausible(record)
+        if record.done and record.captions:
             yield from self._rescored(record)
 
     def _rescored(self, record: RunRecord) -> Iterator[str]:
-        if not record.captions:
-            yield "it has no captions, so its scores cannot be checked"
-            return
         try:
             rescorer = self._rescorer_of(record)
             if rescorer is not None:
@@ -104,6 +93,14 @@ class RecordChecker:
         if sum(abs(value) for value in spec.options.values() if isinstance(value, int)) > _MOST:
             raise ValueError(f"the numbers of {spec} add up to more than {_MOST:,}: allow it with --dataset")
         return None if location else spec
+
+
+def shareable(record: RunRecord) -> bool:
+    """Whether its data set lets pictures and references stand in a record; one that is not known does not."""
+    try:
+        return bool(getattr(DATASETS[Spec.parse(record.dataset).name], "shareable", False))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """What a card holds of a run beside its scores: speed, cost, caption statistics and provenance."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, number, speed
-from benchmarks.leaderboard.tables.rows import RANDOM, leaves
+from benchmarks.leaderboard.tables.hardware import leaves
+from benchmarks.leaderboard.tables.rows import RANDOM
 from benchmarks.records.record import RunRecord
 
 _STAGES = (
@@ -90,33 +88,39 @@ def machine(record: RunRecord) -> str:
 
 def caption_statistics(record: RunRecord) -> list[tuple[str, str]]:
     """Statistics of the captions of the test images; nothing where the record does not hold them."""
-    captions = [clean(caption).split() for caption in record.captions.values()]
-    words = [word for caption in captions for word in caption]
+    counts: Counter[str] = Counter()
+    for caption, times in Counter(record.captions.values()).items():
+        counts[clean(caption)] += times
+    captions = [(caption.split(), times) for caption, times in counts.items()]
+    words = sum(len(caption) * times for caption, times in captions)
     if not words:
         return []
-    counts = Counter(map(" ".join, captions))
     frequent, times = min(counts.items(), key=lambda item: (-item[1], item[0]))
     listed = [
-        ("Mean length", f"{fmean(map(len, captions)):.1f} words"),
-        ("Distinct captions", f"{len(counts)} of {len(captions)}"),
-        ("Distinct words", f"{len(set(words))}"),
+        ("Mean length", f"{words / counts.total():.1f} words"),
+        ("Distinct captions", f"{len(counts)} of {counts.total()}"),
+        ("Distinct words", f"{len({word for caption, _ in captions for word in caption})}"),
         ("Distinct-1", _distinct(captions, 1)),
         ("Distinct-2", _distinct(captions, 2)),
     ]
     return listed + [("Most frequent", f"“{frequent}”, {times} times")] * (times > 1)
 
 
-def _distinct(captions: Iterable[Sequence[str]], size: int) -> str:
-    """Of all sequences of `size` words, the share that is different (Li et al. 2016)."""
-    ngrams = [tuple(words[at : at + size]) for words in captions for at in range(len(words) - size + 1)]
-    return f"{len(set(ngrams)) / len(ngrams):.3f}" if ngrams else BLANK
+def _distinct(captions: Iterable[tuple[Sequence[str], int]], size: int) -> str:
+    """Of all sequences of `size` words, the share that is different (Li et al. 2016); each caption with its count."""
+    different: set[tuple[str, ...]] = set()
+    count = 0
+    for words, times in captions:
+        different.update(zip(*(words[at:] for at in range(size)), strict=False))
+        count += times * max(0, len(words) - size + 1)
+    return f"{len(different) / count:.3f}" if count else BLANK
 
 
 def provenance(record: RunRecord) -> list[tuple[str, str]]:
     """Names and hashes: what has to be the same for the numbers to be the same."""
     listed = [
         ("Run", record.id),
-        ("Record, sha256", digest(record)),
+        ("Record, sha256", record.digest),
         ("Data set", record.dataset),
         ("Data fingerprint", record.data.get("fingerprint")),
         ("Scorer", record.signature),
@@ -132,11 +136,6 @@ def provenance(record: RunRecord) -> list[tuple[str, str]]:
 def environment(record: RunRecord) -> list[tuple[str, str]]:
     """Versions and machine."""
     return [(clean(name), clean(value)) for name, value in leaves(record.environment) if name != "commit"]
-
-
-def digest(record: RunRecord) -> str:
-    """The sha256 of the record as JSON with sorted keys, the same for every spelling of its file."""
-    return hashlib.sha256(json.dumps(record.to_json(), sort_keys=True).encode()).hexdigest()
 
 
 def limitations(record: RunRecord) -> list[str]:

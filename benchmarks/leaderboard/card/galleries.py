@@ -1,22 +1,38 @@
 """The galleries that lie beside run records."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.leaderboard.html.paths import ID
 from benchmarks.records.record import FILE, RunRecord
 from benchmarks.records.samples import GALLERY
 
 
-def galleries(root: Path) -> dict[str, Mapping[str, Any]]:
-    """Run id -> gallery, of every run below `root` that holds one back from its record.
+class Galleries(Mapping[str, Mapping[str, Any]]):
+    """Run id -> gallery, of every run below `root` that holds one back from its record; each is read when asked for.
 
-    Raises:
-        ValueError: one of them cannot be read; the message names it.
+    `[]` and `get` raise a ValueError that names the file where a gallery cannot be read.
     """
-    found = [path for path in root.rglob(GALLERY) if (path.parent / FILE).is_file()]
-    return {RunRecord.load(path.parent).id: _read(path) for path in sorted(found) if not _hidden(path, root)}
+
+    def __init__(self, root: Path) -> None:
+        found = (path for path in root.rglob(GALLERY) if (path.parent / FILE).is_file() and not _hidden(path, root))
+        self._files = {_run(path.parent): path for path in sorted(found)}
+
+    def __getitem__(self, run: str) -> Mapping[str, Any]:
+        return _read(self._files[run])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def _run(folder: Path) -> str:
+    """The id of the run in `folder`, which is its name unless somebody gave it another one."""
+    return folder.name if ID.fullmatch(folder.name) else RunRecord.load(folder).id
 
 
 def _hidden(path: Path, root: Path) -> bool:

@@ -1,5 +1,6 @@
 """The card of a run: one HTML file, in the order in which a reader asks."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.leaderboard.tables.samples import shown
 from benchmarks.records.record import PARTS, RunRecord
+
+_SEEDS = 50  # of a run's entry, to either side of its own, that its card leads to
 
 
 def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) -> str:
@@ -31,7 +34,8 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
         table=table,
         row=row,
         anchor=table.anchor(row),
-        other_seeds=[(run.seed, name_of(run)) for run in row.runs if run is not record],
+        other_seeds=[(run.seed, name_of(run)) for run in _nearest(row, record)],
+        more_seeds=len(row.runs) - 1 - len(_nearest(row, record)),
         parts=[record.parts.get(part, "") for part in PARTS],
         notices=[*_notices(record, table, row)],
         scores=scores(record, table, row),
@@ -49,6 +53,12 @@ def card(record: RunRecord, table: Table, row: Row, gallery: Mapping[str, Any]) 
         environment=facts.environment(record),
         provenance=facts.provenance(record),
     )
+
+
+def _nearest(row: Row, record: RunRecord) -> list[RunRecord]:
+    """The other runs of the row; of many those with the next seeds."""
+    own = bisect_left(row.runs, record.seed, key=lambda run: run.seed)
+    return [run for run in row.runs[max(0, own - _SEEDS) : own + _SEEDS + 1] if run is not record]
 
 
 def _notices(record: RunRecord, table: Table, row: Row) -> Iterable[str]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.tables.columns import CIDER
 from benchmarks.leaderboard.tables.formatting import hundred, signed
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row, Table, swap_key
 from benchmarks.records.record import PARTS
+
+MOST = 50  # of one part, on a card
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Neighbour:
 
     def card(self, seed: int) -> str:
         """The file of the card of its run with this seed, else of another; empty where it has none."""
-        return name_of(next((run for run in self.row.runs if run.seed == seed), self.row.runs[0]))
+        return name_of(self.row.run_of(seed))
 
     @property
     def verdict(self) -> str:
@@ -40,23 +43,15 @@ class Neighbour:
 
 
 def neighbours(table: Table, row: Row) -> list[Neighbour]:
-    """By part, the best of each first; none where the row has no CIDEr."""
-    return sorted(_found(table, row), key=lambda found: (PARTS.index(found.part), -found.gap))
-
-
-def _found(table: Table, row: Row) -> Iterator[Neighbour]:
+    """By part, the best of each first, up to `MOST`; none where the row has no CIDEr."""
     own = CIDER.read(row)
-    for other in table.rows:
+    return [] if own is None else [each for axis in range(len(PARTS)) for each in _found(table, row, axis, own)]
+
+
+def _found(table: Table, row: Row, axis: int, own: float) -> Iterator[Neighbour]:
+    others = (each for each in table.swaps.get(swap_key(row, axis), ()) if each.parts[axis] != row.parts[axis])
+    for other in islice(others, MOST):
         theirs = CIDER.read(other)
-        differ = [axis for axis in range(len(PARTS)) if other.parts[axis] != row.parts[axis]]
-        if own is None or theirs is None or len(differ) != 1 or not _same_but(differ[0], row, other):
-            continue
+        assert theirs is not None  # or else it would be no swap
         margin = table.ranking.margin(table.index[row], table.index[other])
-        yield Neighbour(PARTS[differ[0]], other.parts[differ[0]], other, theirs - own, margin)
-
-
-def _same_but(axis: int, one: Row, other: Row) -> bool:
-    """Whether all but this part come from the same place: of one name there may be two plug-ins."""
-    others = [place for place in range(len(PARTS)) if place != axis]
-    weights = PARTS[axis] == "backbone" or one.weights == other.weights
-    return weights and all(one.origins[place] == other.origins[place] for place in others)
+        yield Neighbour(PARTS[axis], other.parts[axis], other, theirs - own, margin)

@@ -54,9 +54,9 @@ def sample(one: Shown, name: str) -> Markup:
     )
 
 
-def _tiles(one: Shown) -> list[tuple[str, str, str]]:
+def _tiles(one: Shown) -> list[tuple[str, Markup, str]]:
     """Each word with its map, and with the weight in per cent that fell on no place of the image."""
     if not one.maps:
         return []
     shares = [f"{100 * share:.0f}" for share in one.non_visual] or [""] * len(one.maps)
-    return [(word, veil(map_), share) for word, map_, share in zip(one.words, one.maps, shares, strict=True)]
+    return [(word, Markup(veil(map_)), share) for word, map_, share in zip(one.words, one.maps, shares, strict=True)]

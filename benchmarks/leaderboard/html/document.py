@@ -1,6 +1,7 @@
 """The shell of every page: one HTML file that asks nobody for anything."""
 
 from base64 import b64encode
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ def document(template: str, *, style: str, script: str, **values: Any) -> str:
     return f"{render(template, **own, **values)}\n"
 
 
+@lru_cache(8)
 def text_of(*names: str) -> str:
     """The style sheets or scripts of these names, one after the other."""
     return "".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
+@lru_cache(8)
 def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

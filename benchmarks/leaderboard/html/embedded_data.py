@@ -53,12 +53,13 @@ class Panel:
 def data(table: Table, shown: Sequence[Column], panel: Panel) -> Markup:
     """A JSON object that no text in it can end: its rows and columns are those of the table, in the same order."""
     ranking = table.ranking
+    axes = [(part, {value: place for place, value in enumerate(table.axes[part])}) for part in PARTS]
     content = {
         "columns": [{"key": each.key, "label": each.label, "kind": each.kind} for each in shown],
         "rows": [table.anchor(row) for row in table.rows],
         "names": [clean(table.name(row)) for row in table.rows],
-        "parts": {part: [table.axes[part].index(row.parts[axis]) for row in table.rows]
-                  for axis, part in enumerate(PARTS) if len(table.axes[part]) > 1},
+        "parts": {part: [places[row.parts[axis]] for row in table.rows] for axis, (part, places) in enumerate(axes)
+                  if len(places) > 1},
         "values": [[_short(each.read(row), _digits(each)) for row in table.rows] for each in shown],
         "ranks": [standing and standing.first for standing in ranking.standings],
         "threshold": _short(ranking.threshold),

@@ -40,7 +40,7 @@ def _row(table: Table, row: Row, shown: Sequence[Column], across: Axis | None) -
     card, standing = name_of(row.runs[0]), table.standing(row)
     return {
         "id": table.anchor(row),
-        "first": len(table.rows) > 1 and row in table.tied,
+        "first": len(table.rows) > 1 and standing is not None and standing.first == 1,
         "rank": wording.rank(table, row),
         "card": f"{FOLDER}/{card}" if card else "",
         "bold": [parts[part] for part in bold],

@@ -8,17 +8,16 @@ from benchmarks.leaderboard.tables.columns import CIDER
 from benchmarks.leaderboard.tables.rows import Row, Table
 
 WIDTH = 130
+_TICKS = 200  # of about so many seeds nobody sees more
 
 
 def scale(table: Table) -> Axis | None:
     """One scale for all rows, None where no captions were scored."""
-    ends = [score for row in table.rows if (score := CIDER.read(row)) is not None]
-    for standing in filter(None, table.ranking.standings):
-        ends += [standing.low, standing.high, standing.near_low, standing.near_high]
-    if not ends:
+    if table.extent is None:
         return None
-    room = 0.02 * (max(ends) - min(ends)) or 0.05
-    return linear(min(ends) - room, max(ends) + room, 3, WIDTH - 3)
+    low, high = table.extent
+    room = 0.02 * (high - low) or 0.05
+    return linear(low - room, high + room, 3, WIDTH - 3)
 
 
 def axis(across: Axis) -> Markup:
@@ -35,9 +34,10 @@ def glyph(table: Table, row: Row, across: Axis) -> Markup:
     bars = []
     if standing:
         bars.append(_bar("far", across, standing.low, standing.high))
-        if len([each for each in table.ranking.standings if each]) > 1:
+        if table.ranking.compared > 1:
             bars.append(_bar("near", across, standing.near_low, standing.near_high))
-    seeds = [across.place(value) for value in row.seed_scores()] if len(row.runs) > 1 else []
+    drawn = row.seed_scores[:: 1 + len(row.runs) // _TICKS] if len(row.runs) > 1 else []
+    seeds = [across.place(value) for value in drawn]
     return render("glyph.html", width=WIDTH, bars=bars, seeds=seeds, mean=across.place(score))
 
 

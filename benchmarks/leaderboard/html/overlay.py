@@ -19,19 +19,11 @@ def veil(shares: np.ndarray) -> str:
     """`shares` (h, w) as a data URL; a veil is scaled to its own highest share, so a flat map hides nothing."""
     height, width = shares.shape
     levels = np.rint((_LEVELS - 1) * (1 - shares / (shares.max() or 1.0))).astype(np.uint8)
-    padded = np.pad(levels, ((0, 0), (0, width % 2)))
-    packed = (padded[:, ::2] << 4) | padded[:, 1::2]
-    rows = b"".join(b"\0" + row.tobytes() for row in packed)
-    thickness = bytes(round(level * _THICK / (_LEVELS - 1)) for level in range(_LEVELS))
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(
-        [
-            _chunk(b"IHDR", struct.pack(">2I5B", width, height, 4, 3, 0, 0, 0)),
-            _chunk(b"PLTE", _LEVELS * _COLOUR),
-            _chunk(b"tRNS", thickness),
-            _chunk(b"IDAT", _stored(rows)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    rows = np.zeros((height, 1 + (width + 1) // 2), dtype=np.uint8)  # the first byte of each: not filtered
+    rows[:, 1:] = levels[:, ::2] << 4
+    rows[:, 1 : 1 + width // 2] |= levels[:, 1::2]
+    header = _chunk(b"IHDR", struct.pack(">2I5B", width, height, 4, 3, 0, 0, 0))
+    png = b"\x89PNG\r\n\x1a\n" + header + _PALETTE + _chunk(b"IDAT", _stored(rows.tobytes())) + _chunk(b"IEND", b"")
     return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
@@ -43,3 +35,7 @@ def _stored(content: bytes) -> bytes:
     """A zlib stream that holds `content`, of less than 64 kB, as it is."""
     size = struct.pack("<2H", len(content), 0xFFFF - len(content))
     return b"\x78\x01\x01" + size + content + struct.pack(">I", adler32(content))
+
+
+_THICKNESS = bytes(round(level * _THICK / (_LEVELS - 1)) for level in range(_LEVELS))
+_PALETTE = _chunk(b"PLTE", _LEVELS * _COLOUR) + _chunk(b"tRNS", _THICKNESS)

@@ -8,7 +8,7 @@ from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import RATES, SCORES, SIZES, columns
 from benchmarks.leaderboard.tables.formatting import counted
-from benchmarks.leaderboard.tables.rows import Hardware
+from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.summary import Summary
 from benchmarks.records.record import PARTS, RunRecord
 

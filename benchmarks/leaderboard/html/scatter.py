@@ -10,7 +10,8 @@ from benchmarks.leaderboard.html.label_placement import place as labelled
 from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column, rate
-from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import PARTS
 
 WIDTH, HEIGHT = 560, 336

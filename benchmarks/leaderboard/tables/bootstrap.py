@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import variance
 
 import numpy as np
@@ -17,6 +18,8 @@ RESAMPLES = 2000
 LEVEL = 0.95
 PLANNED = 1.96  # standard errors at which one pair, chosen beforehand, differs significantly
 _SEED = 2015
+_MOST, _FEWEST = 10**9, 200  # differences that the threshold is found by: all of RESAMPLES up to a thousand entries
+_BLOCK = 64  # entries at a time, whose resamples a cache holds
 _TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
 
 
@@ -42,11 +45,10 @@ class Ranking:
 
     images: how many all of them were scored on; seed_sd: of one entry's score between
     seeds, None where no entry has two; resolution: about the smallest significant gap;
-    threshold: standard errors at which any pair of the table differs significantly; errors: the
-    standard error of each pair's difference; wins: on which share of the images the one
-    is ahead of the other, ties counted half; draws: (RESAMPLES, entries) resampled means;
-    strays: the same, where the deviation between seeds is itself in doubt, to find thresholds by.
-    The arrays are NaN where nothing is known.
+    threshold: standard errors at which any pair of the table differs significantly; scores: (entries,
+    images); errors: the standard error of each pair's difference; draws: (RESAMPLES, entries)
+    resampled means; strays: the same, where the deviation between seeds is itself in doubt, to find
+    thresholds by. The arrays are NaN where nothing is known.
     """
 
     standings: tuple[Standing | None, ...]
@@ -54,10 +56,22 @@ class Ranking:
     seed_sd: float | None
     resolution: float | None
     threshold: float
+    scores: np.ndarray
     errors: np.ndarray
-    wins: np.ndarray
     draws: np.ndarray
     strays: np.ndarray
+
+    @cached_property
+    def compared(self) -> int:
+        """How many entries have a standing."""
+        return len(self.standings) - self.standings.count(None)
+
+    def wins(self, one: int, other: int) -> float | None:
+        """On which share of the images the one entry is ahead of the other, ties counted half; None if not known."""
+        if None in (self.standings[one], self.standings[other]):
+            return None
+        own, theirs = self.scores[one], self.scores[other]
+        return float(((own > theirs) + 0.5 * (own == theirs)).mean())
 
     def error(self, one: int, other: int) -> float | None:
         """The standard error of the difference of two entries, None if not known."""
@@ -79,22 +93,21 @@ def rank(per_image: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[floa
     images = _commonest(per_image)
     comparable = [index for index, scores in enumerate(per_image) if images and sorted(scores) == images]
     standings: list[Standing | None] = [None] * count
-    errors, wins = np.full((count, count), math.nan), np.full((count, count), math.nan)
+    errors, known = np.full((count, count), math.nan), np.full((count, len(images)), math.nan)
     draws, strays = np.full((RESAMPLES, count), math.nan), np.full((RESAMPLES, count), math.nan)
     if len(images) < 2:
-        return Ranking(tuple(standings), len(images), seed_sd, None, math.nan, errors, wins, draws, strays)
-    scores = np.array([[per_image[index][image] for image in images] for index in comparable])
+        return Ranking(tuple(standings), len(images), seed_sd, None, math.nan, known, errors, draws, strays)
+    known[comparable] = scores = np.array([[per_image[index][image] for image in images] for index in comparable])
     noise = [(seed_sd or 0.0) / math.sqrt(len(seeds[index])) for index in comparable]
     samples, doubtful = _resample(scores, np.array(noise), degrees_of_freedom(seeds))
     draws[:, comparable], strays[:, comparable] = samples, doubtful
     errors[np.ix_(comparable, comparable)] = found = _errors(samples)
-    wins[np.ix_(comparable, comparable)] = [((own > scores) + 0.5 * (own == scores)).mean(axis=1) for own in scores]
     threshold, means = _threshold(doubtful, found), scores.mean(axis=1)
-    for index, standing in zip(comparable, _standings(means, samples, threshold * found, count), strict=True):
+    for index, standing in zip(comparable, _standings(means, samples, threshold, found, count), strict=True):
         standings[index] = standing
-    pairs = found[np.triu_indices(len(comparable), 1)]
+    pairs = found[~np.eye(len(comparable), dtype=bool)]  # each twice, which has the same median
     resolution = threshold * float(np.median(pairs)) if len(pairs) else None
-    return Ranking(tuple(standings), len(images), seed_sd, resolution, threshold, errors, wins, draws, strays)
+    return Ranking(tuple(standings), len(images), seed_sd, resolution, threshold, known, errors, draws, strays)
 
 
 def _commonest(per_image: Sequence[Mapping[str, float]]) -> list[str]:
@@ -129,42 +142,47 @@ def _resample(scores: np.ndarray, noise: np.ndarray, known: int) -> tuple[np.nda
     return means + luck, means + luck * doubt
 
 
-def _standings(means: np.ndarray, samples: np.ndarray, margins: np.ndarray, entries: int) -> list[Standing]:
+def _standings(
+    means: np.ndarray, samples: np.ndarray, threshold: float, errors: np.ndarray, entries: int
+) -> list[Standing]:
     """Of the comparable ones; the others of all `entries` might have any rank."""
     count = len(means)
-    clear = means[:, None] - means[None, :] > margins  # [winner, loser]
+    ahead = np.array([np.sum(means - own > threshold * row) for own, row in zip(means, errors, strict=True)])
+    behind = np.array([np.sum(own - means > threshold * row) for own, row in zip(means, errors, strict=True)])
     low, high = np.percentile(samples, _TAILS, axis=0)
     own = samples - samples.mean(axis=1, keepdims=True)  # Cousineau: take out what all share; Morey: undo the shrinkage
     own = (own - own.mean(axis=0)) * math.sqrt(count / max(count - 1, 1))
     near_low, near_high = np.percentile(own, _TAILS, axis=0) + means
-    columns = (low, high, near_low, near_high, 1 + clear.sum(axis=0), entries - clear.sum(axis=1))
+    columns = (low, high, near_low, near_high, 1 + ahead, entries - behind)
     return [Standing(*(value.item() for value in entry)) for entry in zip(*columns, strict=True)]
 
 
 def _errors(samples: np.ndarray) -> np.ndarray:
-    """The standard error of the difference of each pair of entries."""
-    count = samples.shape[1]
-    errors = np.zeros((count, count))
-    for index in range(count - 1):
-        errors[index, index + 1 :] = errors[index + 1 :, index] = _drift(samples, index).std(axis=0)
-    return errors
+    """The standard error of the difference of each pair of entries: both variances, less twice the covariance."""
+    drift = samples - samples.mean(axis=0)
+    errors = np.asarray(drift.T @ drift)
+    variances = errors.diagonal().copy()
+    errors *= -2
+    errors += np.add.outer(variances, variances)
+    np.fill_diagonal(errors, 0)
+    return np.asarray(np.sqrt(np.maximum(errors, 0, out=errors) / len(samples)))
 
 
 def _threshold(samples: np.ndarray, errors: np.ndarray) -> float:
     """Standard errors at which any pair differs significantly; never less than for one pair alone.
 
     One threshold for all pairs: the 95 % quantile of the largest studentised difference
-    (max-t), or else the luckiest of many pairs would pass for better.
+    (max-t), or else the luckiest of many pairs would pass for better. Of a thousand entries and
+    more the largest difference varies so little that fewer resamples tell its quantile.
     """
-    largest = np.zeros(len(samples))
-    for index in range(samples.shape[1] - 1):
-        error, drift = errors[index, index + 1 :], np.abs(_drift(samples, index))
-        size = np.divide(drift, error, out=np.zeros_like(drift), where=error > 0)
-        largest = np.maximum(largest, size.max(axis=1))
+    count = samples.shape[1]
+    resamples = min(RESAMPLES, max(_FEWEST, 2 * _MOST // count**2))
+    drift = np.ascontiguousarray((samples - samples.mean(axis=0))[:resamples].T)
+    largest = np.zeros(resamples)
+    for index in range(count - 1):
+        for start in range(index + 1, count, _BLOCK):
+            error = errors[index, start : start + _BLOCK, None]
+            size = np.abs(drift[index] - drift[start : start + _BLOCK])
+            size = np.divide(size, error, out=np.zeros_like(size), where=error > 0)
+            np.maximum(largest, size.max(axis=0), out=largest)
     return max(PLANNED, float(np.quantile(largest, LEVEL)))
-
-
-def _drift(samples: np.ndarray, index: int) -> np.ndarray:
-    """How far the resampled differences between one entry and those after it stray from their mean."""
-    drift = samples[:, index, None] - samples[:, index + 1 :]
-    return np.asarray(drift - drift.mean(axis=0))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.diagnostics import MAIN, diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, millions, number, operations, speed
-from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import Row, Table
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -43,12 +43,13 @@ def effects(table: Table) -> list[Effect]:
     scored = {row: score for row in table.rows if (score := row.mean("scores", "CIDEr")) is not None}
     found: list[tuple[str, str, str, list[tuple[Row, Row]]]] = []
     for part in PARTS:
-        contexts = _contexts(part, scored)
+        contexts = _contexts(table, part)
         base = _base(table, part, contexts)
-        for value in table.axes[part]:
-            pairs = [(each[value], each[base]) for each in contexts if {value, base} <= each.keys()]
-            if value != base and pairs:
-                found.append((part, base, value, pairs))
+        swaps: dict[str, list[tuple[Row, Row]]] = defaultdict(list)
+        for each in contexts:
+            for value in each.keys() - {base} if base in each else ():
+                swaps[value].append((each[value], each[base]))
+        found += [(part, base, value, swaps[value]) for value in sorted(swaps)]
     intervals = _intervals(table, [pairs for *_, pairs in found])
     found_effects = []
     for (part, base, value, pairs), half in zip(found, intervals, strict=True):
@@ -58,15 +59,11 @@ def effects(table: Table) -> list[Effect]:
     return sorted(found_effects, key=lambda effect: (PARTS.index(effect.part), -effect.difference, effect.value))
 
 
-def _contexts(part: str, rows: Iterable[Row]) -> list[Mapping[str, Row]]:
+def _contexts(table: Table, part: str) -> list[Mapping[str, Row]]:
     """Rows that differ in `part` alone, by its value; of two plug-ins of one name the better one."""
     axis = PARTS.index(part)
-    groups: dict[tuple[str, ...], dict[str, Row]] = defaultdict(dict)
-    for row in rows:  # the best first
-        weights = "" if part == "backbone" else row.weights
-        others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
-        groups[(*others, weights)].setdefault(row.parts[axis], row)
-    return list(groups.values())
+    groups = [rows for key, rows in table.swaps.items() if key[0] == axis]
+    return [{row.parts[axis]: row for row in reversed(rows)} for rows in groups]
 
 
 def _base(table: Table, part: str, contexts: Sequence[Mapping[str, Row]]) -> str:

@@ -1,6 +1,7 @@
 """Three sentences on a table, computed: best captions, best trade, what mattered."""
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -110,9 +111,12 @@ def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
     total = sum((score - middle) ** 2 for score in cider.values()) or 1.0
     shares = {}
     for axis, part in enumerate(PARTS):
-        groups = [[cider[row] for row in cider if row.parts[axis] == value] for value in table.axes[part]]
-        if len(groups) > 1:
-            shares[part] = sum(len(group) * (fmean(group) - middle) ** 2 for group in groups if group) / total
+        groups: dict[str, list[float]] = defaultdict(list)
+        for row, score in cider.items():
+            groups[row.parts[axis]].append(score)
+        if len(table.axes[part]) > 1:
+            found = (groups[value] for value in sorted(groups))
+            shares[part] = sum(len(group) * (fmean(group) - middle) ** 2 for group in found) / total
     return shares
 
 

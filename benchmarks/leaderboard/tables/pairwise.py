@@ -1,6 +1,5 @@
 """The paired significance test of two entries, and the images where they differ most."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,15 +36,15 @@ def versus(table: Table, one: Row, other: Row) -> Versus:
     """Compare two rows of a table; both have a CIDEr."""
     gap = (one.mean("scores", "CIDEr") or 0.0) - (other.mean("scores", "CIDEr") or 0.0)
     places = table.index[one], table.index[other]
-    error, wins = table.ranking.error(*places), float(table.ranking.wins[places])
-    return Versus(gap, error, verdict(gap, error, table.ranking.threshold), None if math.isnan(wins) else wins)
+    error = table.ranking.error(*places)
+    return Versus(gap, error, verdict(gap, error, table.ranking.threshold), table.ranking.wins(*places))
 
 
 def percent(table: Table, one: Row, other: Row) -> int | None:
     """On how many of 100 images A has the higher score; rounded so that it and what is B's are 100 together."""
     upper, lower = sorted((table.index[one], table.index[other]))
-    wins = float(table.ranking.wins[lower, upper])
-    if math.isnan(wins):
+    wins = table.ranking.wins(lower, upper)
+    if wins is None:
         return None
     return round(100 * wins) if table.index[one] == lower else 100 - round(100 * wins)
 

@@ -2,39 +2,21 @@
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.leaderboard.tables.bootstrap import Ranking, Standing, rank
 from benchmarks.leaderboard.tables.formatting import number
+from benchmarks.leaderboard.tables.hardware import Hardware, leaves
 from benchmarks.records.record import PARTS, RunRecord
 
 RANDOM = "random"  # what a record says of weights that are neither loaded nor trained
 HOME = "caption-zoo"  # the origin of the parts that come with the project
-
-
-class Hardware(NamedTuple):
-    """What a speed depends on beside the model. Library versions do not part places: the page lists all of them."""
-
-    device: str
-    processor: str
-    threads: str
-    batch: str
-    precision: str
-
-    @classmethod
-    def of(cls, run: RunRecord) -> "Hardware":
-        """Where `run` was timed."""
-        device, processor, threads = (str(run.environment.get(name, "")) for name in cls._fields[:3])
-        timing = run.timing.get("beam_images_per_sec", {})
-        batch = str(timing.get("items", "")) if isinstance(timing, Mapping) else ""
-        decoding = run.request.get("decoding", {})
-        precision = decoding.get("precision", "float32") if isinstance(decoding, Mapping) else ""
-        return cls(device, processor, threads, batch, str(precision))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +46,18 @@ class Row:
 
     def mean(self, field: str, name: str) -> float | None:
         """The mean over seeds of a score or diagnostic; None if any run lacks it, or has less than nothing."""
-        values = _each(self.runs, field, name)
-        return fmean(values) if values and min(values) >= 0 else None
+        if (field, name) not in self._means:
+            values = _each(self.runs, field, name)
+            self._means[field, name] = fmean(values) if values and min(values) >= 0 else None
+        return self._means[field, name]
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], float | None]:
+        return {}  # every card of the row asks for the same ones
 
     def median(self, field: str, name: str, place: Hardware) -> float | None:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
-        values = _each(self.timed.get(place, ()), field, name)
-        return median(values) if values else None
+        return median(values) if (values := _each(self.timed.get(place, ()), field, name)) else None
 
     @cached_property
     def per_image(self) -> dict[str, float]:
@@ -81,9 +68,15 @@ class Row:
             return {}
         return {str(image): fmean(scores[image] for scores in each) for image in images}
 
+    @cached_property
     def seed_scores(self) -> list[float]:
         """CIDEr of each run."""
         return _each(self.runs, "scores", "CIDEr")
+
+    def run_of(self, seed: int) -> RunRecord:
+        """The run with this seed, else the first."""
+        index = bisect_left(self.runs, seed, key=lambda run: run.seed)
+        return self.runs[index if index < len(self.runs) and self.runs[index].seed == seed else 0]
 
 
 def _each(runs: Iterable[RunRecord], field: str, name: str) -> list[float]:
@@ -113,8 +106,7 @@ class Table:
     def key(self) -> str:
         """What names the table in links, whatever else is on the page."""
         data = (self.synthetic, self.dataset, self.split, self.fingerprint, self.random)
-        identity = (*data, self.signature, dict(self.protocol))
-        return "t" + _digest(*identity)
+        return "t" + _digest(*data, self.signature, dict(self.protocol))
 
     def anchor(self, row: Row) -> str:
         """The id of `row` on the page."""
@@ -123,13 +115,21 @@ class Table:
     @cached_property
     def ranking(self) -> Ranking:
         """How the rows compare."""
-        return rank([row.per_image for row in self.rows], [row.seed_scores() or [0.0] for row in self.rows])
+        return rank([row.per_image for row in self.rows], [row.seed_scores or [0.0] for row in self.rows])
 
     @cached_property
     def places(self) -> list[Hardware]:
         """Where speeds were measured, the place of most rows first."""
         counts = Counter(place for row in self.rows for place in row.timed)
         return sorted(counts, key=lambda place: (-counts[place], place))
+
+    @cached_property
+    def extent(self) -> tuple[float, float] | None:
+        """The least and the greatest CIDEr, intervals included; None where no captions were scored."""
+        ends = [score for row in self.rows if (score := row.mean("scores", "CIDEr")) is not None]
+        for standing in filter(None, self.ranking.standings):
+            ends += [standing.low, standing.high, standing.near_low, standing.near_high]
+        return (min(ends), max(ends)) if ends else None
 
     def standing(self, row: Row) -> Standing | None:
         """Where `row` stands among the others, None without scores per image."""
@@ -166,6 +166,16 @@ class Table:
         return head if self._heads[part][head] == 1 else text
 
     @cached_property
+    def swaps(self) -> dict[tuple[Any, ...], list[Row]]:
+        """The rows with a CIDEr, the best first, by all that they have but one part; see `swap_key`."""
+        found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for row in self.rows:
+            if row.mean("scores", "CIDEr") is not None:
+                for axis in range(len(PARTS)):
+                    found[swap_key(row, axis)].append(row)
+        return found
+
+    @cached_property
     def _heads(self) -> dict[str, Counter[str]]:
         return {part: Counter(value.partition("(")[0] for value in self.axes[part]) for part in PARTS}
 
@@ -180,14 +190,11 @@ class Table:
         return {name: sorted(found[name]) for name in sorted(found)}
 
 
+def swap_key(row: Row, axis: int) -> tuple[Any, ...]:
+    """What rows have in common that differ in the part of this axis alone: of one name there may be two plug-ins."""
+    others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
+    return (axis, *others, "" if PARTS[axis] == "backbone" else row.weights)
+
+
 def _digest(*identity: Any) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def leaves(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """The innermost names and values of nested mappings."""
-    for name in sorted(value):
-        if isinstance(value[name], Mapping):
-            yield from leaves(value[name])
-        elif value[name] is not None:
-            yield name, str(value[name])

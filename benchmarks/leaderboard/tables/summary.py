@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Hardware, Row, Table
-from benchmarks.records.record import PARTS, RunRecord
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Row, Table
+from benchmarks.records.record import PARTS, RunRecord, canonical
 
 _WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
 # What a request says of one cell or of its data set; the rest is the protocol.
@@ -29,13 +30,16 @@ class Summary:
 
 def summarise(records: Iterable[RunRecord]) -> Summary:
     """Group `records`, whatever their order."""
-    texts = {json.dumps(record.to_json(), sort_keys=True): record for record in records}
-    ordered = [texts[text] for text in sorted(texts)]
+    texts = {canonical(record.to_json()): record for record in records}
+    digest, ordered = hashlib.sha256(), []
+    for number, text in enumerate(sorted(texts)):
+        digest.update(b"\n" * bool(number) + text.encode())
+        ordered.append(texts[text])
     return Summary(
         tables=tuple(_tables(record for record in ordered if record.done)),
         failed=tuple(sorted((record for record in ordered if not record.done), key=_cell)),
         records=len(ordered),
-        digest=hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
+        digest=digest.hexdigest(),
         finished=max((record.finished for record in ordered), default=""),
     )
 

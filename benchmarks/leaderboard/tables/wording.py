@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hundred, number
-from benchmarks.leaderboard.tables.rows import Hardware, Row, Table
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import RunRecord
 
 SYNTHETIC = "Synthetic scenes, not photographs: these scores say nothing of COCO."
@@ -42,6 +43,7 @@ def environment(place: Hardware) -> str:
         clean(place.device),
         clean(place.processor),
         f"{clean(place.threads)} {'thread' if place.threads == '1' else 'threads'}" if place.threads else "",
+        f"{clean(place.workers)} cells at once" if place.workers else "",
         f"batch {clean(place.batch)}" if place.batch else "",
         f"captioning in {clean(place.precision)}" if place.precision else "",
     ]

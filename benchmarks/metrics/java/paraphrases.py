@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.metrics.java.process import jar
 from zoo.atomic import write_atomically
+from zoo.partial import remove_abandoned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,8 @@ def cached_table(references: Collection[str], *folders: Path) -> Path:
     # METEOR passes over the first line of three, and a phrase without words is nowhere: room for a checksum.
     content = b"\n\n" + b"".join(_cut(Rows(references)))
     packed = gzip.compress(_digest(name, content) + b"\n" + content, compresslevel=1, mtime=0)  # and no date
+    for table in places:
+        remove_abandoned(table.parent)
     for table in places[:-1]:
         with suppress(OSError):
             write_atomically(table, packed)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from zoo.atomic import write_atomically
+from zoo.partial import remove_abandoned
 
 Tokenizer = Callable[[Sequence[str]], list[str]]
 
@@ -29,6 +30,7 @@ def cached_tokens(captions: Sequence[str], tokenize: Tokenizer, cache: Path | No
     tokens = _read(file, key, len(captions))
     if tokens is None:
         tokens = tokenize(captions)
+        remove_abandoned(file.parent)
         with suppress(OSError):
             content = json.dumps(tokens)
             write_atomically(file, f"{_hash(key + content)}\n{content}".encode())

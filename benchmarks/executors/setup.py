@@ -1,0 +1,74 @@
+"""What is to be run, and how: all that whoever runs cells has to be told, wherever it is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.executors.limits import Limits, Retries
+from benchmarks.plan.cell import Cell
+from benchmarks.records.record import FILE, RunRecord, TornRecord
+from benchmarks.runtime.leases import Leases
+from benchmarks.runtime.resources import Resources
+
+if TYPE_CHECKING:
+    from benchmarks.plan.matrix import Plan
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """A plan, where its records and what cells share are kept, and what each cell may have.
+
+    Attributes:
+        out: folder of the runs, which other runners may share.
+        cache: folder of features and tokens, likewise.
+    """
+
+    plan: "Plan"
+    out: Path
+    cache: Path
+    resources: Resources = field(default_factory=Resources)
+    limits: Limits = field(default_factory=Limits)
+    retries: Retries = field(default_factory=Retries)
+
+
+class Stamp(NamedTuple):
+    """What tells one record in a file from a later one."""
+
+    touched: int
+    size: int
+
+    @classmethod
+    def of(cls, cell: Cell, out: Path) -> "Stamp | None":
+        """That of the cell's record; None where there is none."""
+        try:
+            state = (out / cell.id / FILE).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return cls(state.st_mtime_ns, state.st_size)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell to run; `before` is the record that it had when the command began, which does not count."""
+
+    cell: Cell
+    before: Stamp | None
+
+    @classmethod
+    def of(cls, cell: Cell, out: Path) -> "Task":
+        """The cell as it is now."""
+        return cls(cell, Stamp.of(cell, out))
+
+    def settled(self, out: Path) -> RunRecord | None:
+        """The record that another runner has published since, of whatever outcome."""
+        if Stamp.of(self.cell, out) in (None, self.before):
+            return None
+        try:
+            return RunRecord.load(out / self.cell.id)
+        except TornRecord:
+            return None
+
+
+def leases_in(folder: Path) -> Leases:
+    """The leases of whoever works in a folder of runs, or of what they share."""
+    return Leases(folder / ".leases")

@@ -1,0 +1,96 @@
+"""What the workers of one process have in common, and what cells share with each other."""
+
+import hashlib
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from benchmarks.executors import jobs
+from benchmarks.executors.fork_call import ProcessDied
+from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.planning import plugins_for
+from benchmarks.executors.setup import RunSetup, leases_in
+from benchmarks.plan.cell import Cell
+from benchmarks.records.outcome import Outcome, outcome_of
+from benchmarks.runtime.resources import Resources
+from benchmarks.runtime.storage import StorageError, storage_fault
+
+_SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
+
+
+class Failure(NamedTuple):
+    """Why there is no record."""
+
+    reason: str
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        """By what was raised."""
+        if isinstance(error, ProcessDied):
+            return cls(str(error), error.outcome)
+        return cls(f"{type(error).__name__}: {error}", outcome_of(error))
+
+
+class Elsewhere(Exception):
+    """Another runner works on what is needed: it will be there later."""
+
+
+class Site:
+    """What the workers of one process have in common: leases, what was prepared, how fast encoders are."""
+
+    def __init__(self, server: ForkServer, setup: RunSetup) -> None:
+        self.server, self.setup = server, setup
+        self.cells, self.shared = leases_in(setup.out), leases_in(setup.cache)
+        self._prepared: dict[tuple[object, ...], Failure | None] = {}
+        self.timings: jobs.Timings = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the leases."""
+        for leases in (self.cells, self.shared):
+            leases.close()
+
+    def prepare(self, cell: Cell, resources: Resources) -> Failure | None:
+        """Why what `cell` shares with others cannot be made; None where it is there.
+
+        Raises:
+            Elsewhere: another runner makes it now.
+        """
+        shared = (str(cell.located_dataset), str(cell.metrics), str(cell.backbone), cell.training.hflip)
+        known = self._prepared
+        name = "shared-" + hashlib.sha256(repr(shared).encode()).hexdigest()[:16]
+        for key in (shared, (*shared, cell.seed)):
+            if key in known:
+                return known[key]
+        with self.shared.taken(name) as lease:
+            if lease is None:
+                raise Elsewhere
+            failure, seeded = None, False
+            try:
+                plugins = plugins_for(self.setup.plan, cell, _SHARED)
+                job = (jobs.prepared, cell, self.setup.cache, plugins, resources)
+                limits = self.setup.limits.of_shared()
+                (seeded,) = self.server.call(*job, limits=limits, environment=resources.environment())
+            except Exception as error:  # whatever a data set or a backbone raises
+                refuse_storage_fault(error, self.setup)
+                failure = Failure.of(error)
+            if failure is None or failure.outcome not in self.setup.retries.on:
+                known[(*shared, cell.seed) if seeded else shared] = failure
+        return failure
+
+
+def refuse_storage_fault(error: Exception, setup: RunSetup) -> None:
+    """Raise where it is the disk's fault, and none of the cell's.
+
+    Raises:
+        StorageError: the disk is full, or cannot be written to.
+    """
+    if fault := storage_fault(error, setup.out, setup.cache):
+        raise StorageError(fault) from error

@@ -1,0 +1,154 @@
+"""Leases: which process works on what, among any that share a folder; no lock of the file system is needed.
+
+A lease is a file that its holder makes exclusively and touches again and again. Where the holder is known to
+be gone, or has not touched it for long, the next one takes the lease over by a file with the next number.
+Two holders at once are unlikely, and must do no harm.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+from uuid import uuid4
+
+from zoo.owner import Owner
+
+_BEAT = 15.0  # seconds between touches
+_PATIENCE = 120.0  # seconds without one after which a lease is taken over
+
+
+class Lease(NamedTuple):
+    """A lease that is held. `lost` is set when another process has taken it over."""
+
+    name: str
+    file: Path
+    token: str
+    lost: threading.Event
+
+
+class Leases:
+    """The leases in a folder, as one process sees them; a thread of it touches those that it holds. Used by `with`.
+
+    Time is this process's own, as it passes while a lease is watched: clocks of machines differ, and jump.
+    """
+
+    def __init__(self, folder: Path, *, beat: float = _BEAT, patience: float = _PATIENCE) -> None:
+        self.folder, self._beat, self._patience = folder, beat, patience
+        self._held: dict[str, Lease] = {}
+        self._seen: dict[Path, tuple[int, float]] = {}  # when each one was touched, and since when that is known
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Leases":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back all that are held."""
+        self._ended.set()
+        for lease in list(self._held.values()):
+            self._give_back(lease)
+
+    @contextmanager
+    def taken(self, name: str) -> Iterator[Lease | None]:
+        """The lease on `name`, held inside; None where another process, or another thread, holds it.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        lease = self._take(name)
+        try:
+            yield lease
+        finally:
+            if lease:
+                self._give_back(lease)
+
+    def names(self) -> set[str]:
+        """What there is a lease on, whoever holds it."""
+        return {file.name.rpartition(".")[0] for file in self._files("*")}
+
+    def _take(self, name: str) -> Lease | None:
+        with self._lock:
+            files = self._files(name)
+            if name in self._held or not all(map(self._stale, files)):
+                return None
+            self.folder.mkdir(parents=True, exist_ok=True)
+            number = max((int(file.suffix[1:]) for file in files), default=0) + 1
+            lease = Lease(name, self.folder / f"{name}.{number}", uuid4().hex, threading.Event())
+            if not _create(lease):
+                return None
+            if set(self._files(name)) - {*files, lease.file}:  # somebody else, who had seen other files
+                lease.file.unlink(missing_ok=True)
+                return None
+            for file in files:
+                file.unlink(missing_ok=True)
+            self._held[name] = lease
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._touch, name="leases", daemon=True)
+                self._thread.start()
+            return lease
+
+    def _files(self, name: str) -> list[Path]:
+        return [file for file in self.folder.glob(f"{name}.*") if file.suffix[1:].isdecimal()]
+
+    def _stale(self, file: Path) -> bool:
+        try:
+            touched, content = file.stat().st_mtime_ns, file.read_bytes()
+        except FileNotFoundError:
+            return True
+        with suppress(ValueError, TypeError, KeyError):  # torn, or not written yet
+            if Owner(**json.loads(content)["owner"]).gone:
+                return True
+        before, since = self._seen.get(file, (None, 0.0))
+        now = time.monotonic()
+        if before != touched:
+            self._seen[file] = (touched, now)
+            return False
+        return now - since > self._patience
+
+    def _give_back(self, lease: Lease) -> None:
+        with self._lock:
+            self._held.pop(lease.name, None)
+            if _is_ours(lease):
+                lease.file.unlink(missing_ok=True)
+
+    def _touch(self) -> None:
+        while not self._ended.wait(self._beat):
+            with self._lock:
+                for lease in self._held.values():
+                    try:
+                        if _is_ours(lease):
+                            os.utime(lease.file)
+                        else:
+                            lease.lost.set()
+                    except OSError:  # a server that is away for a while
+                        continue
+
+
+def _create(lease: Lease) -> bool:
+    try:
+        descriptor = os.open(lease.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        json.dump({"token": lease.token, "owner": Owner.this()._asdict()}, opened)
+    return True
+
+
+def _is_ours(lease: Lease) -> bool:
+    """Whether nobody has taken it over, by a file of a later number, after which this one goes."""
+    try:
+        return bool(json.loads(lease.file.read_bytes())["token"] == lease.token)
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True

@@ -1,0 +1,24 @@
+"""The check as a program: a line for everything that does not hold, and exit code 1 where there is one."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # as `python -I -S FOLDER` leaves it out
+
+from benchmarks.verification.checker.check import check_all
+
+
+def main(arguments: list[str]) -> int:
+    """Check all records below the folder that is named."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        sys.stderr.write("usage: python -m benchmarks.verification.checker RUNS, a folder with run records\n")
+        return 2
+    checked, problems = check_all(Path(arguments[0]))
+    for problem in problems:
+        sys.stderr.write(" ".join(problem.encode("ascii", "backslashreplace").decode().split()) + "\n")
+    sys.stdout.write(f"{checked} records checked, {len(problems)} problems\n")
+    return 1 if problems or not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""Whether what lies beside a record is what the record says: files by their hashes, and what is in them."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.verification.checker.reading import read, sha256
+
+NAMES = ("captions.json", "config.json", "model.safetensors", "request.json")
+_HEADER = 100_000_000  # bytes that safetensors allows its header
+_SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
+
+
+def named(record: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the record of a finished run has a hash for each of its files."""
+    for name in NAMES:
+        if name not in record["files"]:
+            yield f"its files have no hash for {name}"
+    for name, value in record["files"].items():
+        if not re.fullmatch(r"[0-9a-f]{64}", value) or Path(name).name != name:
+            yield f"its files have {value[:20]!r} for {name[:40]!r}, which is no sha256 of a file beside it"
+
+
+def beside(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """What is missing, torn, altered or of another run in the folder of a run."""
+    for name, told in sorted(record["files"].items()):
+        if Path(name).name != name:
+            continue
+        try:
+            found = sha256(folder / name)
+        except OSError as error:
+            yield f"its {name} cannot be read: {error.strerror}"
+            continue
+        if found != told:
+            yield f"its {name} is not the one whose hash it has: torn, altered or of another run"
+    for name, part in (("request.json", _request), ("captions.json", _captions), ("model.safetensors", _weights)):
+        if (folder / name).is_file():
+            try:
+                yield from part(record, folder)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                yield f"its {name} is none: {error}"
+
+
+def _request(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    if read(folder / "request.json") != record["request"]:
+        yield "its request.json is not its request"
+
+
+def _captions(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    if {str(entry["image_id"]): entry["caption"] for entry in read(folder / "captions.json")} != record["captions"]:
+        yield "its captions.json has other captions than it has"
+
+
+def _weights(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Its parameters are all there, or all but those of a backbone that is loaded from elsewhere."""
+    file = folder / "model.safetensors"
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(length)) if length <= _HEADER else {}
+    header.pop("__metadata__", None)
+    end = 8 + length + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    if not header or end != file.stat().st_size:
+        yield f"its model.safetensors has {file.stat().st_size} bytes, its header says {end}"
+        return
+    counts = {name: math.prod(tensor["shape"]) for name, tensor in header.items()}
+    for name, tensor in header.items():
+        start, stop = tensor["data_offsets"]
+        if stop - start != counts[name] * _SIZES.get(tensor["dtype"], 1):
+            yield f"the tensor {name} of its model.safetensors has another size than its shape"
+    stored = any(name.startswith("backbone.") for name in counts)
+    told = record["params"] if stored else record["trained"]
+    if sum(counts.values()) < told:
+        yield f"its model.safetensors has {sum(counts.values())} numbers, of {told} parameters"

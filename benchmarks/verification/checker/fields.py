@@ -1,0 +1,122 @@
+"""The fields of a record: which there are, and what each may hold."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from benchmarks.verification.checker.reading import is_count, is_number
+
+SCHEMA = 1
+PARTS = ("backbone", "attention", "decoder")
+Test = Callable[[Any], bool]
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _each(test: Test) -> Test:
+    return lambda value: isinstance(value, dict) and all(map(test, value.values()))
+
+
+def _list(test: Test) -> Test:
+    return lambda value: isinstance(value, list) and all(map(test, value))
+
+
+FIELDS: Mapping[str, tuple[Test, str]] = {
+    "best_epoch": (is_count, "a whole number"),
+    "captions": (_each(_text), "an object of texts"),
+    "curve": (_list(_each(is_number)), "a list of objects of numbers"),
+    "data": (_object, "an object"),
+    "dataset": (_text, "a text"),
+    "diagnostics": (_each(is_number), "an object of numbers"),
+    "environment": (_object, "an object"),
+    "error": (lambda value: value is None or _text(value), "a text or null"),
+    "experiment": (_text, "a text"),
+    "files": (_each(_text), "an object of texts"),
+    "finished": (_text, "a text"),
+    "flops": (_each(is_number), "an object of numbers"),
+    "id": (lambda value: _text(value) and bool(re.fullmatch(r"[0-9a-f]{12}", value)), "twelve hexadecimal digits"),
+    "origins": (_each(_text), "an object of texts"),
+    "params": (is_count, "a whole number"),
+    "parts": (_each(_text), "an object of texts"),
+    "per_image": (_each(_each(is_number)), "an object of objects of numbers"),
+    "request": (_object, "an object"),
+    "samples": (_list(_object), "a list of objects"),
+    "schema": (lambda value: value == SCHEMA, f"{SCHEMA}"),
+    "scores": (_each(is_number), "an object of numbers"),
+    "seconds": (_each(is_number), "an object of numbers"),
+    "seed": (is_count, "a whole number"),
+    "signature": (_text, "a text"),
+    "split": (_text, "a text"),
+    "status": (lambda value: value in ("done", "failed"), "done or failed"),
+    "synthetic": (_flag, "true or false"),
+    "throughput": (_each(is_number), "an object of numbers"),
+    "timing": (_each(_each(is_number)), "an object of objects of numbers"),
+    "trained": (is_count, "a whole number"),
+    "weights": (_text, "a text"),
+}
+OPTIONAL: Mapping[str, tuple[Test, str]] = {"reward": (_text, "a text"), "sha256": (_text, "a text")}
+
+TRAINING: Mapping[str, tuple[Test, str]] = {
+    **dict.fromkeys(
+        ("epochs", "batch_size", "captions_per_image", "min_count", "max_words"),
+        (lambda value: is_count(value) and value > 0, "a whole number above 0"),
+    ),
+    **dict.fromkeys(("decay_epochs", "warmup_steps"), (is_count, "a whole number")),
+    **dict.fromkeys(
+        ("learning_rate", "backbone_learning_rate", "weight_decay", "max_grad_norm", "label_smoothing", "ema_decay"),
+        (lambda value: is_number(value) and value >= 0, "a number, and not negative"),
+    ),
+    "hflip": (_flag, "true or false"),
+    "precision": (_text, "a text"),
+}
+DECODING: Mapping[str, tuple[Test, str]] = {
+    **dict.fromkeys(
+        ("num_beams", "max_length"), (lambda value: is_count(value) and value > 0, "a whole number above 0")
+    ),
+    "length_penalty": (is_number, "a number"),
+}
+REQUEST: Mapping[str, tuple[Test, str]] = {
+    **dict.fromkeys(("dataset", "fingerprint", *PARTS), (_text, "a text")),
+    "seed": (is_count, "a whole number"),
+    "protocol": (is_count, "a whole number"),
+    "metrics": (_list(_text), "a list of texts"),
+    "sources": (_each(_text), "an object of texts"),
+    "training": (_object, "an object"),
+    "decoding": (_object, "an object"),
+}
+
+
+def unlike_schema(record: Mapping[str, Any]) -> Iterator[str]:
+    """Fields that are missing, hold what they may not, or that nobody vouches for."""
+    yield from _unlike(record, FIELDS, "its ")
+    yield from _unlike(record, {name: OPTIONAL[name] for name in OPTIONAL.keys() & record.keys()}, "its ")
+    if "sha256" not in record:  # with it, a field that is not known here is one of a later version
+        for name in sorted(record.keys() - FIELDS.keys() - OPTIONAL.keys()):
+            yield f"it has a field {name[:40]!r}, which records do not have"
+
+
+def unlike_request_schema(request: Mapping[str, Any]) -> Iterator[str]:
+    """The same of its request, whose settings have defaults in no record."""
+    if problems := list(_unlike(request, REQUEST, "its request's ")):
+        yield from problems
+        return
+    yield from _unlike(request["training"], TRAINING, "its request's training.")
+    yield from _unlike(request["decoding"], DECODING, "its request's decoding.")
+
+
+def _unlike(values: Mapping[str, Any], fields: Mapping[str, tuple[Test, str]], whose: str) -> Iterator[str]:
+    for name, (test, what) in fields.items():
+        if name not in values:
+            yield f"{whose}{name} is missing"
+        elif not test(values[name]):
+            yield f"{whose}{name} should be {what}"

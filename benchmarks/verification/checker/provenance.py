@@ -1,0 +1,110 @@
+"""Whether a record is of the request that its id stands for, and whether somebody else could make it again."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from benchmarks.verification.checker.fields import PARTS
+from benchmarks.verification.checker.reading import digest, is_count
+
+PROTOCOL = 2
+HOME = "caption-zoo"
+RANDOM, FROM_SCRATCH = "random", "trained from scratch"
+_TEXTS = ("device", "processor", "system", "python", HOME, "torch", "torchvision", "timm", "numpy", "pillow")
+_PUBLISHED = {"efficientnet_lite": "ImageNet, efficientnet-lite", "timm": "timm ", "torchvision": "torchvision "}
+_VERSION = re.compile(r"\d+(\.\d+)*\S*")
+
+
+def provenance(record: Mapping[str, Any]) -> Iterator[str]:
+    """All of this."""
+    yield from _unlike_request(record)
+    yield from _origins(record)
+    yield from _environment(record["environment"])
+    if record["request"].get("protocol") != PROTOCOL:
+        yield f"it is of protocol {record['request'].get('protocol')!r}, this version has {PROTOCOL}"
+    yield from _finished(record["finished"])
+
+
+def _unlike_request(record: Mapping[str, Any]) -> Iterator[str]:
+    request = record["request"]
+    if digest(request)[:12] != record["id"]:
+        yield "its id is not the hash of its request: it was edited"
+    for name in PARTS:
+        if not record["parts"].get(name):
+            yield f"it does not say which {name} it has"
+    for name, value in {**record["parts"], "seed": record["seed"], "dataset": record["dataset"]}.items():
+        if request.get(name) != value:
+            yield f"its {name} is {value!r}, its request says {request.get(name)!r}"
+    if record["status"] == "done":
+        if record["data"].get("fingerprint") != request.get("fingerprint"):
+            yield "the fingerprint of its data is not that of its request"
+        written = json.dumps(request, indent=1, sort_keys=True) + "\n"
+        if record["files"].get("request.json") != hashlib.sha256(written.encode()).hexdigest():
+            yield "its files have another hash for request.json than its request has"
+
+
+def _origins(record: Mapping[str, Any]) -> Iterator[str]:
+    """A part from elsewhere has the hash of its file among the sources, one that is ours has none."""
+    origins, sources = record["origins"], record["request"].get("sources", {})
+    if sorted(origins) != sorted(PARTS):
+        yield "its origins are not those of its three parts"
+    for part, origin in origins.items():
+        files = [label for label in sources if label.split()[:1] == [part] and label != "backbone weights"]
+        if (origin == HOME) == bool(files):
+            told = f"has the file of {files[0]}" if files else f"has no file of a {part}"
+            yield f"its {part} is from {origin!r}, but its request {told}"
+    for label, value in sources.items():
+        if not re.fullmatch(r"[0-9a-f]{16,64}", value):
+            yield f"the hash of its source {label!r} is none"
+
+
+def weights(record: Mapping[str, Any]) -> Iterator[str]:
+    """Whether where the backbone's weights came from goes with the backbone and with what was trained."""
+    source, backbone = record["weights"], record["parts"].get("backbone", "")
+    family = backbone.partition("(")[0].partition("/")[0]
+    expected = _PUBLISHED.get(family) if record["origins"].get("backbone") == HOME else None
+    if not source:
+        yield "it does not say where the weights of its backbone came from"
+    elif "backbone weights" in record["request"]["sources"]:
+        if not re.search(r", sha256 [0-9a-f]+$", source):
+            yield f"its weights are from {source!r}, its request says a file"
+    elif expected and "pretrained=False" not in backbone and not source.startswith(expected):
+        yield f"its weights are from {source!r}, which is no source of the backbone {backbone}"
+    elif source == RANDOM and record["trained"] == record["params"]:
+        yield "its weights are random, and all parameters were trained"
+    elif source == FROM_SCRATCH and "trainable=False" in backbone:
+        yield "its backbone was trained from scratch, and is one that is not trained"
+
+
+def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
+    commit = environment.get("commit")
+    if not commit:
+        yield "it does not say with which commit it was made"
+    elif str(commit).endswith("+"):
+        yield "it was made with changed files (commit with +), so nobody can make it again"
+    elif not re.fullmatch(r"[0-9a-f]{12,40}", str(commit)):
+        yield f"its commit is {commit!r}, which is none"
+    for name in _TEXTS:
+        if not environment.get(name) or not isinstance(environment[name], str):
+            yield f"its environment does not say which {name} there was"
+    for name in ("python", HOME, "torch", "torchvision", "timm", "numpy", "pillow", "pycocoevalcap"):
+        if name in environment and not _VERSION.fullmatch(str(environment[name])):
+            yield f"its environment has {environment[name]!r} for {name}, which is no version"
+    for name in ("cores", "threads"):
+        if not is_count(environment.get(name)) or not environment[name]:
+            yield f"its environment has {environment.get(name)!r} for {name}"
+    if (environment.get("device") == "cpu") == ("cuda" in environment):
+        yield f"its device is {environment.get('device')!r}, with{'' if 'cuda' in environment else 'out'} CUDA"
+
+
+def _finished(finished: str) -> Iterator[str]:
+    try:
+        when = datetime.fromisoformat(finished)
+        late = when.utcoffset() != timedelta(0) or when > datetime.now(UTC) + timedelta(days=1) or when.year < 2020
+    except (ValueError, TypeError):
+        late = True
+    if late:
+        yield f"it was finished at {finished!r}, which is no time in UTC at which it can have been"

@@ -1,0 +1,276 @@
+"""The standard library's own check of records: whatever is edited is caught, and nothing else is needed."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from honest import PUBLISHED
+
+from benchmarks.records.record import RunRecord
+from benchmarks.verification.checker.beside import beside
+from benchmarks.verification.checker.check import check, check_all, check_values
+from benchmarks.verification.checker.reading import digest, sha256
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks" / "verification" / "checker"
+
+
+def first(values):
+    return next(iter(values))
+
+
+def added(*path, by=1):
+    """An edit that adds to the number at `path`, or to the text."""
+
+    def edit(record):
+        *way, last = path
+        for step in way:
+            record = record[step]
+        record[last] = record[last] + by
+
+    return edit
+
+
+def put(value, *path):
+    """An edit that puts `value` at `path`."""
+
+    def edit(record):
+        *way, last = path
+        for step in way:
+            record = record[step]
+        record[last] = value
+
+    return edit
+
+
+def drop(*path):
+    """An edit that removes what is at `path`."""
+
+    def edit(record):
+        *way, last = path
+        for step in way:
+            record = record[step]
+        del record[last]
+
+    return edit
+
+
+def swap_scores(record):
+    each = record["per_image"]["CIDEr"]
+    one, other = list(each)[:2]
+    each[one], each[other] = each[other], each[one]
+
+
+def cut_captions(record):
+    for name in ("captions", "per_image"):
+        values = record[name] if name == "captions" else record[name]["CIDEr"]
+        del values[first(values)]
+
+
+# Each of these leaves the digest, where there is one, right: another figure of the record contradicts it.
+CAUGHT = {
+    "a rate": (added("throughput", "beam_images_per_sec"), "its beam_images_per_sec is"),
+    "a rate and no timing": (drop("timing", "encode_images_per_sec"), "its timing of encode_images_per_sec is missing"),
+    "the median of a timing": (added("timing", "train_captions_per_sec", "median_seconds", by=1e-4), "its timing gives"),
+    "the items of a timing": (added("timing", "greedy_images_per_sec", "items"), "its timing gives"),
+    "seconds of measuring": (put(0.01, "seconds", "measure"), "their rounds alone at least"),
+    "a stage without seconds": (drop("seconds", "train"), "not those of the five stages"),
+    "parameters": (put(454_836, "params"), "it trained 454837 parameters, and has 454836"),
+    "no trained parameters": (put(0, "trained"), "its trained is 0"),
+    "operations": (put(1.0, "flops", "beam"), "its greedy search takes more operations"),
+    "a device": (put("NVIDIA H100", "environment", "device"), "its device is 'NVIDIA H100', without CUDA"),
+    "a commit that is none": (put("HEAD", "environment", "commit"), "its commit is 'HEAD'"),
+    "a commit with changes": (added("environment", "commit", by="+"), "changed files"),
+    "a version that is none": (put("new", "environment", "torch"), "'new' for torch, which is no version"),
+    "threads": (put(0, "environment", "threads"), "its environment has 0 for threads"),
+    "the scorer's version": (put("1.1", "environment", "pycocoevalcap"), "names another pycocoevalcap"),
+    "an epoch left out": (drop("curve", 3), "not one entry for each"),
+    "epochs in another order": (lambda record: record["curve"].reverse(), "in order"),
+    "a validation score": (put(9.5, "curve", 1, "validation"), "its best epoch is 7, by its curve it is 2"),
+    "a loss below nothing": (put(-1.0, "curve", 0, "loss"), "or one that training does not give"),
+    "a figure of one epoch alone": (put(1.0, "curve", 0, "grad_norm"), "does not say the same of every epoch"),
+    "a learning rate": (put(1.0, "curve", 0, "learning_rate"), "its learning rate in epoch 1 is 1.0"),
+    "the best epoch": (put(3, "best_epoch"), "its best epoch is 3, by its curve it is 7"),
+    "weights of another kind": (put("random", "weights"), "no source of the backbone"),
+    "weights of another family": (put("timm 1.0, a1_in1k", "weights"), "no source of the backbone"),
+    "a part's origin": (put("plugin.py", "origins", "attention"), "its request has no file of a attention"),
+    "an origin left out": (drop("origins", "decoder"), "not those of its three parts"),
+    "a sample's words": (added("samples", 0, "words", by=["x"]), "are not the caption"),
+    "a sample's score": (added("samples", 0, "score", by=0.5), "its sample of image"),
+    "a sample's pick": (put("worst", "samples", 0, "pick"), "its samples called best are others"),
+    "a sample's references": (put(["a cat"] * 5, "samples", 0, "references"), "not those of the scene"),
+    "a sample's maps": (put("AAAA", "samples", 0, "maps"), "not one for each word"),
+    "a sample left out": (drop("samples", 5), "it has 5 samples"),
+    "failed, with figures": (put("failed", "status"), "it failed, and does not say why"),
+    "done, with an error": (put("out of memory", "error"), "it is done, with the error"),
+    "BLEU": (added("scores", "Bleu_4", by=1e-3), "its captions give Bleu_4"),
+    "ROUGE-L": (added("scores", "ROUGE_L", by=1e-3), "its captions give ROUGE_L"),
+    "CIDEr": (added("scores", "CIDEr", by=1e-3), "its CIDEr per image has the mean"),
+    "METEOR beyond its range": (put(1.5, "scores", "METEOR"), "its METEOR is 1.5"),
+    "a score left out": (drop("scores", "METEOR"), "its metrics give"),
+    "two images' scores": (swap_scores, "its captions give for CIDEr of image"),
+    "a caption": (put("a small red star", "captions", "1001"), "another hash for captions.json"),
+    "captions of fewer images": (cut_captions, "its data has 400 test images, its captions are of 399"),
+    "a diagnostic": (added("diagnostics", "exact", by=0.01), "its captions give exact"),
+    "a diagnostic that scenes do not have": (put(0.5, "diagnostics", "beauty"), "which scenes do not give"),
+    "the references": (put("pycocoevalcap:1.2|tok:ptb|idf:00000000|images:400|refs:5", "signature"), "of the hash"),
+    "images for training": (put(2601, "data", "train"), "its data has 2601 images for train, its data set 2600"),
+    "the fingerprint": (put("f00d", "data", "fingerprint"), "the fingerprint of its data"),
+    "the seed": (put(1, "seed"), "its seed is 1, its request says 0"),
+    "a part": (put("luong", "parts", "attention"), "its attention is 'luong', its request says 'mean'"),
+    "the request": (put(8, "request", "training", "epochs"), "its id is not the hash of its request"),
+    "the id": (put("0123456789ab", "id"), "its id is not the hash of its request"),
+    "a setting left out": (drop("request", "training", "epochs"), "its request's training.epochs is missing"),
+    "a hash left out": (drop("files", "model.safetensors"), "no hash for model.safetensors"),
+    "a hash that is none": (put("00", "files", "config.json"), "which is no sha256"),
+    "when it was finished": (put("2099-01-01T00:00:00+00:00", "finished"), "no time in UTC"),
+    "a type": (put("7", "best_epoch"), "its best_epoch should be a whole number"),
+    "drawn where it is not": (put(False, "synthetic"), "its synthetic False"),
+    "a field left out": (drop("flops"), "its flops is missing"),
+    "the schema": (put(2, "schema"), "its schema should be 1"),
+    "the protocol": (put(1, "request", "protocol"), "it is of protocol 1"),
+}  # fmt: skip
+
+# Nothing in a record contradicts these: they are caught by its digest, so in records that have one.
+BY_DIGEST_ALONE = {
+    "a plausible METEOR": added("scores", "METEOR", by=-0.01),
+    "another commit": put("0123456789ab", "environment", "commit"),
+    "another processor": put("Faster CPU", "environment", "processor"),
+    "a shorter training": added("seconds", "train", by=-10.0),
+    "a loss": added("curve", 2, "loss", by=-0.01),
+    "pointing": added("diagnostics", "pointing", by=0.1),
+    "more parameters": added("params"),
+    "another hash of the weights": put("0" * 64, "files", "model.safetensors"),
+    "the experiment's name": put("other", "experiment"),
+    "an unknown field": put(7, "energy"),
+}
+
+
+@pytest.fixture(scope="module")
+def published():
+    return json.loads(PUBLISHED.read_text())
+
+
+@pytest.fixture(scope="module")
+def small():
+    """One that is not scored again, which is quicker."""
+    return json.loads((PUBLISHED.parent / "062ca9947567.json").read_text())
+
+
+def sealed(record):
+    """With the digest that its content gives, as one who edits it with care would have it."""
+    content = {name: value for name, value in record.items() if name != "sha256"}
+    return {**content, "sha256": digest(content)}
+
+
+def test_published_records_hold_without_a_digest_and_with_one(published):
+    assert check_all(PUBLISHED.parent) == (8, [])
+    assert list(check_values(sealed(published))) == []
+    assert sealed(published)["sha256"] == RunRecord.load(PUBLISHED).digest
+
+
+@pytest.mark.parametrize("kind", CAUGHT)
+def test_an_edit_is_caught_by_what_it_contradicts(kind, published):
+    edit, said = CAUGHT[kind]
+    edited = copy.deepcopy(published)
+    edit(edited)
+    assert edited != published
+    assert any(said in problem for problem in check_values(sealed(edited)))
+
+
+@pytest.mark.parametrize("kind", BY_DIGEST_ALONE)
+def test_an_edit_that_contradicts_nothing_is_caught_by_the_digest_alone(kind, published):
+    edited = sealed(published)
+    BY_DIGEST_ALONE[kind](edited)
+    assert list(check_values(edited)) == ["its sha256 is not that of its content: it was edited or damaged"]
+    assert list(check_values(sealed(edited))) == []
+
+
+def test_every_flipped_bit_of_a_sample_is_caught(small, tmp_path):
+    file = tmp_path / f"{small['id']}.json"
+    content = (json.dumps(sealed(small), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    for place in range(7, len(content), len(content) // 60):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        if content[place : place + 1] not in b" \n!":  # one blank for another is another spelling of the same
+            assert list(check(file)), place
+
+
+@pytest.fixture
+def run(published, tmp_path):
+    """The folder of a run: the record, and files that are what it says."""
+    folder = tmp_path / published["id"]
+    folder.mkdir()
+    count = published["trained"]
+    header = json.dumps({"decoder.w": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * count))
+    (folder / "config.json").write_text("{}\n")
+    (folder / "request.json").write_text(json.dumps(published["request"], indent=1, sort_keys=True) + "\n")
+    entries = [{"image_id": int(image), "caption": published["captions"][image]}
+               for image in sorted(published["captions"], key=int)]  # fmt: skip
+    (folder / "captions.json").write_text(json.dumps(entries, indent=0) + "\n")
+    record = copy.deepcopy(published)
+    for name in ("model.safetensors", "config.json"):
+        record["files"][name] = sha256(folder / name)
+    (folder / "record.json").write_text(json.dumps(sealed(record), indent=1, sort_keys=True) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "request.json", "captions.json"])
+def test_files_beside_a_record_that_are_missing_torn_or_altered_are_named(name, run):
+    assert list(check(run / "record.json")) == []
+    whole = (run / name).read_bytes()
+    for spoilt in (whole[:-1], whole[: len(whole) // 2], b"", b"\0" + whole[1:]):
+        (run / name).write_bytes(spoilt)
+        assert any(f"its {name} is not the one whose hash it has" in problem for problem in check(run / "record.json"))
+    (run / name).unlink()
+    assert list(check(run / "record.json")) == [f"its {name} cannot be read: No such file or directory"]
+
+
+def test_files_of_another_run_are_named_even_where_their_hashes_are_put_right(published, run):
+    record = json.loads((run / "record.json").read_text())
+    for name, text in (
+        ("request.json", json.dumps({**published["request"], "seed": 7})),
+        ("captions.json", '[{"image_id": 2, "caption": "a cat"}]'),
+        ("model.safetensors", (2).to_bytes(8, "little") + b"{}"),
+    ):
+        (run / name).write_bytes(text.encode() if isinstance(text, str) else text)
+        record["files"][name] = sha256(run / name)
+    (run / "record.json").write_text(json.dumps(sealed(record)))
+    found = list(beside(record, run))
+    assert [line.split(" is ")[0].split(" has ")[0] for line in found] == [
+        "its request.json", "its captions.json", "its model.safetensors",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [None, True, -1, 1e16, "x", [], [1], {}, {"a": None}, {"a": {"b": []}}], ids=repr)
+def test_whatever_a_field_holds_the_check_comes_to_its_end(value, small):
+    for name in small.keys() - {"experiment", "split"}:
+        assert list(check_values({**small, name: value})) or value == small[name]
+    for name, own in small["request"].items():
+        assert list(check_values({**small, "request": {**small["request"], name: value}})) or value == own
+    for group in ("data", "environment", "timing", "flops", "seconds", "throughput"):
+        for name in small[group]:
+            list(check_values({**small, group: {**small[group], name: value}}))
+    for name in small["samples"][0]:
+        assert list(check_values({**small, "samples": [{**small["samples"][0], name: value}]}))
+
+
+def test_it_runs_on_a_bare_python_and_imports_nothing_else(tmp_path):
+    (tmp_path / "021e388f1255.json").write_text(PUBLISHED.read_text().replace('"best_epoch": 7', '"best_epoch": 6'))
+    bare = [sys.executable, "-I", "-S"]
+    passed = subprocess.run([*bare, FOLDER, PUBLISHED.parent], capture_output=True, text=True, check=False)
+    assert (passed.returncode, passed.stdout) == (0, "8 records checked, 0 problems\n"), passed.stderr
+    failed = subprocess.run([*bare, FOLDER, tmp_path], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.endswith("its best epoch is 6, by its curve it is 7\n")
+    ours = "'benchmarks', 'registry'"
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        import benchmarks.verification.checker.check
+        others = {{name.partition('.')[0] for name in sys.modules}} - set(sys.stdlib_module_names)
+        sys.exit(str(others) if others - {{{ours}, '__main__'}} else 0)"""
+    assert subprocess.run([*bare, "-c", code], capture_output=True, text=True, check=False).stderr == ""
