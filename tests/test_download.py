@@ -392,15 +392,6 @@ def test_killed_at_any_moment_nothing_is_torn(server, truth, tmp_path):
     assert not list(tmp_path.rglob("*.part*"))
 
 
-def test_what_a_killed_process_had_half_unpacked_goes(server, tmp_path):
-    (tmp_path / ".train2017-x.partial").mkdir()
-    (tmp_path / ".train2017-x.partial" / "000000000001.jpg").touch()
-    (tmp_path / "annotations").mkdir()
-    (tmp_path / "annotations" / ".captions_train2017-x.partial").touch()
-    assert run(server, tmp_path) == 0
-    assert not list(tmp_path.rglob("*.partial"))
-
-
 def linked(name, kind):
     info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, (kind | 0o777) << 16

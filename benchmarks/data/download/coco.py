@@ -17,6 +17,7 @@ from benchmarks.data.download.unpack import Member, unpack
 from benchmarks.runtime.locks import locked
 from benchmarks.runtime.progress import bar, write
 from zoo.atomic import sync
+from zoo.partial import remove_abandoned
 
 _UNKNOWN = 2**28  # bytes that an archive of unknown size may have
 
@@ -90,20 +91,12 @@ def fetch_coco(archives: Sequence[Archive], folder: Path, hosts: Sequence[str] =
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".fetching.lock", f"that fetches into {folder}"):
-        _remove_abandoned(folder)
+        for place in (folder, folder / "annotations"):
+            remove_abandoned(place)
         wanted = to_fetch(archives, folder)
         _refuse_full_disk(wanted, folder)
         for archive in wanted:
             _fetch_archive(archive, folder, frozenset(hosts))
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """What a killed process had half unpacked: nobody else unpacks here while the lock is held."""
-    for left in (*folder.glob(".*.partial"), *folder.glob("annotations/.*.partial")):
-        if left.is_dir():
-            shutil.rmtree(left)
-        else:
-            left.unlink()
 
 
 def _fetch_archive(archive: Archive, folder: Path, hosts: frozenset[str]) -> None:
