@@ -325,7 +325,7 @@ def test_a_disk_that_is_full_later_is_one_line_and_leaves_nothing_torn(server, t
     """In a process that may write no file beyond a size, as on a disk that is full."""
     limit = 15_000 if when == "fetching" else 300
     server.files[TRAIN] = server.files[TRAIN]
-    code = f"import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    code = f"import resource, signal, sys; sys.dont_write_bytecode = True; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
     if when == "unpacking":
         (tmp_path / "annotations_trainval2017.zip").write_bytes(
             server.files["/annotations/annotations_trainval2017.zip"]
@@ -389,6 +389,7 @@ def test_killed_at_any_moment_nothing_is_torn(server, truth, tmp_path):
     assert run(server, tmp_path) == 0
     assert files_of(tmp_path) == {name: content for name, content in truth.items() if name != "dataset_coco.json"}
     assert main(["data", "coco", str(tmp_path), "--check"]) == 0
+    assert not list(tmp_path.rglob("*.part*"))
 
 
 def linked(name, kind):

@@ -17,6 +17,7 @@ from benchmarks.data.download.unpack import Member, unpack
 from benchmarks.runtime.locks import locked
 from benchmarks.runtime.progress import bar, write
 from zoo.atomic import sync
+from zoo.partial import remove_abandoned
 
 _UNKNOWN = 2**28  # bytes that an archive of unknown size may have
 
@@ -90,6 +91,8 @@ def fetch_coco(archives: Sequence[Archive], folder: Path, hosts: Sequence[str] =
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".fetching.lock", f"that fetches into {folder}"):
+        for place in (folder, folder / "annotations"):
+            remove_abandoned(place)
         wanted = to_fetch(archives, folder)
         _refuse_full_disk(wanted, folder)
         for archive in wanted:
