@@ -3,8 +3,8 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import torch
 from records import record
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from benchmarks import leaderboard
 from benchmarks.cell import workdir
@@ -21,6 +21,7 @@ from benchmarks.features.cache import FeatureCache
 from benchmarks.features.files import open_store
 from benchmarks.metrics.java import paraphrases
 from benchmarks.metrics.java.token_cache import cached_tokens
+from benchmarks.records.request import identity
 from benchmarks.training.checkpoints import Checkpoints
 from zoo import checkpoint
 from zoo.atomic import make_folder
@@ -48,10 +49,13 @@ class Writer(NamedTuple):
 def publish(root, version):
     """A finished cell, as `benchmarks.cell.run` makes it."""
     made, out = record(seed=version), root / "runs"
+    made = replace(made, id=identity(made.request))
     partial = out / ".partial" / f"{made.id}-{uuid4().hex}"
     make_folder(partial)
-    for name in ("captions.json", "request.json"):
-        (partial / name).write_text(json.dumps(SAID))
+    (partial / "captions.json").write_text(f"[{json.dumps(SAID)}]\n")
+    (partial / "config.json").write_text("{}\n")
+    (partial / "request.json").write_text(json.dumps(made.request) + "\n")
+    (partial / WEIGHTS).write_bytes(save({"a": torch.zeros(100)}))
     made.save(partial)
     workdir.publish(made, partial, out)
 
@@ -59,7 +63,7 @@ def publish(root, version):
 def published(root):
     cells = [path for path in (root / "runs").glob("*") if path.is_dir() and not path.name.startswith(".")]
     for cell in cells:
-        assert {json.loads((cell / name).read_text())["1"] for name in ("captions.json", "request.json")} == {"a dog"}
+        assert json.loads((cell / "captions.json").read_text()) == [SAID]
         assert workdir.finished(cell)
     return max([workdir.finished(cell).seed for cell in cells], default=-1)
 
@@ -194,7 +198,6 @@ WRITERS = {
     "paraphrases": Writer(cut_table, tables),
     "model": Writer(save_model, saved_models),
     "weights": Writer(save_weights, saved_weights),
+    "page": Writer(write_page, page),
 }
-if find_spec("benchmarks.leaderboard.publish"):
-    WRITERS["page"] = Writer(write_page, page)
 ALL = WRITERS | {FORGETFUL: Writer(forget, forgotten)}

@@ -3,19 +3,17 @@
 import ctypes
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.leaderboard.html.paths import FOLDER, cards_in
-from zoo.atomic import sync, sync_tree
+from zoo.atomic import partial_folder, sync, sync_tree
+from zoo.partial import remove_abandoned
 
 FILES = ("leaderboard.md", "leaderboard.csv", "index.html")
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux: two names change places in one step
 _HERE = -100  # AT_FDCWD: paths are relative to the working folder
-_OLD = 24 * 3600.0  # seconds
 
 
 @contextmanager
@@ -24,20 +22,13 @@ def published(out: Path) -> Iterator[Path]:
 
     A folder with nothing but a page in it is replaced in one step. In one that holds something else,
     which is left alone, the files are replaced one by one, the cards before the page that leads to
-    them. What is raised inside, or a kill, leaves the old page; what a kill
-    leaves beside it is removed by a call a day later.
+    them. What is raised inside, or a kill, leaves the old page; what a kill leaves beside it goes with the next call.
     """
     out = out.resolve()
     alone = not out.exists() or (_is_page(out) and not out.is_mount() and os.access(out.parent, os.W_OK))
     beside = out.parent if alone else out
-    beside.mkdir(parents=True, exist_ok=True)
-    prefix = f".{out.name}-page-"
-    for left_over in beside.glob(f"{prefix}*"):
-        if time.time() - left_over.stat().st_mtime > _OLD:  # or else another process may be at it
-            shutil.rmtree(left_over, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(dir=beside, prefix=prefix, suffix=".partial"))
-    partial.chmod(0o755)  # mkdtemp leaves it to the owner alone
-    try:
+    remove_abandoned(beside)
+    with partial_folder(beside / out.name) as partial:
         yield partial
         sync_tree(partial)
         if alone:
@@ -45,8 +36,6 @@ def published(out: Path) -> Iterator[Path]:
         else:
             _put_into(out, partial)
         sync(beside)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _is_page(folder: Path) -> bool:
