@@ -110,8 +110,7 @@ def test_a_wrong_name_and_a_copy_are_named(honest, tmp_path):
 @pytest.mark.parametrize("claimed", [False, True])
 def test_pictures_of_others_are_not_passed_on_whatever_a_record_says_of_itself(honest, claimed, tmp_path):
     photographs = on(COCO["dataset"], replace(honest, split="test", synthetic=claimed))
-    (found,) = problems(photographs, tmp_path)
-    assert "not ours to pass on" in found
+    assert any("not ours to pass on" in each for each in problems(photographs, tmp_path))
     assert any("not ours to pass on" in each for each in problems(on("scrapes", photographs), tmp_path))
     assert problems(honest, tmp_path) == []
 

@@ -128,3 +128,16 @@ def test_generated_pages_are_fresh():
 def test_examples_are_short_and_shown(example):
     assert len(example.read_text(encoding="utf-8").splitlines()) <= (31 if example.stem == "gaussian" else 60)
     assert any(f"{{literalinclude}} examples/{example.name}" in page.read_text(encoding="utf-8") for page in PAGES)
+
+
+_TEST = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
+
+
+def test_every_fault_has_a_test_that_is_there():
+    rows = re.findall(r"^\| (\d+) \|.*$", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
+    assert rows == [str(number) for number in range(1, 30)]
+    for line in (ROOT / "docs" / "reliability.md").read_text().splitlines():
+        named = _TEST.findall(line)
+        assert named or not re.match(r"\| \d", line), line
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text(), (file, test)

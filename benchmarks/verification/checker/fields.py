@@ -64,7 +64,7 @@ FIELDS: Mapping[str, tuple[Test, str]] = {
     "trained": (is_count, "a whole number"),
     "weights": (_text, "a text"),
 }
-OPTIONAL: Mapping[str, tuple[Test, str]] = {"reward": (_text, "a text"), "sha256": (_text, "a text")}
+OPTIONAL: Mapping[str, tuple[Test, str]] = dict.fromkeys(("outcome", "reward", "sha256"), (_text, "a text"))
 
 TRAINING: Mapping[str, tuple[Test, str]] = {
     **dict.fromkeys(
