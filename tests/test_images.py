@@ -498,3 +498,15 @@ def test_a_lost_row_is_found_wherever_it_lies(written):
             with pytest.raises(DamagedStore):
                 open_store(folder, "store").on(CPU)
             (folder / "manifest.json").write_bytes(manifest)
+
+
+def test_a_store_of_a_version_that_kept_no_key_is_made_again(data, tmp_path):
+    backbone = build("patches(dim=8, trainable=False)")
+    before = made(data, backbone, tmp_path / "cache")
+    (manifest,) = tmp_path.glob("cache/images/*/manifest.json")
+    content = json.loads(manifest.read_text().splitlines()[0])
+    text = json.dumps({name: value for name, value in content.items() if name != "store"})
+    manifest.write_text(f"{text}\n{zlib.crc32(text.encode())}\n")
+    after = made(data, backbone, tmp_path / "cache")
+    assert torch.equal(before.batch([1001]), after.batch([1001]))
+    assert "store" in json.loads(manifest.read_text().splitlines()[0])

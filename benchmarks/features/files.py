@@ -152,7 +152,7 @@ def open_store(folder: Path, key: str) -> ImageStore:
         raise DamagedStore(folder, f"cannot be read ({error})") from error
     if not whole:
         raise DamagedStore(folder, f"{_MANIFEST} or {_SUMS} is damaged")
-    if content["store"] != key:
+    if content.get("store") != key:  # also one of a version that did not say
         raise DamagedStore(folder, "is of other images or another backbone")
     rows = {image: row for row, image in enumerate(content["rows"])}
     grid = tuple(content["grid"]) if content["grid"] else None
