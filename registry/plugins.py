@@ -2,29 +2,31 @@
 
 import hashlib
 import sys
+from contextlib import redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 
 def load_plugin(file: str | Path) -> ModuleType:
-    """Run a Python file for its `register` calls; once, however often it is called.
+    """Run a Python file for its `register` calls; once, however often it is called. What it prints goes to stderr.
 
     Raises:
         ValueError: it is not there, or it raised; the message names the file and why.
     """
-    path = Path(file).resolve()
-    if not path.is_file():
+    if not Path(file).is_file():
         raise ValueError(f"no plug-in file {str(file)!r}")
+    path = Path(file).resolve()
     name = f"caption_zoo_plugin_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py" or spec is None or spec.loader is None:
         raise ValueError(f"plug-in {str(file)!r} is not a Python file (.py)")
     sys.modules[name] = module = module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ValueError(f"plug-in {str(file)!r} could not be loaded: {type(error).__name__}: {error}") from error

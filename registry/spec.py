@@ -6,13 +6,21 @@ literals that are spelled as they print; reading one never imports or calls anyt
 """
 
 import ast
+import math
 from collections.abc import Mapping
+from reprlib import Repr
 from types import MappingProxyType
 from typing import Any
 
 from registry.errors import RegistryError
 
 _GRAMMAR = "expected name, name/variant or name(option=value, ...)"
+_VALUES = "option values are numbers, strings, booleans, None, or lists and tuples of them"
+_LONGEST = 10_000  # characters
+_DEEPEST = 20  # lists inside lists
+_BITS = 1024  # of a whole number; Python prints none with four times as many
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 3, 200, 200
 
 
 class Spec:
@@ -36,16 +44,18 @@ class Spec:
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
         if not isinstance(value, str):
-            raise RegistryError(f"cannot read component {value!r}: {_GRAMMAR}")
+            raise RegistryError(f"cannot read component {_quoted(value)}: {_GRAMMAR}")
         head, paren, tail = value.strip().partition("(")
         name, _, variant = head.strip().partition("/")
         try:
+            if len(value) > _LONGEST:
+                raise ValueError(f"it has more than {_LONGEST:,} characters")
             options = _keywords(f"f({tail}" if paren else "f()")
-            if not name.isidentifier() or variant != "".join(variant.split()) or head.endswith("/"):
+            if not name.isidentifier() or not variant.isprintable() or " " in variant or head.endswith("/"):
                 raise ValueError(_GRAMMAR)
         except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-            reason = _GRAMMAR if isinstance(error, SyntaxError) else error
-            raise RegistryError(f"cannot read component {value!r}: {reason}") from None
+            reason = error if isinstance(error, ValueError) else _GRAMMAR
+            raise RegistryError(f"cannot read component {_quoted(value)}: {reason}") from None
         return cls(name, variant or None, options)
 
     @classmethod
@@ -53,9 +63,14 @@ class Spec:
         options = dict(value)
         name = options.pop("name", None)
         if not isinstance(name, str) or not all(isinstance(key, str) for key in options):
-            raise RegistryError(f"cannot read component {dict(value)!r}: expected {{name: ..., option: value, ...}}")
+            expected = "expected {name: ..., option: value, ...}"
+            raise RegistryError(f"cannot read component {_quoted(dict(value))}: {expected}")
         head = cls.parse(name)
-        return cls(head.name, head.variant, {**head.options, **options})
+        try:
+            _check(list(options.values()), _DEEPEST)
+        except ValueError as error:
+            raise RegistryError(f"cannot read component {_quoted(dict(value))}: {error}") from None
+        return cls.parse(str(cls(head.name, head.variant, {**head.options, **options})))
 
     def __str__(self) -> str:
         head = f"{self.name}/{self.variant}" if self.variant else self.name
@@ -84,6 +99,29 @@ def _keywords(call: str) -> dict[str, Any]:
     if len({keyword.arg for keyword in node.keywords}) < len(node.keywords):
         raise ValueError("an option is given twice")
     try:
-        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+        options = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
     except (ValueError, TypeError):
-        raise ValueError("option values are numbers, strings, booleans, None, or lists and tuples of them") from None
+        raise ValueError(_VALUES) from None
+    _check(list(options.values()), _DEEPEST)
+    return options
+
+
+def _check(value: Any, depth: int) -> None:
+    """Refuse what has no spelling that is read back the same in every process, as sets and infinity have none."""
+    if isinstance(value, list | tuple):
+        if not depth:
+            raise ValueError(f"its lists are nested more than {_DEEPEST} deep")
+        for item in value:
+            _check(item, depth - 1)
+    elif isinstance(value, int) and value.bit_length() > _BITS:
+        raise ValueError(f"it has a whole number of more than {_BITS} bits")
+    elif not isinstance(value, int | float | str | None) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(_VALUES)
+
+
+def _quoted(value: Any) -> str:
+    """The value, or the middle of it left out where it is long."""
+    try:
+        return _REPR.repr(value)
+    except ValueError:  # it holds a whole number that is too long for Python to print
+        return f"a {type(value).__name__}"

@@ -1,9 +1,11 @@
 """A trained captioner as a folder: parts and vocabulary as JSON, weights as safetensors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from zoo.backbones import WeightsSource
 from zoo.captioner import Captioner, Parts
@@ -11,6 +13,7 @@ from zoo.folder import CONFIG, FORMAT, WEIGHTS, read_config, write
 from zoo.vocabulary import Vocabulary
 
 _SHOWN = 5
+_LONGEST = 500  # characters of what torch says
 
 
 def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
@@ -43,6 +46,8 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
     _refuse_other_places(folder)
     try:
         config = read_config(folder)
+        if (folder / WEIGHTS).exists() and not (folder / WEIGHTS).is_file():  # reading a pipe might never end
+            raise OSError(f"{WEIGHTS} is no file")
         tensors = load_file(folder / WEIGHTS)
         version, parts = config["format"], [config["parts"][kind] for kind in ("backbone", "attention", "decoder")]
         words, stored = list(config["vocabulary"]), config["backbone_stored"] if version == FORMAT else None
@@ -51,17 +56,28 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
     except Exception as error:  # safetensors raises its own kind for a damaged file
         raise ValueError(f"no captioner in {str(folder)!r}: {type(error).__name__}: {error}") from None
     if version != FORMAT:
-        raise ValueError(f"{folder / CONFIG} is of format {version}, this version reads {FORMAT}: train it again")
+        raise ValueError(
+            f"{folder / CONFIG} is of format {repr(version)[:20]}, this version reads {FORMAT}: train it again"
+        )
     captioner = Captioner.build(Parts.parse(*parts), Vocabulary(words))
     captioner.backbone_weights = str(config.get("backbone_weights", ""))
     if not stored:
         captioner.backbone_weights = captioner.backbone.load_pretrained().source
         tensors |= {f"backbone.{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
     try:
+        _refuse_other_kinds(tensors, captioner.state_dict())
         captioner.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ValueError(f"the weights in {str(folder)!r} are not those of {captioner.parts}: {error}") from None
+        why = " ".join(str(error).split())[:_LONGEST]
+        raise ValueError(f"the weights in {str(folder)!r} are not those of {captioner.parts}: {why}") from None
     return captioner.to(device).eval()
+
+
+def _refuse_other_kinds(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """torch would turn whole and complex numbers into real ones without a word."""
+    for name in tensors.keys() & own.keys():
+        if tensors[name].is_floating_point() != own[name].is_floating_point():
+            raise RuntimeError(f"{name} is of {tensors[name].dtype}, not {own[name].dtype}")
 
 
 def _refuse_other_places(folder: Path) -> None:

@@ -14,9 +14,11 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000", "HEIF")  # none starts a program
 _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # of a file's first box
 LIMIT = "CAPTION_ZOO_MAX_PIXELS"
-_PILLOWS = 89_478_485  # where it warns, unless a program has set another number
-_PIXELS = 2 * _PILLOWS  # where it takes a picture for an attack on memory
+_PIXELS = 89_478_485  # where Pillow warns of an attack on memory, unless a program has set another number
 _WHITE = (255, 255, 255, 255)
+_BAND = 2**20  # pixels that are laid on white at a time
+_SCANS = 200  # of a JPEG, each of which may draw the whole picture again; encoders make a dozen
+_BEFORE = 8 * 2**20  # bytes before its first scan, of which Pillow copies what it has for each segment of EXIF
 
 
 def open_picture(file: str | Path | BytesIO) -> Image.Image:
@@ -31,10 +33,11 @@ def open_picture(file: str | Path | BytesIO) -> Image.Image:
         isinstance(file, str | Path) and Path(file).exists() and not Path(file).is_file()
     ):  # reading a pipe might never end
         raise OSError(f"cannot read {str(file)!r}: it is no file")
-    if Image.MAX_IMAGE_PIXELS == _PILLOWS or os.environ.get(LIMIT):
-        Image.MAX_IMAGE_PIXELS = max(_limit(), _PIXELS)  # of fewer than this Pillow would warn, and not say what to do
+    if Image.MAX_IMAGE_PIXELS == _PIXELS or os.environ.get(LIMIT):
+        Image.MAX_IMAGE_PIXELS = max(_limit(), 2 * _PIXELS)  # at fewer Pillow would warn, and not say what to do
     try:
-        with Image.open(file, formats=_formats()) as image:
+        _refuse_slow(Path(file))
+        with Path(file).open("rb") as opened, Image.open(opened, formats=_formats()) as image:
             _refuse_large(image)
             return upright(image)
     except Image.DecompressionBombError as error:
@@ -64,9 +67,18 @@ def upright(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:
-        opaque = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", opaque.size, _WHITE), opaque)
+        return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture in RGB on white, in bands: altogether it would take 16 bytes for each pixel."""
+    opaque, rows = Image.new("RGB", image.size), max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        place = (0, top, image.width, min(top + rows, image.height))
+        band = image.crop(place).convert("RGBA")
+        opaque.paste(Image.alpha_composite(Image.new("RGBA", band.size, _WHITE), band), place)
+    return opaque
 
 
 @cache
@@ -82,6 +94,18 @@ def _formats() -> tuple[str, ...]:
 def _limit() -> int:
     text = os.environ.get(LIMIT, "")
     return int(text) if text.isascii() and text.isdigit() else _PIXELS
+
+
+def _refuse_slow(file: Path) -> None:
+    """Refuse a small JPEG that would take hours, since it draws its picture again and again."""
+    with file.open("rb") as opened:
+        if opened.read(3) != b"\xff\xd8\xff":
+            return
+        content = opened.read()
+    if (scans := content.count(b"\xff\xda")) > _SCANS:  # in what is compressed these two never stand together
+        raise OSError(f"cannot read {str(file)!r}: it has {scans:,} scans, more than {_SCANS}: save it anew")
+    if content.find(b"\xff\xda") > _BEFORE:
+        raise OSError(f"cannot read {str(file)!r}: {_BEFORE >> 20} MiB and more come before the picture: save it anew")
 
 
 def _refuse_large(image: Image.Image) -> None:

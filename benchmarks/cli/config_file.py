@@ -9,11 +9,14 @@ from typing import Any
 
 import yaml
 
-from benchmarks.config import Experiment
+from benchmarks.config import Decoding, Experiment, Matrix, Training
 from registry import UnknownName
+from zoo.settings import hint
 
 _BYTES = 2**20
 _LISTS = ("backbone", "attention", "decoder", "seeds")  # of a matrix, where one entry may stand alone
+_GROUPS = {"matrix": Matrix, "training": Training, "decoding": Decoding}  # keys that have keys
+_WHOLE = 2**63  # no setting goes beyond
 _OPTIONS = ("plugin", "config", "out", "cache")  # of commands
 _EXECUTION = "execution"  # how a matrix is run, which changes no result
 
@@ -75,6 +78,8 @@ def read_config(file: str, *, execution: bool = False) -> str:
         raise ValueError(f"config {file} should have keys and values, dataset: scenes")
     how = _how(values.pop(_EXECUTION, {}), file)
     _refuse_unknown(values, file)
+    for group in _GROUPS.keys() & values:
+        _refuse_wrong(group, values[group], file)
     _refuse_comments(values, text, file)
     if isinstance(matrix := values.get("matrix"), dict):
         alone = {key: [value] for key, value in matrix.items() if key in _LISTS and not isinstance(value, list)}
@@ -107,7 +112,25 @@ def _refuse_unknown(values: dict[Any, Any], file: str) -> None:
         if key in _OPTIONS:
             raise ValueError(f"config {file}: {key} belongs on the command line, --{key}: a config is data alone")
         if key not in known:
-            raise UnknownName(f"key of a config ({file})", str(key), known)
+            raise UnknownName(f"key of a config ({file})", str(key)[:60], known)
+        if values[key] is None:
+            raise ValueError(f"config {file}: {key} is empty: give it a value, or leave it out")
+
+
+def _refuse_wrong(group: str, values: Any, file: str) -> None:
+    """Refuse what the parser would take for another file, pass over, or hand on to code that expects a number."""
+    if not isinstance(values, dict):
+        raise ValueError(f"config {file}: {group} should have keys and values")
+    known = [f"{group}.{field.name}" for field in fields(_GROUPS[group])]
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise ValueError(f"config {file}: a key is no text: put it in quotes")
+        if (name := f"{group}.{key}"[:60]) not in known:
+            raise ValueError(f"config {file}: there is no {name!r}.{hint(name, known)}")
+        if value is None:
+            raise ValueError(f"config {file}: {group}.{key} is empty: give it a value, or leave it out")
+        if key not in _LISTS and isinstance(value, int) and abs(value) >= _WHOLE:
+            raise ValueError(f"config {file}: {group}.{key} is too large a whole number")
 
 
 def _refuse_comments(values: dict[Any, Any], text: str, file: str) -> None:

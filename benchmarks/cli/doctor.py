@@ -8,6 +8,7 @@ from collections.abc import Callable
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli import kinds
+from benchmarks.runtime.text import plain
 from registry import PluginWarning, RegistryError
 
 Finding = tuple[bool, str]
@@ -27,7 +28,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         except Exception as error:  # a broken installation may raise anything, and that is the finding
             fine, finding = False, " ".join(str(error).split())
         sound &= fine
-        print(f"{'ok  ' if fine else 'LACK'} {what:10} {finding}")
+        print(f"{'ok  ' if fine else 'LACK'} {what:10} {plain(finding)}")
     return 0 if sound else 1
 
 

@@ -3,6 +3,7 @@
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli import kinds
+from benchmarks.runtime.text import plain
 from registry import Registry, UnknownName
 
 
@@ -25,7 +26,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         if not options.kind and lines:
             print(f"{kind}:")
         for name, summary in lines:
-            print(f"{'' if options.kind else '  '}{name:{width}}  {summary}".rstrip())
+            print(f"{'' if options.kind else '  '}{name:{width}}  {plain(summary)}".rstrip())
     return 0
 
 

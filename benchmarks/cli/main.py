@@ -19,6 +19,8 @@ from benchmarks.cli import COMMANDS, parser_of
 from benchmarks.runtime.stopping import Stopped
 from benchmarks.runtime.storage import StorageError
 
+_LONGEST = 2000  # characters of a line that says what is wrong, some of which come from files
+
 _show_others = warnings.showwarning
 
 
@@ -110,10 +112,11 @@ def _help() -> str:
 
 def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
     """A plug-in's warning in one line; where it was raised does not help its user."""
+    from benchmarks.runtime.text import plain
     from registry import PluginWarning
 
     if issubclass(category, PluginWarning):
-        print(f"caption-zoo: warning: {message}", file=sys.stderr)
+        print(f"caption-zoo: warning: {plain(str(message))}", file=sys.stderr)
     else:
         _show_others(message, category, *where, **rest)
 
@@ -133,8 +136,8 @@ def _one_line(error: BaseException) -> str:
     from benchmarks.runtime.text import plain
 
     if isinstance(error, OSError) and error.filename:
-        return plain(f"{error.strerror}: {error.filename}")
-    return plain(" ".join(str(error).split())) or type(error).__name__
+        return plain(f"{error.strerror}: {error.filename}"[:_LONGEST])
+    return plain(" ".join(str(error).split())[:_LONGEST]) or type(error).__name__
 
 
 if __name__ == "__main__":

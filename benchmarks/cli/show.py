@@ -8,6 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli import kinds
+from benchmarks.runtime.text import plain
 from registry import Registry, Spec, UnknownName
 from registry.types import kind
 
@@ -27,7 +28,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     registries = kinds(options.plugin)
     if options.kind not in registries:
         raise UnknownName("kind", options.kind, registries)
-    print(describe(registries[options.kind], Spec.parse(options.spec)))
+    for line in describe(registries[options.kind], Spec.parse(options.spec)).split("\n"):
+        print(plain(line))
     return 0
 
 

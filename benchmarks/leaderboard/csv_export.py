@@ -14,6 +14,7 @@ from benchmarks.records.record import PARTS
 
 SCORE_ORDER = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
 _SIZES = tuple(column for column in SIZES if column.kind == "size")
+_FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20")  # some read the full-width ones too
 _BY_KEY = {column.key: column for column in (*SCORES, *_SIZES)}
 COLUMNS = (
     "dataset", "split", "synthetic", "images", *PARTS, "weights", "origins", "seeds",
@@ -72,4 +73,4 @@ def _safe(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return int(value) if isinstance(value, float) and value.is_integer() else value
     text = clean(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.startswith(_FORMULA) else text

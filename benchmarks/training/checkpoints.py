@@ -105,6 +105,8 @@ class Checkpoints(Requests):
         for file in reversed(self._files()):
             try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+                if not isinstance(state, dict):
+                    raise TypeError(f"it holds a {type(state).__name__}")
             except OSError:
                 raise
             except Exception as error:  # torn, or with what only code could read

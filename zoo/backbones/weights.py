@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -107,6 +108,7 @@ def _read(file: str) -> Mapping[str, Tensor]:
             return load_file(file)
         if Path(file).suffix not in _PICKLED:
             raise ValueError(f"its name should end in .safetensors, {', '.join(_PICKLED)}")
+        _refuse_compressed(file)
         found = torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError:
         raise ValueError(f"{file!r} holds not tensors alone, and the rest could run code: save a state_dict") from None
@@ -119,3 +121,11 @@ def _read(file: str) -> Mapping[str, Tensor]:
     if not tensors or not all(isinstance(name, str) for name in found):
         raise ValueError(f"{file!r} holds no state_dict")
     return found
+
+
+def _refuse_compressed(file: str) -> None:
+    """torch compresses nothing, and reads what another program did: half a megabyte may stand for all memory."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if sum(member.file_size for member in archive.infolist()) > Path(file).stat().st_size:
+                raise ValueError("it is compressed, which torch's own files are not")

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.data.formats.content import read, unique
+
 T = TypeVar("T")
 
+_LARGEST = 2**53  # what every reader of JSON holds exactly
 _TYPES = {int: "an integer", str: "a string", list: "a list", dict: "an object"}
 
 
@@ -41,7 +44,7 @@ class Entry:
         return Entry(self.path, f"{key}{outside}", self.field(key, list), self.form)
 
     def field(self, key: str, kind: type[T]) -> T:
-        """A field of just this type: neither 1.0 nor true is an integer."""
+        """A field of just this type: neither 1.0 nor true is an integer; a text can be written in UTF-8."""
         if not isinstance(self.value, dict):
             raise self.error("not an object")
         if key not in self.value:
@@ -49,6 +52,10 @@ class Entry:
         value = self.value[key]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise self.error(f"{key} is {repr(value)[:60]}, not {_TYPES[kind]}")
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise self.error(f"{key} is {str(value)[:60]}, and ids go up to {_LARGEST}")
+        if isinstance(value, str) and not _encodes(value):
+            raise self.error(f"{key} is {ascii(value)[:60]}, no valid Unicode")
         return value
 
 
@@ -59,8 +66,18 @@ def load(path: Path, form: str) -> Entry:
         ValueError: it cannot be read, or is no JSON.
     """
     try:
-        return Entry(path, "the file", json.loads(path.read_text(encoding="utf-8-sig")), form)
+        text = read(path).decode("utf-8-sig")
+        return Entry(path, "the file", json.loads(text, object_pairs_hook=unique), form)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise Entry(path, "the file", None, form).error(f"no JSON ({error})") from None
+
+
+def _encodes(text: str) -> bool:
+    """Half of a surrogate pair does not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.data.formats.content import read, unique
+
 SUFFIXES = (".csv", ".json", ".jsonl", ".tsv")
 FILE = re.compile(r"file|image|file_?name", re.IGNORECASE)
 CAPTION = re.compile(r"captions?[ _-]?\d*", re.IGNORECASE)
@@ -25,7 +27,7 @@ def is_rows(file: Path) -> bool:
     if suffix != ".json":
         return suffix in (*SUFFIXES, _TEXT_FILE)
     try:
-        content = json.loads(file.read_bytes().decode("utf-8-sig"))
+        content = json.loads(read(file).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return False  # whoever reads it says what is wrong
     if isinstance(content, list):
@@ -52,7 +54,7 @@ def _text(file: Path) -> str:
     try:
         if not file.is_file():
             raise ValueError(f"no captions file {file}")
-        content = file.read_bytes()
+        content = read(file)
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror}") from None
     try:
@@ -133,19 +135,9 @@ def _json_lines(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
 
 def _parsed(place: str, text: str, remedy: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{place}: no JSON ({error}); {remedy}") from None
-
-
-def _once(pairs: Pairs) -> dict[str, Any]:
-    """An object; of two keys alike, JSON's readers would drop one without a word."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands there twice: give it a list of captions")
-    return found
 
 
 def _pairs(place: str, entry: Any) -> Pairs:
