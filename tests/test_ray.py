@@ -92,7 +92,7 @@ def test_a_matrix_survives_its_workers_and_a_node(cluster, place):
     running = start(folder, cluster)
     until(lambda: len(holders(folder)) == 2, running)
     os.kill(next(iter(holders(folder))).pid, signal.SIGKILL)
-    until(lambda: records(folder / "out"), running)
+    until(lambda: list(records(folder / "out")), running)
     os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
     ended = running.end()
     assert ended.returncode == 0, ended
@@ -108,7 +108,7 @@ def test_a_command_that_is_stopped_or_killed_resumes(cluster, place):
     folder, seen = place([0], 60), set()
 
     def states():
-        return set(folder.glob("out/.checkpoints/*/*")) - seen
+        return set(folder.glob("out/.checkpoints/*/[!.]*")) - seen
 
     for number, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)):
         running = start(folder, cluster)

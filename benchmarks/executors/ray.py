@@ -155,7 +155,9 @@ class Ray(Executor):
         try:
             (self._setup.out / place.mark).unlink()
         except FileNotFoundError:
-            raise ValueError(f"{self._setup.out} is another folder on {place.host}: the nodes have to share it") from None
+            raise ValueError(
+                f"{self._setup.out} is another folder on {place.host}: the nodes have to share it"
+            ) from None
 
     def _replace(self, call: _Call, why: str) -> None:
         """Have another actor in the place of a lost one, and its cell run again, or recorded as often as it was lost."""
@@ -167,9 +169,8 @@ class Ray(Executor):
                 raise ValueError(f"no worker can be started on the Ray cluster: {why}")
         else:
             self._lost[call.task.cell.id] += 1
-            retries, failure = self._setup.retries, None
-            if self._lost[call.task.cell.id] > retries.times * ("killed" in retries.on):
-                failure = Failure(f"its worker was lost: {why}", "killed")
+            again = self._setup.retries.again("killed", self._lost[call.task.cell.id])
+            failure = None if again else Failure(f"its worker was lost: {why}", "killed")
             self._waiting.appendleft(_Waiting(0.0, call.task, failure))
         self._start()
 
