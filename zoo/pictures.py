@@ -1,12 +1,13 @@
 """Pictures out of files, whatever the files hold: upright, in RGB, on white, or one kind of error."""
 
 import os
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -29,17 +30,17 @@ def open_picture(file: str | Path | BytesIO) -> Image.Image:
     Raises:
         OSError: the file is not there, is damaged or too large, or is no image that can be converted to RGB.
     """
-    if (
-        isinstance(file, str | Path) and Path(file).exists() and not Path(file).is_file()
-    ):  # reading a pipe might never end
+    if not isinstance(file, BytesIO) and Path(file).exists() and not Path(file).is_file():  # a pipe might never end
         raise OSError(f"cannot read {str(file)!r}: it is no file")
     if Image.MAX_IMAGE_PIXELS == _PIXELS or os.environ.get(LIMIT):
         Image.MAX_IMAGE_PIXELS = max(_limit(), 2 * _PIXELS)  # at fewer Pillow would warn, and not say what to do
     try:
-        _refuse_slow(Path(file))
-        with Path(file).open("rb") as opened, Image.open(opened, formats=_formats()) as image:
-            _refuse_large(image)
-            return upright(image)
+        with _opened(file) as opened:
+            _refuse_slow(opened, _name(file))
+            opened.seek(0)
+            with Image.open(opened, formats=_formats()) as image:
+                _refuse_large(image)
+                return upright(image)
     except Image.DecompressionBombError as error:
         raise OSError(f"{str(error).partition(',')[0]}: set {LIMIT} to more, or make the picture smaller") from None
     except UnidentifiedImageError:
@@ -96,16 +97,23 @@ def _limit() -> int:
     return int(text) if text.isascii() and text.isdigit() else _PIXELS
 
 
-def _refuse_slow(file: Path) -> None:
+def _opened(file: str | Path | BytesIO) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(file) if isinstance(file, BytesIO) else Path(file).open("rb")
+
+
+def _name(file: str | Path | BytesIO) -> str:
+    return "the picture" if isinstance(file, BytesIO) else repr(str(file))
+
+
+def _refuse_slow(opened: BinaryIO, name: str) -> None:
     """Refuse a small JPEG that would take hours, since it draws its picture again and again."""
-    with file.open("rb") as opened:
-        if opened.read(3) != b"\xff\xd8\xff":
-            return
-        content = opened.read()
+    if opened.read(3) != b"\xff\xd8\xff":
+        return
+    content = opened.read()
     if (scans := content.count(b"\xff\xda")) > _SCANS:  # in what is compressed these two never stand together
-        raise OSError(f"cannot read {str(file)!r}: it has {scans:,} scans, more than {_SCANS}: save it anew")
+        raise OSError(f"cannot read {name}: it has {scans:,} scans, more than {_SCANS}: save it anew")
     if content.find(b"\xff\xda") > _BEFORE:
-        raise OSError(f"cannot read {str(file)!r}: {_BEFORE >> 20} MiB and more come before the picture: save it anew")
+        raise OSError(f"cannot read {name}: {_BEFORE >> 20} MiB and more come before the picture: save it anew")
 
 
 def _refuse_large(image: Image.Image) -> None:
@@ -117,10 +125,10 @@ def _refuse_large(image: Image.Image) -> None:
 
 def _unidentified(file: str | Path | BytesIO) -> str:
     """Why Pillow knows no picture in `file`, as far as its first bytes tell."""
-    with Path(file).open("rb") if isinstance(file, str | Path) else nullcontext(file) as opened:
+    with _opened(file) as opened:
         opened.seek(0)
         head = opened.read(64)
-    name = repr(str(file)) if isinstance(file, str | Path) else "the picture"
+    name = _name(file)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
         return f"cannot read {name}: HEIC and HEIF pictures need the package pillow-heif (pip install pillow-heif)"
     if head.startswith(b"version https://git-lfs"):
