@@ -5,9 +5,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -97,7 +96,7 @@ def _limit() -> int:
     return int(text) if text.isascii() and text.isdigit() else _PIXELS
 
 
-def _opened(file: str | Path | BytesIO) -> AbstractContextManager[BinaryIO]:
+def _opened(file: str | Path | BytesIO) -> AbstractContextManager[BufferedReader | BytesIO]:
     return nullcontext(file) if isinstance(file, BytesIO) else Path(file).open("rb")
 
 
@@ -105,7 +104,7 @@ def _name(file: str | Path | BytesIO) -> str:
     return "the picture" if isinstance(file, BytesIO) else repr(str(file))
 
 
-def _refuse_slow(opened: BinaryIO, name: str) -> None:
+def _refuse_slow(opened: BufferedReader | BytesIO, name: str) -> None:
     """Refuse a small JPEG that would take hours, since it draws its picture again and again."""
     if opened.read(3) != b"\xff\xd8\xff":
         return
