@@ -77,7 +77,7 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how
         for number, done in enumerate(run(survey, setup, executor, refused), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done
-    print(f"{len(cells) - failures} of {len(cells)} cells done, records in {how.out}")
+    print(f"{len(cells) - failures} of {len(cells)} cells done, records in {plain(str(how.out))}")
     return 1 if failures else 0
 
 
