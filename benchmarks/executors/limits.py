@@ -43,6 +43,10 @@ class Retries:
         if unknown := sorted(self.on - set(OUTCOMES)):
             raise ValueError(f"--retry-on {unknown[0]}: there is no such outcome. There are {', '.join(OUTCOMES)}")
 
+    def again(self, outcome: Outcome, failures: int) -> bool:
+        """Whether a cell is tried again that has failed so often, in the end by `outcome`."""
+        return outcome in self.on and failures <= self.times
+
 
 def memory_of(session: int) -> int:
     """Bytes that the processes of a session hold beside pages of files; 0 where the system does not tell."""

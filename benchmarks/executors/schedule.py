@@ -8,7 +8,7 @@ from benchmarks.cell.workdir import finished, remove_checkpoints, remove_stale
 from benchmarks.executors import Executor, RunSetup, Task
 from benchmarks.executors.setup import leases_in
 from benchmarks.executors.site import Failure
-from benchmarks.executors.worker import publish_failed
+from benchmarks.executors.worker import give_up
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
 from benchmarks.runtime.leases import Leases
@@ -53,9 +53,6 @@ def run(
 
 
 def _refuse(task: Task, reason: str, setup: RunSetup, leases: Leases) -> RunRecord:
-    while True:
-        with leases.taken(task.cell.id) as lease:
-            if lease:
-                found = task.settled(setup.out)
-                return found or publish_failed(task.cell, Failure(reason, "incompatible"), setup)
+    while not (record := give_up(task, Failure(reason, "incompatible"), setup, leases)):
         time.sleep(_TICK)  # another runner does the same
+    return record

@@ -12,7 +12,7 @@ from benchmarks.executors.site import Elsewhere, Failure, Site, refuse_storage_f
 from benchmarks.executors.together import call_together
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
-from benchmarks.runtime.leases import Lease
+from benchmarks.runtime.leases import Lease, Leases
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.storage import StorageError, require_space, storage_fault
@@ -134,6 +134,16 @@ class Worker:
         if lease.lost.is_set():
             return Elsewhere("another runner has taken the cell over")
         return self._meeting.failure(cell.id) if self._meeting else None
+
+
+def give_up(task: Task, failure: Failure, setup: RunSetup, leases: Leases) -> RunRecord | None:
+    """Record the task's cell as failed, unless it has a record by now; None where another runner works on it.
+
+    Raises:
+        StorageError: nothing can be published.
+    """
+    with leases.taken(task.cell.id) as lease:
+        return (task.settled(setup.out) or publish_failed(task.cell, failure, setup)) if lease else None
 
 
 def publish_failed(cell: Cell, failure: Failure, setup: RunSetup) -> RunRecord:

@@ -1,0 +1,87 @@
+"""A cluster of Ray: joined, or started on this machine, and what it has room for."""
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.executors.allotment import extra
+
+_UNITS = {"CPU": "cores", "GPU": "GPUs", "memory": "GB"}
+_PATIENCE = 10.0  # seconds until an address answers
+_STORE = 2**27  # bytes; records alone go through it
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a cell takes: cores, GPUs or a part of one, and GB of memory, where 0 takes whatever there is."""
+
+    cpus: int
+    gpus: float
+    memory: float
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As Ray's actors take it."""
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": int(self.memory * 1e9) or None}
+
+    def fits(self, node: Mapping[str, float]) -> int:
+        """How many cells fit on a node at once."""
+        wanted = {"CPU": self.cpus, "GPU": self.gpus, "memory": int(self.memory * 1e9)}
+        return int(min(node.get(name, 0) // amount for name, amount in wanted.items() if amount))
+
+    def __str__(self) -> str:
+        return _text({"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory * 1e9})
+
+
+def connect(address: str | None) -> Any:
+    """Ray, which has joined the cluster at an address, or has started on this machine where there is none.
+
+    Raises:
+        ValueError: Ray is not installed, or there is no such cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on any system: nothing but loopback
+    elif address != "auto":
+        _require(address)
+    ray = extra("ray")
+    own = {} if address else {"include_dashboard": False, "object_store_memory": _STORE}
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ValueError(f"ray(address={address!r}): {' '.join(str(error).split())}") from error
+    finally:
+        signal.signal(signal.SIGTERM, handler)  # ray.init puts in one of its own
+    return ray
+
+
+def _require(address: str) -> None:
+    """Try the address, since Ray tries one that is wrong for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"there is no Ray cluster at {address}: {error}; an address is host:port, or auto") from None
+
+
+def room(ray: Any, demand: Demand) -> int:
+    """How many cells fit on the cluster at once.
+
+    Raises:
+        ValueError: not one does.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if found := sum(map(demand.fits, nodes)):
+        return found
+    there = "; ".join(sorted(map(_text, nodes)))
+    raise ValueError(f"no node of the Ray cluster has {demand}, as a cell needs them: there are nodes with {there}")
+
+
+def _text(resources: Mapping[str, float]) -> str:
+    amounts = {name: resources.get(name, 0) / (1e9 if name == "memory" else 1) for name in _UNITS}
+    return ", ".join(f"{amounts[name]:.3g} {unit}" for name, unit in _UNITS.items() if amounts[name] or name == "GPU")
