@@ -25,7 +25,7 @@ _OVER = object()  # the parent is gone
 
 def serve(control: int, module: str) -> NoReturn:
     """Fork a process for each call that comes by the socket `control`, until that is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # a scheduler may send them to every process
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):  # schedulers send them to all
         signal.signal(number, signal.SIG_IGN)
     gc.disable()  # imports leave hardly any garbage, and looking for it takes a fifth of their time
     import_module(module)

@@ -1,0 +1,100 @@
+"""What runs in a job of SLURM: one cell, which saves its state when the job is about to end."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.executors.allotment import extra, restrict_environment
+from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.setup import RunSetup, Task
+from benchmarks.executors.site import Failure, Site
+from benchmarks.executors.stopping import Stopped
+from benchmarks.executors.worker import Worker, give_up
+from zoo.atomic import write_atomically
+
+_TICK = 2.0  # seconds between looks at what other runners have
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the jobs of a command run, and how; a file beside their logs has it.
+
+    folder: where the command works, to which paths are relative.
+    """
+
+    setup: RunSetup
+    tasks: dict[str, Task]
+    folder: Path
+    cpus: int
+    gpus: int
+
+    def save(self, file: Path) -> None:
+        """Write it."""
+        write_atomically(file, pickle.dumps(self))
+
+    @classmethod
+    def load(cls, file: Path) -> "Request":
+        """Read what this program has written."""
+        found: Request = pickle.loads(file.read_bytes())
+        return found
+
+
+class Job:
+    """A cell, by the file of its request and its ID. submitit calls it in the job, and `checkpoint` before that ends.
+
+    The cell runs beside the main thread, in which signals are handled.
+    """
+
+    def __init__(self, file: Path, cell: str) -> None:
+        self._file, self._cell = file, cell
+        self._server: ForkServer | None = None
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        """Run it; the record is all that comes of it."""
+        request = Request.load(self._file)
+        os.chdir(request.folder)
+        restrict_environment(request.setup.resources.launch, request.cpus, request.gpus)
+        request.setup.cache.mkdir(parents=True, exist_ok=True)  # on this node, perhaps
+        task = request.tasks[self._cell]
+        with ForkServer() as server, Site(server, request.setup) as site:
+            self._server = server
+            self._thread = threading.Thread(target=self._run, args=(site, task))
+            signal.signal(signal.SIGTERM, lambda *_: server.stop())  # submitit ignores it; cells may have had it too
+            self._thread.start()
+            try:
+                self._thread.join()
+            except extra("submitit").core.utils.UncompletedJobError as error:
+                failure = Failure(f"its job came to its end too often: {error}", "time_limit")
+                give_up(task, failure, request.setup, site.cells)
+                raise
+        if self._error:
+            raise self._error
+
+    def checkpoint(self) -> Any:
+        """Have the cell save its state and end; what goes on with it when the job runs again."""
+        submitit = extra("submitit")
+        if self._server and self._thread:
+            self._server.stop()
+            self._thread.join()
+        pickled = submitit.JobEnvironment().paths.submitted_pickle
+        pickled.with_name(f"{pickled.name}.save_tmp").unlink(missing_ok=True)  # of a save that was killed
+        return submitit.helpers.DelayedSubmission(Job(self._file, self._cell))
+
+    def _run(self, site: Site, task: Task) -> None:
+        worker = Worker(site, site.setup.resources)
+        try:
+            while worker.run(task) is None:  # another runner has it, or makes what it needs
+                if site.server.stopping:
+                    raise Stopped
+                time.sleep(_TICK)
+        except Stopped:
+            self._error = SystemExit(128 + signal.SIGTERM)
+        except BaseException as error:  # the main thread's to raise
+            self._error = error
