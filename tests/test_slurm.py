@@ -166,3 +166,15 @@ def test_the_record_counts_and_not_what_submitit_says(tmp_path, slurm, monkeypat
     (record,) = records(tmp_path / "out")
     assert record.done
     assert left_behind(tmp_path) == []
+
+
+def test_a_job_that_comes_to_its_time_limit_too_often_is_recorded(tmp_path, slurm):
+    folder = place(tmp_path, [0], 400)
+    running = caption_zoo(*WORDS[:-1], "slurm(hours=0.1, requeues=0)", folder=folder)
+    until(lambda: states(folder), running)
+    fake_slurm.send("1001", signal.SIGUSR2)
+    assert running.end().returncode == 1
+    (record,) = records(folder / "out")
+    assert record.outcome == "time_limit"
+    assert record.error.startswith("its job came to its end too often: ")
+    assert states(folder)  # so that the same command goes on from there
