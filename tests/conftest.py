@@ -9,7 +9,7 @@ settings.load_profile("any machine")
 
 # The longest first, so that no worker is left with a long file when the others have none.
 LONGEST = (
-    "test_harness", "test_scoring", "test_speed", "test_contracts", "test_docs_run", "test_export", "test_contract_plugin",
+    "test_harness", "test_ray", "test_slurm", "test_scoring", "test_speed", "test_contracts", "test_docs_run", "test_export", "test_contract_plugin",
     "test_third_party", "test_paraphrases", "test_reproduce", "test_backbones", "test_timm", "test_folder",
     "test_device", "test_simulation", "test_audit", "test_page_size", "test_browser_access", "test_grid", "test_caption",
 )  # fmt: skip

@@ -116,7 +116,9 @@ def calls_here():
 def no_timing(folder, captioner, *, frozen=None, encoder_timings=None):
     """As `benchmarks.throughput.measure.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
-    return Measurement(RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "greedy": 500, "beam": 2000, "train": 3000})
+    return Measurement(
+        RATES, dict.fromkeys(RATES, _TIMING), {"encode": 1000, "greedy": 500, "beam": 2000, "train": 3000}
+    )
 
 
 def tokenize(captions):

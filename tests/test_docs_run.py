@@ -24,9 +24,11 @@ from benchmarks.cell import run
 from benchmarks.cli.main import COMMANDS, main
 from benchmarks.data import DATASETS
 from benchmarks.evaluation import scorer
+from benchmarks.executors import EXECUTORS
 from benchmarks.metrics import METRICS
 from benchmarks.runtime import environment
 from benchmarks.training import OBJECTIVES
+from registry import Spec
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 ROOT = Path(__file__).parent.parent
@@ -132,6 +134,9 @@ def caption_zoo(words: list[str], root: Path) -> None:
         module, parser = import_module(f"benchmarks.cli.{words[0]}"), ArgumentParser(exit_on_error=False)
         parser.parse_args(module.add_arguments(parser, words[1:]))
         return
+    if "--executor" in words:  # there is no cluster here: the executor has to be one, and the rest is planned
+        EXECUTORS.check(Spec.parse(words[words.index("--executor") + 1]))
+        words = [*words, "--dry-run"]
     with redirect_stdout(said):
         code = main(words)
     assert code in CODES.get(words[0], {0}), f"caption-zoo {shlex.join(words)} ended with {code}: {said.getvalue()}"
@@ -173,7 +178,7 @@ def elsewhere(words, root):
 
 OTHERS = {
     "make": make, "pip": pip, "python": real(sys.executable), "sbatch": sbatch,
-    "cp": real("cp"), "mkdir": real("mkdir"), "git": elsewhere, "rsync": elsewhere,
+    "cp": real("cp"), "mkdir": real("mkdir"), "git": elsewhere, "rsync": elsewhere, "ray": elsewhere,
 }  # fmt: skip
 
 

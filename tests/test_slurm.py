@@ -9,13 +9,11 @@ import fake_slurm
 import pytest
 from forking import caption_zoo
 
-from benchmarks.cli.main import main
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import slurm_queue
-from benchmarks.executors.fork_server import ForkServer
-from benchmarks.executors.planning import plan
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.slurm_job import Job, Request
+from benchmarks.plan.matrix import plan
 from benchmarks.records.record import records
 from registry import Spec
 
@@ -65,22 +63,26 @@ def left_behind(folder):
     return [path for name in (".leases", ".partial", ".checkpoints") for path in (folder / "out" / name).iterdir()]
 
 
-def test_jobs_that_are_killed_or_preempted_run_again(tmp_path, slurm):
-    """One is killed, and has another job; one gets the signal that comes before its end, and is queued again."""
-    folder = place(tmp_path, [0, 1], 60)
+def test_a_job_that_is_preempted_and_killed_runs_again(tmp_path, slurm):
+    """By the signal that comes before its end it is queued again; killed, it has another job in its place."""
+    folder = place(tmp_path, [0], 40)
     running = caption_zoo(*WORDS, folder=folder)
-    until(lambda: len(list(folder.glob("out/.checkpoints/*"))) == 2 and states(folder), running)
-    killed, preempted = sorted(fake_slurm.jobs(slurm))
-    fake_slurm.send(killed, signal.SIGKILL)
-    fake_slurm.send(preempted, signal.SIGUSR2)
+    before = until(lambda: states(folder), running)
+    (pickled,) = folder.glob("out/.slurm/run-*/1001_submitted.pkl")
+    pickled.with_name(f"{pickled.name}.save_tmp").touch()  # as a save leaves it that was killed
+    fake_slurm.send("1001", signal.SIGUSR2)
+    until(lambda: fake_slurm.jobs(slurm)["1001"]["starts"] == 2, running)
+    before |= states(folder)
+    until(lambda: states(folder) - before, running)
+    fake_slurm.send("1001", signal.SIGKILL)
     ended = running.end()
     assert ended.returncode == 0, ended
-    assert len(list(records(folder / "out"))) == 2
-    assert all(record.done for record in records(folder / "out"))
+    (record,) = records(folder / "out")
+    assert record.done
+    assert record.environment["resumed"] == 2
     jobs = fake_slurm.jobs(slurm)
-    assert "#SBATCH --qos=high" in jobs[killed]["script"]
-    assert [jobs[killed]["state"], jobs[preempted]["starts"], len(jobs)] == ["FAILED", 2, 3]
-    assert 1 in [record.environment.get("resumed") for record in records(folder / "out")]
+    assert "#SBATCH --qos=high" in jobs["1001"]["script"]
+    assert {name: job["state"] for name, job in jobs.items()} == {"1001": "FAILED", "1002": "COMPLETED"}
     assert left_behind(folder) == []
     assert not list(folder.glob("out/.slurm/run-*"))
     assert not [name for name in jobs if fake_slurm.processes(name)]
@@ -118,16 +120,18 @@ def test_a_job_that_somebody_cancels_is_not_submitted_again(tmp_path, slurm):
     assert (slurm / "submitted").read_text().count("\n") == 1
 
 
-def test_a_refusal_and_a_missing_program_are_one_line(tmp_path, slurm, monkeypatch, capsys):
-    monkeypatch.chdir(place(tmp_path, [0], 1))
+def test_a_refusal_and_a_missing_program_are_one_line(tmp_path, slurm):
+    folder = place(tmp_path, [0], 1)
     (slurm / "refuse").touch()
-    assert main(WORDS) == 2
-    assert capsys.readouterr().err == "caption-zoo: sbatch: sbatch: error: invalid partition specified: nowhere\n"
+    ended = caption_zoo(*WORDS, folder=folder).end()
+    said = "caption-zoo: sbatch: sbatch: error: invalid partition specified: nowhere\n"
+    assert (ended.returncode, ended.stderr) == (2, said)
     assert not list(tmp_path.glob("out/.slurm/run-*"))
     (slurm / "bin" / "sbatch").unlink()
-    assert main(WORDS) == 2
-    assert capsys.readouterr().err.startswith("caption-zoo: sbatch is not found: ")
-    assert main([*WORDS, "--nodes", "2"]) == 2
+    ended = caption_zoo(*WORDS, folder=folder).end()
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("caption-zoo: sbatch is not found: ")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_the_state_of_a_job_is_looked_for_where_it_may_be(slurm, monkeypatch):
@@ -141,28 +145,36 @@ def test_the_state_of_a_job_is_looked_for_where_it_may_be(slurm, monkeypatch):
     assert slurm_queue.states({"1"}) is None  # and not that the job has ended
 
 
-def test_a_job_of_submitit_is_queued_again_by_itself_and_resumes(tmp_path, slurm, monkeypatch):
-    """With submitit's own processes for jobs; what a killed save has left does not hinder it."""
-    monkeypatch.chdir(place(tmp_path, [0], 60))
+def test_the_record_counts_and_not_what_submitit_says(tmp_path, slurm, monkeypatch):
+    """With a process of submitit's for a job, whose result cannot be saved, since a killed save has left something."""
+    monkeypatch.chdir(place(tmp_path, [0], 1))
     experiment = Experiment(
         Spec.parse("scenes(train=12, validation=4, test=4)"),
         Matrix((Spec.parse("patches(dim=16)"),), (Spec.parse("mean"),), (Spec.parse("lstm(dim=16)"),)),
         metrics=(Spec.parse("cider"),),
-        training=Training(epochs=60, decay_epochs=0, min_count=1),
+        training=Training(epochs=1, decay_epochs=0, min_count=1),
     )
-    with ForkServer() as server:
-        planned = plan(server, experiment, ())
+    planned = plan(experiment)
     (cell,) = planned.cells
     (tmp_path / "out").mkdir()
     setup = RunSetup(planned, Path("out"), Path("cache"))
     Request(setup, {cell.id: Task.of(cell, Path("out"))}, tmp_path, 1, 0).save(tmp_path / "request.pkl")
     job = submitit.LocalExecutor(tmp_path / "jobs").submit(Job(tmp_path / "request.pkl", cell.id))
-    until(lambda: states(tmp_path))
-    job.paths.submitted_pickle.with_name(f"{job.paths.submitted_pickle.name}.save_tmp").touch()
-    (task,) = Path(f"/proc/{job._process.pid}/task/{job._process.pid}/children").read_text().split()
-    os.kill(int(task), signal.SIGUSR2)
+    job.paths.result_pickle.with_name(f"{job.paths.result_pickle.name}.save_tmp").touch()
     until(lambda: job._process.poll() is not None)
+    assert not job.paths.result_pickle.exists()
     (record,) = records(tmp_path / "out")
     assert record.done
-    assert record.environment["resumed"] == 1
     assert left_behind(tmp_path) == []
+
+
+def test_a_job_that_comes_to_its_time_limit_too_often_is_recorded(tmp_path, slurm):
+    folder = place(tmp_path, [0], 400)
+    running = caption_zoo(*WORDS[:-1], "slurm(hours=0.1, requeues=0)", folder=folder)
+    until(lambda: states(folder), running)
+    fake_slurm.send("1001", signal.SIGUSR2)
+    assert running.end().returncode == 1
+    (record,) = records(folder / "out")
+    assert record.outcome == "time_limit"
+    assert record.error.startswith("its job came to its end too often: ")
+    assert states(folder)  # so that the same command goes on from there

@@ -157,12 +157,11 @@ class Ray(Executor):
         try:
             (self._setup.out / place.mark).unlink()
         except FileNotFoundError:
-            raise ValueError(
-                f"{self._setup.out} is another folder on {place.host}: the nodes have to share it"
-            ) from None
+            why = f"{self._setup.out} is another folder on {place.host}: the nodes have to share it"
+            raise ValueError(why) from None
 
     def _replace(self, call: _Call, why: str) -> None:
-        """Have another actor in the place of a lost one; its cell runs again, or is recorded where that was often."""
+        """Put another actor in the place of a lost one; its cell runs again, or is given up where that was often."""
         self._places.pop(call.runner, None)
         self._ray.kill(call.runner)  # where it was only out of reach
         if call.task is None:

@@ -111,7 +111,7 @@ class Slurm(Executor):
             time.sleep(_TICK if self._waiting else 0)
 
     def close(self, *, failed: bool) -> None:
-        """Cancel the jobs of cells without a record, where the caller `failed`; remove what finished jobs have left."""
+        """Cancel the jobs of cells that have no record, where the caller `failed`; remove what jobs have left."""
         if left := [self._jobs[name] for name in self._waiting if name in self._jobs]:
             cancel(left)
             write(f"caption-zoo: note: cancelled {len(left)} jobs", sys.stderr)

@@ -36,9 +36,7 @@ def require_slurm() -> None:
         ValueError: a program of SLURM is missing.
     """
     if missing := [name for name in _PROGRAMS if not shutil.which(name)]:
-        raise ValueError(
-            f"{missing[0]} is not found: the executor slurm works where jobs are submitted, on a login node"
-        )
+        raise ValueError(f"{missing[0]} is not found: the executor slurm needs it, as login nodes have it")
 
 
 def states(jobs: Collection[str]) -> dict[str, str] | None:
@@ -83,7 +81,7 @@ def noted_jobs(folder: Path) -> dict[str, str]:
 
 
 def remove_finished(home: Path, done: Callable[[str], bool]) -> None:
-    """Remove the folders in `home` of jobs that have ended with all cells done; wait a little for the end."""
+    """Remove the folders in `home` of jobs whose cells are all done, and which end within a moment."""
     until = time.monotonic() + _LEAVE
     for folder in home.glob("run-*"):
         jobs = noted_jobs(folder)
@@ -97,7 +95,7 @@ def remove_finished(home: Path, done: Callable[[str], bool]) -> None:
 
 
 def last_words(folder: Path, job: str) -> str:
-    """The last line of a job's log in one of the folders in `folder`; empty where there is none."""
+    """The last line in the log of a job, in one of the folders in `folder`; empty where there is none."""
     for file in folder.glob(f"*/{job}_0_log.err"):
         with suppress(OSError), file.open("rb") as opened:
             opened.seek(max(0, file.stat().st_size - _TAIL))
