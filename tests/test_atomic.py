@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import atomic, partial
+from zoo import atomic, owner, partial
 from zoo.atomic import atomic_directory, atomic_file, make_folder, publish, sync, sync_tree, write_atomically
 from zoo.partial import partial_path, remove_abandoned
 
@@ -23,7 +23,7 @@ WEEK = 7 * 24 * 3600
 
 def of_another_machine(folder, *, age):
     left = partial_path(folder / "record.json")
-    left = left.with_name(left.name.replace(partial._machine(), "01234567"))
+    left = left.with_name(left.name.replace(owner._machine(), "01234567"))
     left.mkdir()
     (left / "part").touch()
     for path in (left / "part", left):
@@ -62,7 +62,7 @@ def test_a_number_that_another_process_has_now_is_no_sign_of_life(tmp_path):
     if not Path("/proc/self/stat").exists():
         pytest.skip("the system does not tell when a process was started")
     mine = partial_path(tmp_path / "a")
-    started = str(partial._start(os.getpid()))
+    started = str(owner._start(os.getpid()))
     earlier = mine.with_name(mine.name.replace(f"-{started}-", f"-{int(started) - 1}-"))
     for file in (mine, earlier):
         file.touch()
@@ -81,7 +81,7 @@ def test_another_user_s_process_lives(monkeypatch, tmp_path):
 
 def test_without_proc_the_number_alone_tells(monkeypatch, tmp_path, writer):
     process, _ = writer
-    monkeypatch.setattr(partial, "_start", lambda _: 0)
+    monkeypatch.setattr(owner, "_start", lambda _: 0)
     monkeypatch.setattr(os, "getpid", lambda: process.pid)
     left = partial_path(tmp_path / "a")
     left.touch()

@@ -15,6 +15,7 @@ from benchmarks.executors import planning
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import leases_in
 from benchmarks.records.record import records
+from zoo.owner import Owner
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -216,6 +217,18 @@ def test_work_that_somebody_has_the_lease_on_is_left_alone(tmp_path):
         assert not left.exists()
     assert not list((tmp_path / ".partial").iterdir())
     assert not list((tmp_path / ".leases").iterdir())
+
+
+def test_what_the_dead_held_goes_though_its_cell_is_done(tmp_path):
+    """Killed between the publication of a run and the end of its lease."""
+    folder = tmp_path / ".partial" / "0123456789ab-killed"
+    folder.mkdir(parents=True)
+    (tmp_path / ".leases").mkdir()
+    dead = Owner.this()._replace(start=1)._asdict()
+    (tmp_path / ".leases" / "0123456789ab.1").write_text(json.dumps({"token": "theirs", "owner": dead}))
+    with leases_in(tmp_path) as leases:
+        remove_stale(tmp_path, leases)
+    assert not [*(tmp_path / ".partial").iterdir(), *(tmp_path / ".leases").iterdir()]
 
 
 def test_two_runners_on_one_folder_both_come_to_their_end(place):

@@ -1,5 +1,6 @@
 """Leases: one holder at a time among threads, processes and machines, without locks of the file system."""
 
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from benchmarks.runtime import leases as module
 from benchmarks.runtime.leases import Leases
+from benchmarks.runtime.storage import StorageError
 from zoo.owner import Owner
 
 ROOT = Path(__file__).parents[1]
@@ -192,3 +194,41 @@ def test_a_stopped_process_loses_it_and_hears_of_it(tmp_path):
         process.stdin.close()
         process.stdout.close()
         process.wait()
+
+
+def test_a_number_that_is_used_again_is_not_taken_for_the_stale_one(tmp_path, monkeypatch):
+    """One has seen a.1 of a dead process; by the time it makes a.2, a.1 is that of a living one."""
+    create, theirs = module._create, Leases(tmp_path)
+
+    def late(lease):
+        monkeypatch.setattr(module, "_create", create)
+        (tmp_path / "a.1").unlink()
+        theirs.__enter__()
+        assert theirs._take("a")
+        return create(lease)
+
+    foreign(tmp_path, 1, Owner.this().machine)
+    monkeypatch.setattr(module, "_create", late)
+    with Leases(tmp_path) as leases:
+        assert not has(leases)
+    assert {file.name for file in tmp_path.iterdir()} == {"a.1"}
+    assert theirs.holds(theirs._held["a"])
+    theirs.close()
+
+
+def test_whether_it_is_held_is_known_before_the_next_beat(tmp_path):
+    with Leases(tmp_path) as leases, leases.taken("a") as lease:
+        assert leases.holds(lease)
+        lease.file.unlink()
+        assert not lease.lost.is_set()
+        assert not leases.holds(lease)
+
+
+def test_without_room_for_it_the_folder_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.json, "dump", full)
+    with Leases(tmp_path / ".leases") as leases, pytest.raises(StorageError, match=f"{tmp_path}: the disk is full"):
+        has(leases)
+    assert not list((tmp_path / ".leases").iterdir())

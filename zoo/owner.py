@@ -22,7 +22,7 @@ class Owner(NamedTuple):
     @classmethod
     def this(cls) -> "Owner":
         """The process that asks."""
-        return cls(_machine(), os.getpid(), _start(os.getpid()) or 0)
+        return cls(_machine(), os.getpid(), _start(os.getpid()))
 
     @property
     def here(self) -> bool:
@@ -32,7 +32,7 @@ class Owner(NamedTuple):
     @property
     def gone(self) -> bool:
         """Whether it is known to have ended; of a process on another machine nothing is."""
-        return self.here and _start(self.pid) not in ((self.start, 0) if self.start else (0,))
+        return self.here and not _lives(self.pid, self.start)
 
 
 @cache
@@ -44,16 +44,21 @@ def _machine() -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
-def _start(pid: int) -> int | None:
-    """When a process was started; 0 where the system does not tell, None for one that has ended."""
+def _lives(pid: int, start: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return None
+        return False
     except PermissionError:
         pass  # another user's
+    now = _start(pid)
+    return now == start or 0 in (now, start)
+
+
+def _start(pid: int) -> int:
+    """When a process was started, in ticks; 0 where the system does not tell, and 1 for one that has ended."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return 0
-    return None if state in b"ZX" else int(fields[18])
+    return 1 if state in b"ZX" else int(fields[18])

@@ -55,11 +55,10 @@ def remove_checkpoints(cell: Cell, out: Path) -> None:
 
 def remove_stale(out: Path, leases: Leases) -> None:
     """Remove what killed processes have left half done: the folders of cells that nobody holds the lease on."""
-    left = list((out / _PARTIAL).glob("*-*"))  # first, since whoever works now has had its lease before
-    held = leases.names()
-    for folder in left:
-        if folder.name.partition("-")[0] not in held:
-            _remove(folder, out)
+    for name in leases.names() | {folder.name.partition("-")[0] for folder in (out / _PARTIAL).glob("*-*")}:
+        with leases.taken(name) as lease:  # by which the lease of a dead process goes too
+            for folder in (out / _PARTIAL).glob(f"{name}-*") if lease else ():
+                _remove(folder, out)
 
 
 def remove_leftovers(cell: Cell, out: Path) -> None:
@@ -71,14 +70,15 @@ def remove_leftovers(cell: Cell, out: Path) -> None:
 
 def _remove(folder: Path, out: Path) -> None:
     """Remove a working folder; one that holds a published run gets its name back, see `publish`."""
-    if folder.name.endswith(_REPLACED) and finished(folder):
-        with suppress(OSError):
-            folder.rename(out / folder.name.partition("-")[0])
+    if folder.name.endswith(_REPLACED) and (record := finished(folder, folder.name.partition("-")[0])):
+        publish(record, folder, out)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def finished(folder: Path) -> RunRecord | None:
+def finished(folder: Path, name: str = "") -> RunRecord | None:
     """The record of a cell that ran to its end, or None where it failed, never ran, or is damaged.
+
+    `name` is the cell's ID where the folder is not called so.
 
     Raises:
         BadRecord: there is a record of another schema, or the disk does not give it.
@@ -92,7 +92,7 @@ def finished(folder: Path) -> RunRecord | None:
         if (folder / FILE).exists():
             raise
         return None
-    return record if record.done and _is_whole(folder) else None
+    return record if record.done and _is_whole(folder, name) else None
 
 
 def looked_up(folder: Path) -> Tail | RunRecord | None:
@@ -107,9 +107,9 @@ def looked_up(folder: Path) -> Tail | RunRecord | None:
     return tail if tail.done and _is_whole(folder) else None
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_whole(folder: Path, name: str = "") -> bool:
     """Whether nothing is seen to be missing of a run's files."""
-    if why := damage(folder):
+    if why := damage(folder, name):
         write(f"caption-zoo: {folder}: {plain(why)}; the cell runs again", sys.stderr)
     return not why
 
@@ -153,8 +153,8 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
             return _second(earlier, record, partial, out)
         with suppress(FileNotFoundError):
             folder.rename(replaced)
-            if (moved := finished(replaced)) and not give_name(replaced, folder) and (kept := finished(folder)):
-                _second(kept, moved, replaced, out)
+            if moved := finished(replaced, record.id):
+                publish(moved, replaced, out)
             shutil.rmtree(replaced, ignore_errors=True)
     return record
 

@@ -35,17 +35,19 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     experiment, plugins = read(parser, options), tuple(options.plugin or ())
     with ForkServer() as server, forwarding(server):
-        if options.dry_run:
-            return _show(experiment, plugins, server)
-        return _run(experiment, plugins, server, read_execution(options))
+        how = read_execution(options)
+        EXECUTORS.check(how.executor)
+        return (_show if options.dry_run else _run)(experiment, plugins, server, how)
 
 
-def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer) -> int:
+def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution) -> int:
     from benchmarks.executors.planning import incompatibilities, plan
 
     planned = plan(server, experiment, plugins)
     print_notes(planned.notes)
-    for cell, why in zip(planned.cells, incompatibilities(server, planned, planned.cells), strict=True):
+    for cell, why in zip(
+        planned.cells, incompatibilities(server, planned, planned.cells, how.limits.time), strict=True
+    ):
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
     print(f"{len(planned.cells)} cells")
     return 0
@@ -56,7 +58,6 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how
     from benchmarks.executors.schedule import Survey, run
     from benchmarks.executors.setup import RunSetup
 
-    EXECUTORS.check(how.executor)
     planned = plan(server, experiment, plugins)
     cells = planned.cells
     print_notes(planned.notes)
@@ -74,7 +75,7 @@ def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how
             print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
     with EXECUTORS.build(how.executor, server, setup) as executor:
-        for number, done in enumerate(run(survey, setup, executor, refused), start=1):
+        for number, done in enumerate(run(survey, setup, executor, refused, lambda: server.stopping), start=1):
             print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
             failures += not done.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {plain(str(how.out))}")

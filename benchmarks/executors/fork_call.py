@@ -13,6 +13,7 @@ from benchmarks.records.outcome import Outcome
 from benchmarks.runtime.stopping import Stop, Stopped
 
 _TICK = 0.5  # seconds between looks at the clock
+_SUSPENDED = 10.0  # seconds between looks that should be half a second apart
 _ENDING = 5.0  # seconds in which a process ends that has closed its pipe
 _TAIL = 300  # characters of its last output that a reason quotes
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -72,26 +73,31 @@ class Call:
             if found[0] != "alive":
                 return found
             self._doing = found[1]
-        if any(stop.requested for stop in self._stops):
+        died = self._death()
+        if any(stop.requested for stop in self._stops):  # a signal to all may have come here first
             raise Stopped
-        raise self._death()
+        raise died
 
     def _wait(self, connections: list[Connection]) -> list[Any]:
         """Those that have something to read, once one has."""
         ready: list[Any] = []
+        looked = time.monotonic()
         while not ready:
             ready = wait(connections, _TICK)
-            self._end_beyond_limits()
+            looked, gap = time.monotonic(), time.monotonic() - looked
+            if gap > _SUSPENDED:  # this process was stopped too, so the other one has had no time
+                self._started, self._heard = self._started + gap, self._heard + gap
+            self._end_beyond_limits(silent=not ready)
             if not ready and any(stop.overdue for stop in self._stops):
                 raise Stopped
         return ready
 
-    def _end_beyond_limits(self) -> None:
+    def _end_beyond_limits(self, *, silent: bool) -> None:
         limits, now = self._limits, time.monotonic()
         doing = f", the last of it {self._doing}" if self._doing else ""
         if limits.time is not None and now - self._started >= limits.time:
             raise ProcessDied(f"not at its end after {limits.time:g} s{doing}", "time_limit")
-        if limits.silence is not None and now - self._heard >= limits.silence:
+        if silent and limits.silence is not None and now - self._heard >= limits.silence:
             raise ProcessDied(f"no sign of life for {limits.silence:g} s{doing}", "silent")
         if limits.memory is not None and self._number and (held := memory_of(self._number)) > limits.memory:
             why = f"it held {held / 1e9:.1f} GB, and may hold {limits.memory / 1e9:g}{doing}"

@@ -55,7 +55,8 @@ class ForkServer:
     def close(self) -> None:
         """End the server, and whatever calls are still under way, which are stopped at once."""
         self._stop.request()
-        self._end()
+        with self._lock:
+            self._end()
 
     def _end(self) -> None:
         self._control.close()
@@ -138,6 +139,8 @@ class ForkServer:
 
     def _fork(self, output: IO[bytes]) -> tuple[Connection, Connection]:
         with self._lock:
+            if self._stop.requested:  # the server may be closed, and is not to be started again
+                raise Stopped
             return self._forked(output)
 
     def _forked(self, output: IO[bytes]) -> tuple[Connection, Connection]:

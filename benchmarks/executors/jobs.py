@@ -77,13 +77,14 @@ def ran(
     cell: "Cell", out: Path, cache: Path, plugins: Sequence[str], resources: Resources, timings: Timings
 ) -> "Iterator[tuple[RunRecord, Timings]]":
     """The record of a cell, and the timings with those of its encoder."""
+    from benchmarks.cell.checkpoints import dying_of_its_signal
     from benchmarks.cell.context import Context
     from benchmarks.cell.run import run_cell
     from benchmarks.runtime.device import restrict_to
 
     restrict_to(resources.cores)
     load(plugins)
-    with Context(cache, timings, output=1, resources=resources) as context:
+    with Context(cache, timings, output=1, resources=resources) as context, dying_of_its_signal():
         yield run_cell(cell, out, context), context.encoder_timings
 
 

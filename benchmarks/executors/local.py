@@ -14,6 +14,7 @@ from benchmarks.executors.site import Site
 from benchmarks.executors.worker import Worker
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
+from benchmarks.runtime.stopping import Stopped
 
 _TICK = 0.5  # seconds between looks at what other runners have
 
@@ -84,6 +85,8 @@ class Local(Executor):
         passed = 0
         try:
             while not self._stopping.is_set():
+                if self._site.server.stopping:  # also while others have all that is left
+                    raise Stopped
                 try:
                     task = self._waiting.popleft()
                 except IndexError:

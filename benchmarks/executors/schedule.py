@@ -1,7 +1,7 @@
 """A plan, run: what is finished is passed over, what failed is tried again."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
 from benchmarks.records.tail import Tail
 from benchmarks.runtime.leases import Leases
+from benchmarks.runtime.stopping import Stopped
 
 _TICK = 0.5  # seconds
 
@@ -48,13 +49,20 @@ class Survey(NamedTuple):
 
 
 def run(
-    survey: Survey, setup: RunSetup, executor: Executor, refused: Mapping[str, str] | None = None
+    survey: Survey,
+    setup: RunSetup,
+    executor: Executor,
+    refused: Mapping[str, str] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Finished]:
     """Run by `executor` what is not finished yet, and yield every cell's record.
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on; one that is `refused`, for a reason by its
     id, does not run. Any number of commands may do this in one folder at once.
+
+    Raises:
+        Stopped: `stopping` says so while a refused cell is another command's.
     """
     refused, out = refused or {}, setup.out
     with leases_in(out) as leases:
@@ -64,12 +72,14 @@ def run(
             yield done
         for task in survey.tasks:
             if reason := refused.get(task.cell.id):
-                yield Finished(task.cell, _refuse(task, reason, setup, leases), earlier=False)
+                yield Finished(task.cell, _refuse(task, reason, setup, leases, stopping), earlier=False)
     for cell, record in executor.each([task for task in survey.tasks if task.cell.id not in refused]):
         yield Finished(cell, record, earlier=False)
 
 
-def _refuse(task: Task, reason: str, setup: RunSetup, leases: Leases) -> RunRecord:
+def _refuse(task: Task, reason: str, setup: RunSetup, leases: Leases, stopping: Callable[[], bool]) -> RunRecord:
     while not (record := give_up(task, Failure(reason, "incompatible"), setup, leases)):
+        if stopping():
+            raise Stopped
         time.sleep(_TICK)  # another runner does the same
     return record

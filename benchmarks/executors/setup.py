@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.executors.limits import Limits, Retries
 from benchmarks.plan.cell import Cell
-from benchmarks.records.record import FILE, RunRecord, TornRecord
+from benchmarks.records.record import FILE, BadRecord, RunRecord, TornRecord
 from benchmarks.runtime.leases import Leases
 from benchmarks.runtime.resources import Resources
 
@@ -67,6 +67,10 @@ class Task:
             return RunRecord.load(out / self.cell.id)
         except TornRecord:
             return None
+        except BadRecord:
+            if Stamp.of(self.cell, out):
+                raise
+            return None  # it is just being replaced
 
 
 def leases_in(folder: Path) -> Leases:

@@ -1,6 +1,7 @@
 """What the workers of one process have in common, and what cells share with each other."""
 
 import hashlib
+import time
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -14,6 +15,7 @@ from benchmarks.records.outcome import Outcome, outcome_of
 from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.storage import StorageError, storage_fault
 
+_AGAIN = 1.0  # seconds until it is asked again whether another runner has made something
 ROOM = 64 * 2**20  # bytes that a small cell needs
 _SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
 
@@ -45,6 +47,7 @@ class Site:
         self._prepared: dict[tuple[object, ...], Failure | None] = {}
         self.timings: jobs.Timings = {}
         self.room = ROOM
+        self._elsewhere: dict[tuple[object, ...], float] = {}  # when it was seen that another runner makes it
 
     def __enter__(self) -> Self:
         return self
@@ -59,20 +62,24 @@ class Site:
         for leases in (self.cells, self.shared):
             leases.close()
 
+    def waits_for(self, cell: Cell) -> bool:
+        """Whether another runner made a moment ago what `cell` shares: asking each time would be much ado."""
+        return time.monotonic() - self._elsewhere.get(_shared(cell), -_AGAIN) < _AGAIN
+
     def prepare(self, cell: Cell, resources: Resources) -> Failure | None:
         """Why what `cell` shares with others cannot be made; None where it is there.
 
         Raises:
             Elsewhere: another runner makes it now.
         """
-        shared = (str(cell.located_dataset), str(cell.metrics), str(cell.backbone), cell.training.hflip)
-        known = self._prepared
+        shared, known = _shared(cell), self._prepared
         name = "shared-" + hashlib.sha256(repr(shared).encode()).hexdigest()[:16]
         for key in (shared, (*shared, cell.seed)):
             if key in known:
                 return known[key]
         with self.shared.taken(name) as lease:
             if lease is None:
+                self._elsewhere[shared] = time.monotonic()
                 raise Elsewhere
             failure, seeded = None, False
             try:
@@ -86,6 +93,11 @@ class Site:
             if failure is None or failure.outcome not in self.setup.retries.on:
                 known[(*shared, cell.seed) if seeded else shared] = failure
         return failure
+
+
+def _shared(cell: Cell) -> tuple[object, ...]:
+    """What features and tokens are named by, but for a seed."""
+    return str(cell.located_dataset), str(cell.metrics), str(cell.backbone), cell.training.hflip
 
 
 def refuse_storage_fault(error: Exception, setup: RunSetup) -> None:

@@ -13,22 +13,12 @@ from typing import Annotated, Any
 
 from benchmarks.cell.workdir import finished
 from benchmarks.executors import EXECUTORS, Executor
+from benchmarks.executors import slurm_queue as queue
 from benchmarks.executors.allotment import extra, require_one_node
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task, leases_in
 from benchmarks.executors.site import Failure
 from benchmarks.executors.slurm_job import Job, Request
-from benchmarks.executors.slurm_queue import (
-    cancel,
-    ended,
-    last_words,
-    note_jobs,
-    noted_jobs,
-    outcome,
-    remove_finished,
-    require_slurm,
-    states,
-)
 from benchmarks.executors.worker import give_up
 from benchmarks.plan.cell import Cell
 from benchmarks.records.record import RunRecord
@@ -76,7 +66,7 @@ class Slurm(Executor):
         sbatch: Sequence[str] = (),
     ) -> None:
         require_one_node(setup.resources.launch, gpus, "slurm")
-        require_slurm()
+        queue.require_slurm()
         self._submitit = extra("submitit")
         self._server, self._setup, self._requeues = server, setup, requeues
         self._cpus, self._gpus = cpus, gpus
@@ -88,6 +78,7 @@ class Slurm(Executor):
             "additional_parameters": dict(map(_option, sbatch)),
         }  # fmt: skip
         self._home = setup.out / _FOLDER
+        self._cells = leases_in(setup.out)  # one for all looks, since what is stale shows only as time goes by
         self._waiting: dict[str, Task] = {}
         self._jobs: dict[str, str] = {}  # by cell
         self._over: set[str] = set()  # jobs that had ended when the queue was last looked at
@@ -101,8 +92,9 @@ class Slurm(Executor):
         while self._waiting:
             if self._server.stopping:
                 raise Stopped
+            held = self._cells.names()  # whose last word may not be spoken
             for name, task in list(self._waiting.items()):
-                if record := task.settled(self._setup.out):
+                if (record := task.settled(self._setup.out)) and (record.done or name not in held):
                     del self._waiting[name]
                     self._quiet_since = time.monotonic()
                     yield task.cell, record
@@ -112,10 +104,11 @@ class Slurm(Executor):
 
     def close(self, *, failed: bool) -> None:
         """Cancel the jobs of cells that have no record, where the caller `failed`; remove what jobs have left."""
+        self._cells.close()
         if left := [self._jobs[name] for name in self._waiting if name in self._jobs]:
-            cancel(left)
+            queue.cancel(left)
             write(f"caption-zoo: note: cancelled {len(left)} jobs", sys.stderr)
-        remove_finished(self._home, lambda name: finished(self._setup.out / name) is not None)
+        queue.remove_finished(self._home, lambda name: finished(self._setup.out / name) is not None)
 
     def _queue(self) -> None:
         """Have a job for every cell: one that an earlier command has submitted, or a new one."""
@@ -131,11 +124,11 @@ class Slurm(Executor):
     def _adopt(self) -> None:
         noted: dict[str, str] = {}
         for folder in sorted(self._home.glob("run-*")):  # the latest counts
-            noted |= {name: job for name, job in noted_jobs(folder).items() if name in self._waiting}
+            noted |= {name: job for name, job in queue.noted_jobs(folder).items() if name in self._waiting}
         if noted:
-            if (found := states(noted.values())) is None:
+            if (found := queue.states(noted.values())) is None:
                 raise ValueError("squeue does not answer, and some cells may have jobs already: try again later")
-            self._jobs = {name: job for name, job in noted.items() if not ended(found[job])}
+            self._jobs = {name: job for name, job in noted.items() if not queue.ended(found[job])}
         if self._jobs:
             write(f"caption-zoo: note: {len(self._jobs)} cells have jobs already", sys.stderr)
 
@@ -147,8 +140,7 @@ class Slurm(Executor):
         """
         if not tasks:
             return
-        now = time.strftime("%Y%m%d-%H%M%S")
-        folder = Path(tempfile.mkdtemp(prefix=f"run-{now}-", dir=self._home)).resolve()
+        folder = Path(tempfile.mkdtemp(prefix=time.strftime("run-%Y%m%d-%H%M%S-"), dir=self._home)).resolve()
         file = folder / "request.pkl"
         by_cell = {task.cell.id: task for task in tasks}
         Request(self._setup, by_cell, Path.cwd(), self._cpus, self._gpus).save(file)
@@ -165,7 +157,7 @@ class Slurm(Executor):
                 raise ValueError(f"sbatch: {' '.join(str(error).split())}") from error
             submitted = dict(zip(names, [job.job_id for job in jobs], strict=False))
             self._jobs |= submitted
-            note_jobs(folder, submitted)
+            queue.note_jobs(folder, submitted)
         write(f"caption-zoo: note: submitted {len(jobs)} jobs; their logs are in {folder}", sys.stderr)
 
     def _look(self) -> None:
@@ -174,24 +166,24 @@ class Slurm(Executor):
         self._quiet_since = self._quiet_since or now
         self._look_at = now + min(_SELDOM, max(_TICK, (now - self._quiet_since) / 10))
         jobs = {name: job for name, job in self._jobs.items() if name in self._waiting}
-        if (found := states(jobs.values())) is None:
+        if (found := queue.states(jobs.values())) is None:
             return
-        over, self._over = self._over, {job for job in jobs.values() if ended(found[job])}
-        again = [name for name, job in jobs.items() if job in over & self._over and self._lose(name, found[job])]
-        self._submit([self._waiting[name] for name in again])
+        over, self._over = self._over, {job for job in jobs.values() if queue.ended(found[job])}
+        gone = over & self._over
+        self._submit(
+            [self._waiting[name] for name, job in jobs.items() if job in gone and self._lose(name, found[job])]
+        )
 
     def _lose(self, name: str, state: str) -> bool:
         """Whether a cell is to have another job, since one has ended in `state`; else it is recorded as failed."""
-        task, why = self._waiting[name], outcome(state)
+        task, why = self._waiting[name], queue.outcome(state)
         self._lost[name] += 1
         if state != "CANCELLED" and self._setup.retries.again(why, self._lost[name]):
             return True
         job = self._jobs[name]
-        last = last_words(self._home, job)
-        log = f"; the last line of its log: {last}" if last else ""
+        log = f"; the last line of its log: {last}" if (last := queue.last_words(self._home, job)) else ""
         failure = Failure(f"its job {job} ended without a record: {state}{log}", why)
-        with leases_in(self._setup.out) as leases:
-            give_up(task, failure, self._setup, leases)  # where its lease is not old enough, another time
+        give_up(task, failure, self._setup, self._cells)  # where its lease is not old enough, another time
         return False
 
 

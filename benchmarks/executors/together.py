@@ -25,13 +25,15 @@ def call_together(
     """What the first process yields; there is one for each of the environments.
 
     `first` is the function that it calls, and its arguments; `other` is what each other one calls.
-    `elsewhere` is polled for a failure of another command's processes. Each process has the `limits`.
+    `elsewhere` is polled for a failure of another command's processes. The first process has the `limits`; of the
+    others, which may rightly wait for it, only the memory is limited.
 
     Raises:
         Exception: what `first` raised; or why another one, or one elsewhere, has failed before it.
     """
     failed, done = Stop(leave=_LEAVE), Stop(leave=_LEAVE)
-    others: list[_Beside] = [_Other(server, other, limits, variables, failed, done) for variables in environments[1:]]
+    own = Limits(memory=limits.memory)
+    others: list[_Beside] = [_Other(server, other, own, variables, failed, done) for variables in environments[1:]]
     others += [_Elsewhere(elsewhere, failed, done)]
     for each in others:
         each.start()

@@ -3,10 +3,12 @@
 import sys
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from benchmarks.cell.workdir import failed, publish, remove_leftovers, working_folder
 from benchmarks.executors import jobs
+from benchmarks.executors.limits import Limits
 from benchmarks.executors.meeting import FirstIsGone, Meeting
 from benchmarks.executors.planning import plugins_for
 from benchmarks.executors.setup import RunSetup, Task
@@ -43,35 +45,41 @@ class Worker:
             Stopped: a stop was requested.
         """
         cell, out = task.cell, self._setup.out
+        if self._site.waits_for(cell):
+            return None
         with self._site.cells.taken(cell.id) as lease:
             if lease is None:
                 return None
+            for folder, needed in ((out, self._site.room), (self._setup.cache, ROOM)):
+                require_space(folder, needed)  # which writes, so a network file system looks anew
+            remove_leftovers(cell, out)
             if record := task.settled(out):
                 return record
-            for folder, needed in ((out, self._site.room), (self._setup.cache, ROOM)):
-                require_space(folder, needed)
-            remove_leftovers(cell, out)
             try:
                 return self._tries(cell, lease)
             except Elsewhere:
                 return None
             finally:
-                if not lease.lost.is_set():
+                if self._site.cells.holds(lease):
                     remove_leftovers(cell, out)  # of processes that were killed
 
     def _tries(self, cell: Cell, lease: Lease) -> RunRecord:
         """The record of the last of as many tries as it may have."""
-        retries = self._setup.retries
-        for left in reversed(range(retries.times + 1)):
-            record = self._try(cell, lease)
+        for failures in count(1):
+            found = self._try(cell, lease)
             self._site.room = max(self._site.room, _TIMES * _size(self._setup.out / cell.id))
-            if record.done or record.outcome not in retries.on or not left:
+            if not self._setup.retries.again(found.outcome, failures):
                 break
-            why = plain(str(record.error))
-            write(f"caption-zoo: note: {cell.id} is tried again: {record.outcome}, {why}", sys.stderr)
-        return record
+            why = plain(str(found.reason if isinstance(found, Failure) else found.error))
+            write(f"caption-zoo: note: {cell.id} is tried again: {found.outcome}, {why}", sys.stderr)
+        return publish_failed(cell, found, self._setup) if isinstance(found, Failure) else found
 
-    def _try(self, cell: Cell, lease: Lease) -> RunRecord:
+    def _try(self, cell: Cell, lease: Lease) -> RunRecord | Failure:
+        """What came of one.
+
+        Raises:
+            Elsewhere: another runner has taken the cell over, which explains whatever went wrong.
+        """
         failure = self._site.prepare(cell, self._resources)
         if failure is None:
             try:
@@ -79,9 +87,11 @@ class Worker:
             except Elsewhere:
                 raise
             except Exception as error:
+                if not self._site.cells.holds(lease):
+                    raise Elsewhere from error
                 refuse_storage_fault(error, self._setup)
                 failure = Failure.of(error)
-        return publish_failed(cell, failure, self._setup)
+        return failure
 
     def _run(self, cell: Cell, lease: Lease) -> RunRecord:
         # A timing that a plug-in was near is for its own cell.
@@ -115,7 +125,8 @@ class Worker:
             return failure
         job = (jobs.assisted, *self._given(cell))
         try:
-            call_together(self._site.server, self._environments(), job, job, lambda: meeting.end(cell.id))
+            limits = Limits(memory=self._setup.limits.memory)  # time and silence are the first command's to judge
+            call_together(self._site.server, self._environments(), job, job, lambda: meeting.end(cell.id), limits)
         except FirstIsGone:
             raise
         except Exception as error:

@@ -59,11 +59,11 @@ def read_tail(folder: Path) -> Tail | None:
     return tail if tail.schema == SCHEMA and list(values) == sorted(values) else None
 
 
-def damage(folder: Path) -> str | None:
+def damage(folder: Path, run: str = "") -> str | None:
     """Which file of a finished run is missing or torn, and how; None where nothing is seen.
 
-    Looked at are names, sizes and the ends of files, and whether the request is the one that the folder
-    is named after. Altered bytes in the middle are for `caption-zoo leaderboard --check` to find.
+    Looked at are names, sizes and the ends of files, and whether the request is that of `run`, by default the one
+    that the folder is named after. Altered bytes in the middle are for `caption-zoo leaderboard --check` to find.
     """
     try:
         for name, is_whole in _WHOLE.items():
@@ -75,7 +75,7 @@ def damage(folder: Path) -> str | None:
         return f"{name} cannot be read: {error.strerror}"
     except ValueError as error:
         return f"{REQUEST} cannot be read: {error}"
-    return None if named == folder.name else f"{REQUEST} is not that of run {folder.name}"
+    return None if named == (run or folder.name) else f"{REQUEST} is not that of run {run or folder.name}"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import NamedTuple
 from uuid import uuid4
 
+from benchmarks.runtime.storage import StorageError, storage_fault
 from zoo.owner import Owner
 
 _BEAT = 15.0  # seconds between touches
@@ -63,9 +64,13 @@ class Leases:
         """The lease on `name`, held inside; None where another process, or another thread, holds it.
 
         Raises:
-            OSError: the folder cannot be written to.
+            StorageError: the folder cannot be written to.
         """
-        lease = self._take(name)
+        try:
+            lease = self._take(name)
+        except OSError as error:
+            fault = storage_fault(error, self.folder.parent) or f"{self.folder}: {error.strerror or error}"
+            raise StorageError(fault) from error
         try:
             yield lease
         finally:
@@ -76,17 +81,24 @@ class Leases:
         """What there is a lease on, whoever holds it."""
         return {file.name.rpartition(".")[0] for file in self._files("*")}
 
+    def holds(self, lease: Lease) -> bool:
+        """Whether it is still held, looked up now; `lost` tells it later."""
+        return self._held.get(lease.name) is lease and _token(lease.file) == lease.token
+
     def _take(self, name: str) -> Lease | None:
         with self._lock:
-            files = self._files(name)
-            if name in self._held or not all(map(self._stale, files)):
+            if name in self._held:
+                return None
+            files = {file: _token(file) for file in self._files(name)}
+            if not all(map(self._stale, files)):
                 return None
             self.folder.mkdir(parents=True, exist_ok=True)
             number = max((int(file.suffix[1:]) for file in files), default=0) + 1
             lease = Lease(name, self.folder / f"{name}.{number}", uuid4().hex, threading.Event())
             if not _create(lease):
                 return None
-            if set(self._files(name)) - {*files, lease.file}:  # somebody else, who had seen other files
+            now = [file for file in self._files(name) if file != lease.file]
+            if any(files.get(file, "") != _token(file) for file in now):  # somebody else, who had seen other files
                 lease.file.unlink(missing_ok=True)
                 return None
             for file in files:
@@ -118,7 +130,7 @@ class Leases:
     def _give_back(self, lease: Lease) -> None:
         with self._lock:
             self._held.pop(lease.name, None)
-            if _is_ours(lease):
+            if _token(lease.file) == lease.token:
                 lease.file.unlink(missing_ok=True)
 
     def _touch(self) -> None:
@@ -126,10 +138,12 @@ class Leases:
             with self._lock:
                 for lease in self._held.values():
                     try:
-                        if _is_ours(lease):
+                        if _token(lease.file) == lease.token:
                             os.utime(lease.file)
                         else:
                             lease.lost.set()
+                    except FileNotFoundError:
+                        lease.lost.set()
                     except OSError:  # a server that is away for a while
                         continue
 
@@ -139,16 +153,20 @@ def _create(lease: Lease) -> bool:
         descriptor = os.open(lease.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        json.dump({"token": lease.token, "owner": Owner.this()._asdict()}, opened)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            json.dump({"token": lease.token, "owner": Owner.this()._asdict()}, opened)
+    except OSError:
+        lease.file.unlink(missing_ok=True)
+        raise
     return True
 
 
-def _is_ours(lease: Lease) -> bool:
-    """Whether nobody has taken it over, by a file of a later number, after which this one goes."""
+def _token(file: Path) -> str | None:
+    """Which lease the file holds; None where there is none, and empty where it is not written yet."""
     try:
-        return bool(json.loads(lease.file.read_bytes())["token"] == lease.token)
+        return str(json.loads(file.read_bytes())["token"])
     except FileNotFoundError:
-        return False
-    except ValueError:
-        return True
+        return None
+    except (ValueError, TypeError, KeyError):
+        return ""
