@@ -261,7 +261,7 @@ def cell():
 
 @pytest.mark.parametrize("text", ["\x1b[2J[1/1] abc  done", "a\r\nb\u2028c", "\ud800", "x" * 20_000_000, ""])
 def test_the_reason_of_a_failure_is_one_short_line_that_can_be_written(cell, text, tmp_path):
-    found = failed(cell, f"RuntimeError: {text}")
+    found = failed(cell, f"RuntimeError: {text}", "error")
     found.save(tmp_path)
     assert RunRecord.load(tmp_path).error == found.error
     assert found.error.startswith("RuntimeError:")

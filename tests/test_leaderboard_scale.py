@@ -14,6 +14,8 @@ from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.publish import _replace, published
 from benchmarks.leaderboard.tables import bootstrap, rows
 from benchmarks.leaderboard.tables.summary import summarise
+from zoo.owner import Owner
+from zoo.partial import partial_path
 
 
 def work(runs, tmp_path, monkeypatch):
@@ -102,13 +104,14 @@ def test_a_page_that_is_not_finished_leaves_the_old_one(beside, tmp_path):
     ]
 
 
-def test_what_a_kill_left_is_removed_a_day_later(tmp_path):
-    for name, age in (("old", 2 * 86400), ("young", 60)):
-        left = tmp_path / f".page-page-{name}.partial"
+def test_what_a_kill_left_is_removed_and_what_a_living_process_writes_is_not(tmp_path):
+    living = partial_path(tmp_path / "page")
+    machine, pid, start = Owner.this()
+    dead = living.with_name(living.name.replace(f"{machine}-{pid}-{start}", f"{machine}-{pid}-{start - 1}"))
+    for left in (living, dead):
         left.mkdir()
-        os.utime(left, (left.stat().st_mtime - age,) * 2)
     write(FEW, tmp_path / "page")
-    assert names(tmp_path) == [".page-page-young.partial", "page"]
+    assert names(tmp_path) == [living.name, "page"]
 
 
 def test_a_page_among_other_files_leaves_them_alone_and_removes_cards_of_runs_that_are_no_more(tmp_path):

@@ -84,14 +84,14 @@ def finished(folder: Path, name: str = "") -> RunRecord | None:
         BadRecord: there is a record of another schema, or the disk does not give it.
     """
     try:
-        record = RunRecord.load(folder)
+        record = RunRecord.load(folder / FILE)  # by its file, since the folder may be gone by then
     except TornRecord as torn:
         write(f"caption-zoo: {plain(str(torn))}; the cell runs again", sys.stderr)
         return None
-    except BadRecord:
-        if (folder / FILE).exists():
-            raise
-        return None
+    except BadRecord as bad:
+        if isinstance(bad.__context__, FileNotFoundError):
+            return None
+        raise
     return record if record.done and _is_whole(folder, name) else None
 
 

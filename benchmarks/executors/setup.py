@@ -64,13 +64,13 @@ class Task:
         if Stamp.of(self.cell, out) in (None, self.before):
             return None
         try:
-            return RunRecord.load(out / self.cell.id)
+            return RunRecord.load(out / self.cell.id / FILE)
         except TornRecord:
             return None
-        except BadRecord:
-            if Stamp.of(self.cell, out):
-                raise
-            return None  # it is just being replaced
+        except BadRecord as bad:
+            if isinstance(bad.__context__, FileNotFoundError):  # it is just being replaced
+                return None
+            raise
 
 
 def leases_in(folder: Path) -> Leases:
