@@ -21,7 +21,7 @@ from registry import AtLeast, Size
 _TICK = 0.5  # seconds between looks at what other runners have
 _LEAVE = 40.0  # seconds in which cells save their states
 _CLOSING = 10.0  # seconds in which actors end what they have started
-_STARTS = 3  # actors that may be lost one after another before they have started
+_PATIENCE = 120.0  # seconds in which an actor should start; Ray takes half a minute to see that a node is gone
 
 
 class _Call(NamedTuple):
@@ -85,7 +85,7 @@ class Ray(Executor):
         self._calls: dict[Any, _Call] = {}
         self._waiting: deque[_Waiting] = deque()
         self._lost: Counter[str] = Counter()  # actors, by the cell that they had
-        self._lost_at_start = 0
+        self._lost_at_start: float | None = None  # since when
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
         """Run the cells, as the interface says."""
@@ -142,7 +142,7 @@ class Ray(Executor):
             self._stop()  # the others save their states
             raise error.cause from None
         except errors.RayError as error:  # its process, or its machine, is gone
-            self._replace(call, " ".join(str(error).split()))
+            self._replace(call, error)
             return None
         self._idle.append(call.runner)
         if call.task is None:
@@ -152,7 +152,7 @@ class Ray(Executor):
         return found if call.task else None
 
     def _begin(self, runner: Any, place: Place) -> None:
-        self._lost_at_start = 0
+        self._lost_at_start = None
         self._places[runner] = place
         try:
             (self._setup.out / place.mark).unlink()
@@ -160,14 +160,16 @@ class Ray(Executor):
             why = f"{self._setup.out} is another folder on {place.host}: the nodes have to share it"
             raise ValueError(why) from None
 
-    def _replace(self, call: _Call, why: str) -> None:
+    def _replace(self, call: _Call, error: Exception) -> None:
         """Put another actor in the place of a lost one; its cell runs again, or is given up where that was often."""
         self._places.pop(call.runner, None)
         self._ray.kill(call.runner)  # where it was only out of reach
+        why = " ".join(str(error).split())
         if call.task is None:
-            self._lost_at_start += 1
-            if self._lost_at_start == _STARTS:
-                raise ValueError(f"no worker can be started on the Ray cluster: {why}")
+            self._lost_at_start = self._lost_at_start or time.monotonic()
+            if getattr(error, "actor_init_failed", False) or time.monotonic() - self._lost_at_start > _PATIENCE:
+                raise ValueError(f"no worker can be started on the Ray cluster: {why}") from error
+            time.sleep(_TICK)
         else:
             self._lost[call.task.cell.id] += 1
             again = self._setup.retries.again("killed", self._lost[call.task.cell.id])
