@@ -11,6 +11,7 @@ from forking import caption_zoo
 
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import slurm_queue
+from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.slurm_job import Job, Request
 from benchmarks.plan.matrix import plan
@@ -178,3 +179,13 @@ def test_a_job_that_comes_to_its_time_limit_too_often_is_recorded(tmp_path, slur
     assert record.outcome == "time_limit"
     assert record.error.startswith("its job came to its end too often: ")
     assert states(folder)  # so that the same command goes on from there
+
+
+def ignored():
+    yield [signal.getsignal(number) is signal.SIG_IGN for number in (signal.SIGUSR1, signal.SIGUSR2)]
+
+
+def test_signals_that_every_process_of_a_job_gets_end_no_cell(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    with ForkServer("json") as server:
+        assert list(server.call(ignored)) == [[True, True]]
