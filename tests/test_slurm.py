@@ -1,6 +1,7 @@
 """Cells as jobs of SLURM, whose programs are pretended here: whatever becomes of a job, the record tells."""
 
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from benchmarks.executors import slurm_queue
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.slurm_job import Job, Request
-from benchmarks.plan.matrix import plan
+from benchmarks.plan.matrix import Plan, plan
 from benchmarks.records.record import records
 from registry import Spec
 
@@ -189,3 +190,18 @@ def test_signals_that_every_process_of_a_job_gets_end_no_cell(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)
     with ForkServer("json") as server:
         assert list(server.call(ignored)) == [[True, True]]
+
+
+def test_a_request_of_anybody_else_s_runs_nothing(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "canary"),)
+
+    setup = RunSetup(Plan((), (), {"plugin.py": frozenset({("attention", "mean")})}), tmp_path, tmp_path)
+    Request(setup, {}, tmp_path, 1, 0).save(tmp_path / "request.pkl")
+    assert Request.load(tmp_path / "request.pkl").setup == setup
+    for payload in (Payload(), eval, [Payload()]):
+        (tmp_path / "request.pkl").write_bytes(pickle.dumps(payload))
+        with pytest.raises(pickle.UnpicklingError, match="is no part of a request"):
+            Request.load(tmp_path / "request.pkl")
+    assert not (tmp_path / "canary").exists()
