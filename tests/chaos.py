@@ -5,17 +5,15 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from forking import Ended, Forked, caption_zoo
 from repeatable import repeatable
 
 from benchmarks.records.record import RunRecord, records
 
-MARK = "CAPTION_ZOO_CHAOS"  # in the environment of whatever was started
 CONFIG = """
 dataset: scenes(train=48, validation=4, test=6)
 matrix:
@@ -56,7 +54,8 @@ class Sweep:
     killed: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.draw, self.mark = random.Random(self.seed), uuid4().hex
+        self.draw = random.Random(self.seed)
+        self.seen: dict[int, str] = {}  # every process, and when it was started
         (self.folder / "config.yaml").write_text(CONFIG)
         (self.folder / "plugin.py").write_text(PLUGIN)
 
@@ -68,20 +67,15 @@ class Sweep:
     def start(self, out: str = "runs") -> Forked:
         """The command."""
         self.starts += 1
-        environment = {**os.environ, MARK: self.mark, "COUNT": str(self.folder / f"{out}-steps")}
+        environment = {**os.environ, "COUNT": str(self.folder / f"{out}-steps")}
         words = ("run", "config.yaml", "--plugin", "plugin.py", "--out", out, "--cache", "cache", *self.options)
         return caption_zoo(*words, folder=self.folder, environment=environment)
 
-    def processes(self) -> list[int]:
-        """All that were started and run."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if self.mark.encode() in (folder / "environ").read_bytes():
-                    found.append(int(folder.name))
-            except OSError:
-                continue
-        return found
+    def processes(self, commands: Sequence[Forked] = ()) -> list[int]:
+        """What the commands have started and runs; without a command, whatever of it still does."""
+        for command in commands:
+            self.seen |= {process: started(process) for process in [command.pid, *descendants(command.pid)]}
+        return [process for process, start in self.seen.items() if start and started(process) == start]
 
     def run(self, kills: int, runners: int = 1, longest: float = 2.5) -> Ended:
         """Kill so often, each time something that is drawn, at a moment that is drawn; then let it come to its end."""
@@ -111,9 +105,9 @@ class Sweep:
 
     def _kill(self, commands: list[Forked]) -> None:
         whole = self.draw.random() < 0.3
-        victims = self.processes()
+        victims = self.processes(commands)
         if whole or not victims:
-            victims, what = [command.pid for command in commands] + victims, "all"
+            what = "all"
         else:
             victims = [self.draw.choice(victims)]
             what = name(victims[0], [command.pid for command in commands])
@@ -136,11 +130,32 @@ def name(process: int, commands: list[int]) -> str:
     if process in commands:
         return "command"
     try:
-        return (
-            "Java" if b"java" in Path(f"/proc/{process}/cmdline").read_bytes().partition(b"\0")[0] else "server or cell"
-        )
+        program = Path(f"/proc/{process}/cmdline").read_bytes().partition(b"\0")[0]
+        parent = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return "ended"
+    return "Java" if program.endswith(b"java") else "server" if parent in commands else "cell"
+
+
+def started(process: int) -> str:
+    """When it was, in the kernel's ticks; empty of one that does not run."""
+    try:
+        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if state in "ZX" else fields[18]
+
+
+def descendants(process: int) -> list[int]:
+    """All that it has started, and so on."""
+    found: list[int] = []
+    try:
+        for task in Path(f"/proc/{process}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *descendants(child)]
+    except OSError:  # it has just ended
+        pass
+    return found
 
 
 def torn(out: Path) -> list[Path]:

@@ -97,8 +97,15 @@ def flickr_folder(root: Path, *, train=8, dev=2, test=3) -> Path:
 class CallsHere(nullcontext):
     """As `benchmarks.executors.fork_server.ForkServer`, without the start of another Python."""
 
+    stopping = False
+
     def __init__(self):
         super().__init__(self)
+
+    def close(self):
+        """Nothing was started."""
+
+    stop = close
 
     def call(self, function, *arguments, **options):
         return function(*arguments)
