@@ -63,27 +63,44 @@ def add_execution(parser: ArgumentParser) -> None:
     )
 
 
-def read_execution(options: Namespace) -> Execution:
-    """What the options say.
+def executor_of(options: Namespace) -> Spec:
+    """The executor, with the number of workers where that is given apart.
 
     Raises:
-        ValueError: one of them makes no sense.
+        ValueError: it is no Spec.
     """
     executor = Spec.parse(options.executor)
-    if options.workers is not None:
-        executor = Spec(executor.name, executor.variant, {**executor.options, "workers": options.workers})
-    limits = Limits(
+    if options.workers is None:
+        return executor
+    return Spec(executor.name, executor.variant, {**executor.options, "workers": options.workers})
+
+
+def limits_of(options: Namespace) -> Limits:
+    """Where a cell is ended.
+
+    Raises:
+        ValueError: a limit is no time, or no size.
+    """
+    return Limits(
         time=_seconds("--time-limit", options.time_limit),
         silence=_seconds("--silence-limit", options.silence_limit),
         memory=_bytes("--memory-limit", options.memory_limit),
     )
+
+
+def read_execution(options: Namespace) -> Execution:
+    """What the options say, on this machine and in this environment.
+
+    Raises:
+        ValueError: one of them makes no sense.
+    """
     outcomes = frozenset(name.strip() for name in options.retry_on.split(",") if name.strip())
     return Execution(
         out=Path(options.out),
         cache=Path(options.cache) if options.cache else cache_folder(),
-        executor=executor,
+        executor=executor_of(options),
         resources=Resources(Launch.of(options.devices, options.nodes), options.micro_batch, options.grad_checkpointing),
-        limits=limits,
+        limits=limits_of(options),
         retries=Retries(options.retries, outcomes),
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.execution_args import Execution, add_execution, read_execution
+from benchmarks.cli.execution_args import Execution, add_execution, executor_of, limits_of, read_execution
 from benchmarks.cli.experiment_args import add_config, read
 from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
@@ -14,6 +14,7 @@ from benchmarks.cli.paths import writable
 from benchmarks.config import Experiment
 from benchmarks.executors import EXECUTORS
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.limits import Limits
 from benchmarks.metrics.java import process
 from benchmarks.runtime.text import plain
 
@@ -35,19 +36,18 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     experiment, plugins = read(parser, options), tuple(options.plugin or ())
     with ForkServer() as server, forwarding(server):
-        how = read_execution(options)
-        EXECUTORS.check(how.executor)
-        return (_show if options.dry_run else _run)(experiment, plugins, server, how)
+        EXECUTORS.check(executor_of(options))
+        if options.dry_run:  # also where no job would find its node
+            return _show(experiment, plugins, server, limits_of(options))
+        return _run(experiment, plugins, server, read_execution(options))
 
 
-def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution) -> int:
+def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer, limits: Limits) -> int:
     from benchmarks.executors.planning import incompatibilities, plan
 
     planned = plan(server, experiment, plugins)
     print_notes(planned.notes)
-    for cell, why in zip(
-        planned.cells, incompatibilities(server, planned, planned.cells, how.limits.time), strict=True
-    ):
+    for cell, why in zip(planned.cells, incompatibilities(server, planned, planned.cells, limits.time), strict=True):
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
     print(f"{len(planned.cells)} cells")
     return 0
