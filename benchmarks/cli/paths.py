@@ -22,7 +22,8 @@ def writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        if fault := storage_fault(error, folder.parent):
+        error.filename = str(folder)  # and not the name of a temporary file
+        if fault := storage_fault(error):
             raise StorageError(fault) from None
         raise ValueError(
             f"cannot write into {folder}: {error.strerror or error}; choose another with --out or --cache"
