@@ -232,3 +232,17 @@ def test_without_room_for_it_the_folder_is_named_and_nothing_is_left(tmp_path, m
     with Leases(tmp_path / ".leases") as leases, pytest.raises(StorageError, match=f"{tmp_path}: the disk is full"):
         has(leases)
     assert not list((tmp_path / ".leases").iterdir())
+
+
+def test_one_that_is_not_written_yet_counts(tmp_path, monkeypatch):
+    """Another one has just made its file, and has not come to write into it."""
+    create = module._create
+
+    def late(lease):
+        (tmp_path / "a.7").touch()
+        return create(lease)
+
+    monkeypatch.setattr(module, "_create", late)
+    with Leases(tmp_path) as leases:
+        assert not has(leases)
+    assert {file.name for file in tmp_path.iterdir()} == {"a.7"}

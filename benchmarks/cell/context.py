@@ -1,13 +1,13 @@
 """What a cell needs that others may share."""
 
 from pathlib import Path
-from types import TracebackType
 
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
 from benchmarks.evaluation.validation import Validation
 from benchmarks.features.cache import FeatureCache
 from benchmarks.metrics.java import process
+from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.device import allow_tf32, device
 from benchmarks.runtime.latest import Latest
 from benchmarks.runtime.resources import Resources
@@ -16,7 +16,7 @@ from registry import Spec
 from zoo.vocabulary import Vocabulary
 
 
-class Context:
+class Context(Closing):
     """What costs time to make and is the same for many cells: made, passed on, and closed by whoever runs them.
 
     A cell's outcome does not depend on it: each thing is named by all that it is made of.
@@ -48,14 +48,6 @@ class Context:
         self._validation: Latest[Spec, Validation] = Latest()
         self._scorer: Latest[tuple[Spec, tuple[Spec, ...]], Scorer] = Latest(Scorer.close)
         self._java: str | None = None
-
-    def __enter__(self) -> "Context":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the programs that metrics started."""

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from benchmarks.executors.fork_call import Call
 from benchmarks.executors.limits import NO_LIMITS, Limits
+from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.stopping import Stop, Stopped
 
 _START = (
@@ -30,7 +30,7 @@ _START = (
 )
 
 
-class ForkServer:
+class ForkServer(Closing):
     """The server, which starts at once: what it imports takes seconds. Used by `with`.
 
     Args:
@@ -43,14 +43,6 @@ class ForkServer:
         self._lock = threading.Lock()
         self._stop = Stop()
         self._start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the server, and whatever calls are still under way, which are stopped at once."""

@@ -2,8 +2,7 @@
 
 import hashlib
 import time
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from benchmarks.executors import jobs
 from benchmarks.executors.fork_call import ProcessDied
@@ -12,6 +11,7 @@ from benchmarks.executors.planning import plugins_for
 from benchmarks.executors.setup import RunSetup, leases_in
 from benchmarks.plan.cell import Cell
 from benchmarks.records.outcome import Outcome, outcome_of
+from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.storage import StorageError, storage_fault
 
@@ -38,7 +38,7 @@ class Elsewhere(Exception):
     """Another runner works on what is needed: it will be there later."""
 
 
-class Site:
+class Site(Closing):
     """What the workers of one process have in common: leases, what was prepared, how fast encoders are."""
 
     def __init__(self, server: ForkServer, setup: RunSetup) -> None:
@@ -48,14 +48,6 @@ class Site:
         self.timings: jobs.Timings = {}
         self.room = ROOM
         self._elsewhere: dict[tuple[object, ...], float] = {}  # when it was seen that another runner makes it
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back the leases."""

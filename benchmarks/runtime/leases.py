@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 from uuid import uuid4
 
+from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.storage import StorageError, storage_fault
 from zoo.owner import Owner
 
@@ -32,7 +32,7 @@ class Lease(NamedTuple):
     lost: threading.Event
 
 
-class Leases:
+class Leases(Closing):
     """The leases in a folder, as one process sees them; a thread of it touches those that it holds. Used by `with`.
 
     Time is this process's own, as it passes while a lease is watched: clocks of machines differ, and jump.
@@ -44,14 +44,6 @@ class Leases:
         self._seen: dict[Path, tuple[int, float]] = {}  # when each one was touched, and since when that is known
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> "Leases":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back all that are held."""
@@ -98,7 +90,7 @@ class Leases:
             if not _create(lease):
                 return None
             now = [file for file in self._files(name) if file != lease.file]
-            if any(files.get(file, "") != _token(file) for file in now):  # somebody else, who had seen other files
+            if any(file not in files or files[file] != _token(file) for file in now):  # made by who saw other files
                 lease.file.unlink(missing_ok=True)
                 return None
             for file in files:
