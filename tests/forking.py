@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import get_context
@@ -66,6 +67,16 @@ class Forked:
 def caption_zoo(*words: str, folder: Path, **options: Any) -> Forked:
     """Start the command `caption-zoo` with these words."""
     return Forked(_command, *map(str, words), folder=folder, **options)
+
+
+def until(condition: Callable[[], Any], running: Forked | None = None, seconds: float = 120) -> Any:
+    """What `condition` gives once that is something; fails where `running` has ended before."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert running is None or running.runs(), running.end()
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+    return found
 
 
 def _command(*words: str) -> None:

@@ -169,7 +169,7 @@ def test_a_folder_s_sync_that_fails_is_no_success(tmp_path, monkeypatch):
     for number, raised in ((errno.EIO, True), (errno.EINVAL, False)):  # the latter: there is no such thing there
 
         def fail(handle, number=number):
-            if os.path.isdir(f"/proc/self/fd/{handle}"):  # noqa: PTH112
+            if Path(f"/proc/self/fd/{handle}").is_dir():
                 raise OSError(number, os.strerror(number))
             synced(handle)
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from forking import caption_zoo
+from forking import caption_zoo, until
 
 from benchmarks.executors.allotment import extra, require_one_node
 from benchmarks.executors.ray_runner import Runner
@@ -58,15 +58,6 @@ def place(tmp_path):
 def start(place, cluster):
     spec = f"ray(address='{cluster.address}')"
     return caption_zoo("run", "config.yaml", "--out", "out", "--cache", "cache", "--executor", spec, folder=place)
-
-
-def until(condition, running=None, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert running is None or running.runs(), running.end()
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 def holders(place):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fake_slurm
 import pytest
-from forking import caption_zoo
+from forking import caption_zoo, until
 
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import slurm_queue
@@ -45,15 +45,6 @@ def slurm(tmp_path, monkeypatch):
 def place(folder, seeds, epochs):
     (folder / "config.yaml").write_text(CONFIG.replace("SEEDS", str(seeds)).replace("EPOCHS", str(epochs)))
     return folder
-
-
-def until(condition, running=None, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert running is None or running.runs(), running.end()
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 def states(folder, cell="*"):

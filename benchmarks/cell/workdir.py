@@ -95,7 +95,7 @@ def finished(folder: Path, name: str = "") -> RunRecord | None:
     return record if record.done and _is_whole(folder, name) else None
 
 
-def looked_up(folder: Path) -> Tail | RunRecord | None:
+def finished_tail(folder: Path) -> Tail | RunRecord | None:
     """The same, or what the end of the record says, which is quicker: of it no more is read than must be.
 
     Raises:
@@ -160,7 +160,7 @@ def publish(record: RunRecord, partial: Path, out: Path) -> RunRecord:
 
 
 def _second(kept: RunRecord, other: RunRecord, folder: Path, out: Path) -> RunRecord:
-    """The one of two runs that was published first; where the other one differs, that is told and kept aside."""
+    """The one of two runs that was published first; a warning names the other one, and keeps it, where it differs."""
     if other.done and (kept.captions, kept.scores) != (other.captions, other.scores):
         aside = out / _CONFLICTS / folder.name
         aside.parent.mkdir(exist_ok=True)

@@ -81,10 +81,10 @@ class Call:
     def _wait(self, connections: list[Connection]) -> list[Any]:
         """Those that have something to read, once one has."""
         ready: list[Any] = []
-        looked = time.monotonic()
+        last_tick = time.monotonic()
         while not ready:
             ready = wait(connections, _TICK)
-            looked, gap = time.monotonic(), time.monotonic() - looked
+            last_tick, gap = time.monotonic(), time.monotonic() - last_tick
             if gap > _SUSPENDED:  # this process was stopped too, so the other one has had no time
                 self._started, self._heard = self._started + gap, self._heard + gap
             self._end_beyond_limits(silent=not ready)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.cell.workdir import looked_up, remove_checkpoints, remove_stale
+from benchmarks.cell.workdir import finished_tail, remove_checkpoints, remove_stale
 from benchmarks.executors import Executor
 from benchmarks.executors.setup import RunSetup, Task, leases_in
 from benchmarks.executors.site import Failure
@@ -41,7 +41,7 @@ class Survey(NamedTuple):
         survey = cls([], [])
         for cell in cells:
             task = Task.of(cell, out)  # first, so that a record that comes meanwhile is a new one
-            if record := looked_up(out / cell.id):
+            if record := finished_tail(out / cell.id):
                 survey.earlier.append(Finished(cell, record, earlier=True))
             else:
                 survey.tasks.append(task)

@@ -40,7 +40,7 @@ def alive(doing: str) -> None:
             _report(doing)
 
 
-class _Bar(tqdm):  # type: ignore[misc]
+class _Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
     def __init__(self, what: str, **options: Any) -> None:
         self._what = what
         super().__init__(desc=what, **options)

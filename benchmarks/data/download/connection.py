@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
+from http.client import HTTPMessage
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -122,10 +122,10 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
         self._resource = resource
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         host = urlsplit(newurl).hostname
         if host not in {urlsplit(self._resource.url).hostname, *self._resource.hosts}:
             raise ValueError(f"{self._resource} redirects to {host}: allow that with --allow-host {host}")
         self._resource.refuse_insecure(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
