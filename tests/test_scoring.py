@@ -181,6 +181,7 @@ def test_a_java_that_is_killed_while_it_scores_starts_again_once(monkeypatch, sc
         requests.append(replies)
         if len(requests) - 1 in doomed:
             os.kill(self._process.pid, signal.SIGSTOP)  # so that the answer does not come first
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)  # all of its threads
             threading.Timer(0.05, os.kill, (self._process.pid, signal.SIGKILL)).start()
         return asked(self, lines, replies)
 
