@@ -62,16 +62,16 @@ class Captioner(nn.Module):
         self.backbone, self.decoder = backbone, decoder
 
     @classmethod
-    def build(cls, parts: Parts, vocabulary: Vocabulary) -> "Captioner":
-        """The model that `parts` describe, with random weights throughout.
+    def build(cls, parts: Parts, vocabulary: Vocabulary, backbone: Backbone | None = None) -> "Captioner":
+        """The model that `parts` describe, with random weights throughout; of a backbone that is built, with its own.
 
         Raises:
             ValueError: the parts do not fit together, or an option makes no sense.
         """
+        backbone = build_backbone(parts.backbone) if backbone is None else backbone
         try:
-            backbone = build_backbone(parts.backbone)
             decoder = DECODERS.build(parts.decoder, len(vocabulary), backbone.feature_dim, parts.attention)
-        except (RuntimeError, ArithmeticError) as error:  # torch's answers to sizes that make no sense
+        except (RuntimeError, ArithmeticError) as error:  # as in build_backbone
             raise ValueError(f"{parts} cannot be built: {' '.join(str(error).split())}") from error
         return cls(parts, backbone, decoder, vocabulary)
 

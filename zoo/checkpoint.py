@@ -1,18 +1,24 @@
 """A trained captioner as a folder: parts and vocabulary as JSON, weights as safetensors."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from zoo.backbones import WeightsSource
+from registry import Spec
+from zoo.backbones import Backbone, WeightsSource
+from zoo.backbones.build import build_backbone
+from zoo.bounded import TooLarge, at_most
 from zoo.captioner import Captioner, Parts
 from zoo.folder import CONFIG, FORMAT, WEIGHTS, read_config, write
 from zoo.vocabulary import Vocabulary
 
+_BACKBONE = "backbone."
 _SHOWN = 5
+_TIMES, _MORE_NUMBERS, _MORE_TENSORS = 4, 2**24, 1000  # how much larger than its weights a model may be when built
 _LONGEST = 500  # characters of what torch says
 
 
@@ -24,7 +30,7 @@ def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
     """
     stored = captioner.backbone.trainable or not weights.published
     tensors = {
-        name: tensor for name, tensor in captioner.state_dict().items() if stored or not name.startswith("backbone.")
+        name: tensor for name, tensor in captioner.state_dict().items() if stored or not name.startswith(_BACKBONE)
     }
     write(
         folder,
@@ -59,18 +65,50 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner
         raise ValueError(
             f"{folder / CONFIG} is of format {repr(version)[:20]}, this version reads {FORMAT}: train it again"
         )
-    captioner = Captioner.build(Parts.parse(*parts), Vocabulary(words))
+    captioner = _build(folder, Parts.parse(*parts), Vocabulary(words), tensors, stored=bool(stored))
     captioner.backbone_weights = str(config.get("backbone_weights", ""))
     if not stored:
         captioner.backbone_weights = captioner.backbone.load_pretrained().source
-        tensors |= {f"backbone.{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
+        tensors |= {f"{_BACKBONE}{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
     try:
         _refuse_other_kinds(tensors, captioner.state_dict())
         captioner.load_state_dict(tensors)
     except RuntimeError as error:
-        why = " ".join(str(error).split())[:_LONGEST]
-        raise ValueError(f"the weights in {str(folder)!r} are not those of {captioner.parts}: {why}") from None
+        raise _other_weights(folder, captioner.parts, error) from None
     return captioner.to(device).eval()
+
+
+def _build(
+    folder: Path, parts: Parts, vocabulary: Vocabulary, tensors: Mapping[str, Tensor], *, stored: bool
+) -> Captioner:
+    """The captioner of `parts`, unless it would be larger by far than the weights that are there for it.
+
+    A backbone may drop much of what it builds. Where its weights are stored, a twin without memory tells before.
+    """
+    backbone = {name: tensor for name, tensor in tensors.items() if name.startswith(_BACKBONE)}
+    rest = [tensor for name, tensor in tensors.items() if name not in backbone]
+    try:
+        if stored and (twin := _twin(parts.backbone)):
+            own = {name.removeprefix(_BACKBONE): tensor for name, tensor in backbone.items()}
+            twin.load_state_dict(own, assign=True)
+        backbone_built = build_backbone(parts.backbone)
+        numbers = sum(tensor.numel() for tensor in rest)
+        with at_most(_TIMES * numbers + _MORE_NUMBERS, _TIMES * len(rest) + _MORE_TENSORS):
+            return Captioner.build(parts, vocabulary, backbone_built)
+    except (RuntimeError, TooLarge) as error:
+        raise _other_weights(folder, parts, error) from None
+
+
+def _twin(spec: Spec) -> Backbone | None:
+    """The backbone on the meta device; None where it can only be built for real."""
+    with suppress(Exception), torch.device("meta"):
+        return build_backbone(spec)
+    return None
+
+
+def _other_weights(folder: Path, parts: Parts, error: Exception) -> ValueError:
+    why = " ".join(str(error).split())[:_LONGEST]
+    return ValueError(f"the weights in {str(folder)!r} are not those of {parts}: {why}")
 
 
 def _refuse_other_kinds(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
