@@ -63,6 +63,24 @@ def attacks():
     yield "profile.png", png(8, 8, line, (b"iCCP", b"k\0\0" + zlib.compress(text)))
     gif = encoded("GIF", (8, 8))
     yield "frames.gif", gif[: gif.index(b",")] + gif[gif.index(b",") : -1] * 20_000 + b";"
+    sizes = [
+        (256, 8),
+        (257, 8),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (277, 1),
+        (322, 30_000),
+        (323, 30_000),
+        (324, 8),
+        (325, 64),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sizes)
+    yield "tile.tif", b"II*\0" + struct.pack("<I", 72) + bytes(64) + struct.pack("<H", len(sizes)) + entries + bytes(4)
+    canvas = bytearray(encoded("WEBP", (8, 8), save_all=True, append_images=[Image.new("RGB", (8, 8))]))
+    place = canvas.index(b"VP8X") + 12
+    canvas[place : place + 6] = (9_400).to_bytes(3, "little") * 2
+    yield "canvas.webp", bytes(canvas)
     yield "digits.ppm", b"P6\n" + b"9" * 5000 + b" 8\n255\n"
     for kind in ("EPS", "PDF", "ICO", "PCX", "TGA", "SGI", "DDS"):  # of which some start programs
         yield f"{kind}.jpg", encoded(kind)

@@ -311,7 +311,9 @@ def test_the_shipped_script_captions_as_torch_does_and_without_it(exported, tmp_
 
 def test_the_shipped_script_goes_on_after_what_cannot_be_read(exported, tmp_path):
     made, folder = exported
-    Image.fromarray(np.linspace(0, 65535, 2000).astype(np.uint16).reshape(40, 50)).save(tmp_path / "wide.png")
+    Image.fromarray(np.linspace(0, 65535, 2000).astype(np.uint16).reshape(40, 50)).save(
+        tmp_path / "wide.png", transparency=0
+    )
     PHOTOS[0].save(tmp_path / "exif.png", exif=b"Exif\0\0no TIFF")
     PHOTOS[1].save(tmp_path / "a\nb.png")
     (tmp_path / "drawing.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")

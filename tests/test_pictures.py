@@ -48,6 +48,13 @@ def test_sixteen_bits_are_scaled_to_eight(tmp_path, suffix):
         assert np.array_equal(np.asarray(picture)[..., 0], RAMP // 256)
 
 
+def test_of_sixteen_bits_too_what_is_transparent_is_white(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "wide.png", transparency=int(RAMP[3, 3]))
+    expected = RAMP // 256
+    expected[3, 3] = 255
+    assert np.array_equal(np.asarray(open_picture(tmp_path / "wide.png"))[..., 0], expected)
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_numbers_without_an_agreed_white_are_refused(tmp_path, kind):
     with pytest.raises(ValueError, match="scale it to 8 bits"):

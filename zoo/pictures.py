@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from io import BufferedReader, BytesIO
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ _PIXELS = 89_478_485  # where Pillow warns of an attack on memory, unless a prog
 _WHITE = (255, 255, 255, 255)
 _BAND = 2**20  # pixels that are laid on white at a time
 _SCANS = 200  # of a JPEG, each of which may draw the whole picture again; encoders make a dozen
+_COPIES = 4  # of an animation's canvas that its reader holds at a time
 _BEFORE = 8 * 2**20  # bytes before its first scan, of which Pillow copies what it has for each segment of EXIF
 
 
@@ -65,10 +67,19 @@ def upright(image: Image.Image) -> Image.Image:
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = _upper_bits(image)
     if "A" in image.getbands() or "transparency" in image.info:
         return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _upper_bits(image: Image.Image) -> Image.Image:
+    """The upper 8 bits of 16; white, where the picture says that a number is transparent."""
+    values = np.asarray(image)
+    upper = (values >> 8).astype(np.uint8)
+    if isinstance(number := image.info.get("transparency"), int):
+        upper[values == number] = 255
+    return Image.fromarray(upper)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -116,10 +127,23 @@ def _refuse_slow(opened: BufferedReader | BytesIO, name: str) -> None:
 
 
 def _refuse_large(image: Image.Image) -> None:
-    pixels = image.size[0] * image.size[1]
-    if pixels > _limit():
-        size = f"{image.size[0]} x {image.size[1]} pixels"
-        raise OSError(f"{size} are more than {_limit():,}: set {LIMIT}={pixels}, or make the picture smaller")
+    """By what the reader takes memory for: the picture, a tile of it, or copies of a canvas that is drawn upon."""
+    size, what, copies = image.size, "", 1
+    if tile := _tile(image):
+        size, what = max(size, tile, key=prod), " in a tile" * (prod(tile) > prod(size))
+    elif image.format == "WEBP" and getattr(image, "is_animated", False):
+        what, copies = " of an animation", _COPIES
+    pixels = prod(size)
+    if pixels * copies > _limit():
+        most, remedy = _limit() // copies, f"set {LIMIT}={pixels * copies}, or make the picture smaller"
+        raise OSError(f"{size[0]} x {size[1]} pixels{what} are more than {most:,}: {remedy}")
+
+
+def _tile(image: Image.Image) -> tuple[int, int] | None:
+    """The size of a TIFF's tiles, where it has some; each is read whole."""
+    tags = getattr(image, "tag_v2", {})
+    width, height = tags.get(ExifTags.Base.TileWidth), tags.get(ExifTags.Base.TileLength)
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 def _unidentified(file: str | Path | BytesIO) -> str:

@@ -44,7 +44,9 @@ class Captioner:
         with suppress(Exception):  # damaged EXIF
             image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            numbers = np.asarray(image)
+            clear = numbers == image.info.get("transparency")
+            image = Image.fromarray(np.where(clear, 255, numbers >> 8).astype(np.uint8))
         if "A" in image.getbands() or "transparency" in image.info:
             opaque = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", opaque.size, (255, 255, 255, 255)), opaque)
