@@ -125,11 +125,19 @@ def test_a_lease_is_touched_as_long_as_it_is_held(tmp_path):
         assert not lease.lost.is_set()
 
 
-def test_a_torn_one_counts_as_fresh(tmp_path):
-    (tmp_path / "a.1").write_text('{"tok')
+@pytest.mark.parametrize("content", ['{"tok', "[]", '{"owner":' * 3000, '{"owner": {"machine": 1}}'])
+def test_a_torn_one_counts_as_fresh(tmp_path, content):
+    (tmp_path / "a.1").write_text(content)
     with Leases(tmp_path, patience=0.1) as leases:
         assert not has(leases)
         time.sleep(0.2)
+        assert has(leases)
+
+
+def test_one_of_a_process_that_no_system_can_have_is_taken_over(tmp_path):
+    owner = Owner.this()._replace(pid=10**30)
+    (tmp_path / "a.1").write_text(json.dumps({"token": "x", "owner": owner._asdict()}))
+    with Leases(tmp_path) as leases:
         assert has(leases)
 
 

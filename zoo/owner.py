@@ -47,7 +47,7 @@ def _machine() -> str:
 def _lives(pid: int, start: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no system has so large a number
         return False
     except PermissionError:
         pass  # another user's

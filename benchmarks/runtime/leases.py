@@ -21,6 +21,7 @@ from zoo.owner import Owner
 
 _BEAT = 15.0  # seconds between touches
 _PATIENCE = 120.0  # seconds without one after which a lease is taken over
+_TORN = (ValueError, TypeError, KeyError, RecursionError)  # what reading a lease raises that is not written in full
 
 
 class Lease(NamedTuple):
@@ -109,7 +110,7 @@ class Leases(Closing):
             touched, content = file.stat().st_mtime_ns, file.read_bytes()
         except FileNotFoundError:
             return True
-        with suppress(ValueError, TypeError, KeyError):  # torn, or not written yet
+        with suppress(*_TORN):
             if Owner(**json.loads(content)["owner"]).gone:
                 return True
         before, since = self._seen.get(file, (None, 0.0))
@@ -160,5 +161,5 @@ def _token(file: Path) -> str | None:
         return str(json.loads(file.read_bytes())["token"])
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError):
+    except _TORN:
         return ""
