@@ -47,6 +47,17 @@ def test_a_missing_file_is_a_fault_only_where_a_needed_folder_is_gone(tmp_path):
     assert storage_fault(missing, tmp_path, tmp_path / "out").startswith(f"{tmp_path / 'out'}: the folder is gone")
 
 
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOTCONN])
+def test_a_folder_below_a_mount_that_does_not_answer_is_gone(tmp_path, monkeypatch, number):
+    def dead(*_, **__):
+        raise raised(number, str(tmp_path))
+
+    monkeypatch.setattr(os, "stat", dead)
+    monkeypatch.setattr(os, "statvfs", dead)
+    assert storage_fault(raised(errno.ENOENT, "photo.jpg"), tmp_path).startswith(f"{tmp_path}: the folder is gone")
+    assert storage_fault(raised(errno.EIO), tmp_path).startswith(f"{tmp_path}: the disk fails")
+
+
 def test_what_an_error_was_raised_after_counts(tmp_path):
     full, late = raised(errno.ENOSPC), RuntimeError("[enforce fail at inline_container.cc] PytorchStreamWriter failed")
     late.__context__ = full

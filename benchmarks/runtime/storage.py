@@ -5,6 +5,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _AGAIN = "then run the same command again to resume"
@@ -42,7 +43,7 @@ def storage_fault(error: BaseException, *needed: Path) -> str | None:
             return f"{place}: {_GONE}"
         if isinstance(each, FileNotFoundError | NotADirectoryError):
             for folder in needed:
-                if not folder.is_dir():
+                if not _is_there(folder):
                     return f"{folder}: {_GONE}"
     return None
 
@@ -96,8 +97,31 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _least_room(folders: tuple[Path, ...]) -> str:
-    there = [folder for folder in folders if folder.is_dir()]
-    return str(min(there, key=lambda folder: _free(os.statvfs(folder)), default="storage"))
+    free = {}
+    for folder in folders:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            free[folder] = _room(folder)
+    return str(min(free, key=lambda folder: free[folder], default="storage"))
+
+
+def _is_there(folder: Path) -> bool:
+    with suppress(OSError):  # its disk does not answer
+        return folder.is_dir()
+    return False
+
+
+def _room(folder: Path) -> int:
+    """Free bytes; none where the folder is there and its disk does not answer.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: it is not there.
+    """
+    try:
+        return _free(os.statvfs(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError:
+        return 0
 
 
 def _free(state: os.statvfs_result) -> int:
