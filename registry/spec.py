@@ -7,6 +7,7 @@ literals that are spelled as they print; reading one never imports or calls anyt
 
 import ast
 import math
+import re
 from collections.abc import Mapping
 from reprlib import Repr
 from types import MappingProxyType
@@ -19,6 +20,7 @@ _VALUES = "option values are numbers, strings, booleans, None, or lists and tupl
 _LONGEST = 10_000  # characters
 _DEEPEST = 20  # lists inside lists
 _BITS = 1024  # of a whole number; Python prints none with four times as many
+_NO_ESCAPE = re.compile(r"""(?<!\\)(?:\\\\)*\\[^\\'"abfnrtv0-7xuUN]""")  # Python takes it as it is, and warns
 _REPR = Repr()
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 3, 200, 200
 
@@ -91,6 +93,8 @@ class Spec:
 
 
 def _keywords(call: str) -> dict[str, Any]:
+    if _NO_ESCAPE.search(call):
+        raise ValueError("a backslash begins an escape such as \\n: write / between folders, or \\\\")
     node = ast.parse(call, mode="eval").body
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise ValueError(_GRAMMAR)

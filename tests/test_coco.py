@@ -90,6 +90,13 @@ def test_the_fingerprint_tells_content_and_not_place(folder, tmp_path):
             {"images": [{"id": 1, "file_name": "../../x.jpg"}], "annotations": [{"image_id": 1, "caption": "a"}]},
             r"entry 1 of images: file name .* leads out",
         ),
+        *(
+            (
+                {"images": [{"id": 1, "file_name": name}], "annotations": [{"image_id": 1, "caption": "a"}]},
+                "entry 1 of images: .* is no name that a file can have",
+            )
+            for name in ("", "a\0.jpg", "x" * 300)
+        ),
         (
             {"images": [{"id": 1, "file_name": "a.jpg"}] * 2, "annotations": [{"image_id": 1, "caption": "a"}]},
             "entry 2 of images: id 1 is that of an earlier image",

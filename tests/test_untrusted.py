@@ -1,10 +1,12 @@
 """Files that may come from anyone, attacked: each is read or refused in one line, soon, in little memory, and runs no code."""
 
 import copy
+import functools
 import json
 import os
 import pickle
 import random
+import resource
 import signal
 import struct
 import subprocess
@@ -39,6 +41,7 @@ from benchmarks.training.checkpoints import Checkpoints
 from registry import RegistryError, Spec, load_plugin
 from zoo import checkpoint, create_model
 from zoo.backbones import RANDOM, weights
+from zoo.backbones.patches import Patches
 from zoo.pictures import open_picture
 
 ROOT = Path(__file__).parents[1]
@@ -166,6 +169,7 @@ ODD = [
     "f(x={1, 2})",
     "f(x=set())",
     "f(x=b'a')",
+    r"f(x='C:\data\pics')",
     "f(x=1j)",
     "f(x=...)",
     "f(x={'a': 1})",
@@ -290,7 +294,14 @@ def test_fuzzed_annotation_files_are_read_or_refused(tmp_path_factory, data):
 @pytest.mark.parametrize("read", READERS)
 def test_deep_long_and_endless_files_are_refused_and_a_pipe_is_not_waited_for(tmp_path, monkeypatch, read):
     keys = [f'"k{number}": 1' for number in range(100_000)]
-    texts = ["[" * 100_000, '{"a":' * 990 + "1" + "}" * 990, "9" * 5000, "{" + ", ".join([*keys, keys[-1]]) + "}"]
+    accents = json.dumps([{"image_id": 1, "image": "a", "file_name": "a", "caption": "a" + "\u0315\u0300" * 10**5}])
+    texts = [
+        accents,
+        "[" * 100_000,
+        '{"a":' * 990 + "1" + "}" * 990,
+        "9" * 5000,
+        "{" + ", ".join([*keys, keys[-1]]) + "}",
+    ]
     file = tmp_path / "a.json"
     with no_waiting(20):
         for text in texts:
@@ -358,8 +369,15 @@ def test_no_config_with_a_wrong_value_anywhere_leaves_a_traceback(tmp_path, caps
     for place in KEYS:
         for value in (None, [[]], CODE):
             refused_config(tmp_path, capsys, place, value)
+    for value in (None, True, "x" * 50_000, 10**30):
+        refused_config(tmp_path, capsys, ("execution", "workers"), value)
+    for value in (None, True, {}):
+        refused_config(tmp_path, capsys, ("execution", "executor"), value)
+    refused_config(tmp_path, capsys, ("execution", "x" * 1000), 1)
+    refused_config(tmp_path, capsys, ("matrix", "seeds"), [10**4000])
+    refused_config(tmp_path, capsys, ("matrix", "seeds"), [2**64])
     for group in ("matrix", "training", "decoding"):
-        for value in (True, 5, [], str(tmp_path / "other.yaml"), "x" * 10**5):  # it would be read as another config
+        for value in (True, 5, [], str(tmp_path / "other.yaml"), "x" * 50_000):  # it would be read as another config
             refused_config(tmp_path, capsys, (group,), value)
     for place in UNKNOWN:
         refused_config(tmp_path, capsys, place, {})
@@ -461,6 +479,41 @@ def test_no_spoilt_weights_are_read_and_no_code_in_them_is_run(saved, tmp_path):
         [sys.executable, "-c", child], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert "model.safetensors is no file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("decoder", "lstm(dim=20000)"),
+        ("decoder", "transformer(dim=8, num_heads=1, num_layers=1000000000)"),
+        ("attention", "bahdanau(hidden_dim=20000000)"),
+        ("backbone", "patches(dim=3000000)"),
+        ("backbone", "timm/vit_giant_patch14_224(pretrained=False)"),
+    ],
+)
+def test_a_model_larger_by_far_than_its_weights_is_not_built(saved, tmp_path, kind, spec):
+    config = json.loads(saved[0])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    text = json.dumps(replaced(config, ("parts", kind), spec)).encode()
+    with no_waiting(60):
+        refused_model(tmp_path, text, saved[1])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # KiB; they would take a GiB and more
+
+
+def test_a_backbone_that_cannot_be_built_without_memory_is_built_and_read(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(Patches, "__init__", needs_memory(Patches.__init__))
+    (tmp_path / "config.json").write_bytes(saved[0])
+    (tmp_path / "model.safetensors").write_bytes(saved[1])
+    assert end_of(checkpoint.load, tmp_path) == "read"
+
+
+def needs_memory(build):
+    @functools.wraps(build)
+    def init(self, **options):
+        float(torch.zeros(1))
+        build(self, **options)
+
+    return init
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")

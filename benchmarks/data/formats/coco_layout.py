@@ -13,6 +13,9 @@ from zoo.vocabulary import tokenize
 Layout = Literal["2017", "2014", "karpathy"]
 Splits = dict[str, list[Photo]]
 
+_SHOWN = 10  # names of splits in a message
+_LONGEST = 255  # bytes of a file's name on the disks of today
+
 
 def read_splits(folder: Path, layout: Layout) -> tuple[Splits, tuple[str, ...]]:
     """The splits of a layout: "train", "validation" where it has one, and the test split, by its name; and notes.
@@ -57,7 +60,7 @@ def _read_karpathy(folder: Path) -> tuple[Splits, tuple[str, ...]]:
         splits["karpathy-val"] = splits.pop("validation")
     splits = {name: photos for name, photos in splits.items() if photos}
     if "train" not in splits or not splits.keys() & {"karpathy-val", "karpathy-test"}:
-        names = ", ".join(name for name, photos in listed.items() if photos) or "none"
+        names = ", ".join(ascii(name)[1:61] for name, photos in [*listed.items()][:_SHOWN] if photos) or "none"
         raise ValueError(f"{file} has the splits {names}: needs train, and val or test")
     return splits, notes
 
@@ -100,7 +103,9 @@ def _file(folder: Path, entry: Entry, place: str, name: str) -> Path:
     """Where an image lies: beside the annotations, or in ``images/``; a name that leads elsewhere is refused."""
     path = Path(place) / name
     if path.is_absolute() or ".." in path.parts:
-        raise entry.error(f"file name {str(path)!r} leads out of the folder")
+        raise entry.error(f"file name {str(path)[:80]!r} leads out of the folder")
+    if not name or "\0" in str(path) or any(len(part.encode()) > _LONGEST for part in path.parts):
+        raise entry.error(f"{str(path)[:80]!r} is no name that a file can have")
     beside = folder / path
     return beside if beside.parent.is_dir() else folder / "images" / path
 

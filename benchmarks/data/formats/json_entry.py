@@ -10,6 +10,7 @@ from benchmarks.data.formats.content import read, unique
 
 T = TypeVar("T")
 
+LONGEST = 10_000  # characters of a text: to bring its accents to one spelling takes the square of a row of them
 _LARGEST = 2**53  # what every reader of JSON holds exactly
 _TYPES = {int: "an integer", str: "a string", list: "a list", dict: "an object"}
 
@@ -54,6 +55,8 @@ class Entry:
             raise self.error(f"{key} is {repr(value)[:60]}, not {_TYPES[kind]}")
         if isinstance(value, int) and abs(value) > _LARGEST:
             raise self.error(f"{key} is {str(value)[:60]}, and ids go up to {_LARGEST}")
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise self.error(f"{key} has {len(value):,} characters, more than {LONGEST:,}")
         if isinstance(value, str) and not _encodes(value):
             raise self.error(f"{key} is {ascii(value)[:60]}, no valid Unicode")
         return value

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from unicodedata import normalize
 
+from benchmarks.data.formats.json_entry import LONGEST
 from benchmarks.data.formats.table import CAPTION, COLUMNS, FILE, TEXT, Pairs, read_pairs
 from zoo.vocabulary import tokenize
 
@@ -92,6 +93,8 @@ def _name(place: str, value: Any) -> str:
 def _clean(place: str, key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{place}: {key} is {repr(value)[:60]}, not text")
+    if len(value) > LONGEST:
+        raise ValueError(f"{place}: {key} has {len(value):,} characters, more than {LONGEST:,}")
     try:
         value.encode()
     except UnicodeEncodeError:
