@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+import fake_slurm
 import pytest
-from chaos import CELLS, STEPS_OF_EPOCH, Sweep, left_behind, outcome, torn, wait_until
+from chaos import CELLS, STEPS_OF_EPOCH, Sweep, left_behind, outcome, started, torn, wait_until
 
 from benchmarks.records.record import records
 
@@ -55,3 +56,25 @@ def test_many_kills(unbroken, tmp_path, seed, record_property):
     record_property(
         "kills", f"{sweep.kills} kills ({sweep.killed}), {sweep.starts} starts, {sweep.redone()} steps done again"
     )
+
+
+class JobSweep(Sweep):
+    """Kills of jobs too, which are no processes of the command's."""
+
+    def processes(self, commands=()):
+        jobs = [process for name in fake_slurm.jobs(self.folder / "slurm") for process in fake_slurm.processes(name)]
+        self.seen |= {process: started(process) for process in jobs}
+        return super().processes(commands)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", range(2))
+def test_many_kills_of_jobs(unbroken, tmp_path, seed, monkeypatch, record_property):
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'caption-zoo[slurm]'")
+    for name, value in fake_slurm.install(tmp_path / "slurm").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    sweep = check(JobSweep(tmp_path, seed=20 + seed, options=("--executor", "slurm(workers=2)")), unbroken, kills=25)
+    assert not list(sweep.out.glob(".slurm/run-*"))
+    assert sweep.redone() <= sweep.kills * STEPS_OF_EPOCH * 2  # of two jobs that are killed at once
+    record_property("kills", f"{sweep.kills} kills ({sweep.killed}), {sweep.starts} starts, {sweep.redone()} steps")
