@@ -88,9 +88,11 @@ def test_where_it_lies_is_no_part_of_what_it_is(shards, tmp_path):
 @pytest.mark.parametrize(
     ("members", "captions"),
     [
-        ({"txt": b" a cat \n on a mat "}, ("a cat on a mat",)),
+        ({"txt": b" a cat \r\n\n on a mat \n"}, ("a cat", "on a mat")),
         ({"caption": b"a cat"}, ("a cat",)),
-        ({"0.txt": b"one cat", "1.txt": b"two cats"}, ("one cat", "two cats")),
+        ({"txt": b"a cat", "ocr.txt": b"STOP"}, ("a cat",)),
+        ({"txt": b"a cat", "ocr.json": b'{"text": "EXIT"}'}, ("a cat",)),
+        ({"txt": b"a cat", "mask.png": b"x", "seg.jpg": b"x"}, ("a cat",)),
         ({"json": b'{"caption": "a cat"}'}, ("a cat",)),
         ({"json": b'\xef\xbb\xbf{"captions": ["a cat", "a dog", " . "]}'}, ("a cat", "a dog")),
         ({"json": b'{"caption1": "a cat", "caption2": "a dog", "text": "no"}'}, ("a cat", "a dog")),
@@ -108,6 +110,11 @@ def test_captions_are_where_others_write_them(tmp_path, members, captions):
     data = WebDataset(root=root)
     assert held(data)["x/cat.png"] == captions
     assert data.notes == ()
+
+
+def test_an_image_may_have_more_in_its_ending_where_it_is_the_only_one(tmp_path):
+    root = one_shard(tmp_path / "s", ("cat.left.png", drawn("blue")), ("cat.txt", b"a cat"))
+    assert held(WebDataset(root=root))["cat.left.png"] == ("a cat",)
 
 
 def test_the_real_package_writes_what_is_read(tmp_path):
@@ -217,14 +224,14 @@ def test_what_cannot_be_used_is_counted_and_named(tmp_path):
         ("one.png", drawn("red")), ("one.json", b"{"),
         ("two.png", drawn("red")), ("two.txt", b"caf\xe9"),
         ("three.png", drawn("red")), ("three.json", b"[" * 100_000),
-        ("four.png", drawn("red")), ("four.json", b'{"captions": [3]}'),
+        ("four.png", drawn("red")), ("four.json", b'{"captions": ["a cat", 3]}'),
         ("five.png", drawn("red")), ("five.txt", b"x" * (2**20 + 1)),
         ("six.png", drawn("red")), ("six.jpg", drawn("red")), ("six.txt", b"two images"),
         ("seven.txt", b"no image"),
         ("eight.png", drawn("red")),
         ("nine.png", drawn("red")), ("nine.txt", b" . "),
         ("n" * 2000 + ".png", drawn("red")),
-        ("odd\udcff.png", drawn("red")),
+        ("odd\udcff.png", drawn("red")), (special("odd\udcff.jpg", tarfile.SYMTYPE, "x"), b""),
         ("pickle.pyd", pickle.dumps(print)), ("pickle.pth", b"x"), ("README", b"x"), (".hidden", b"x"),
         ("ten.png", drawn("red")), ("ten.json", b'{"caption": "a", "split": "somewhere"}'),
     )  # fmt: skip
@@ -233,7 +240,7 @@ def test_what_cannot_be_used_is_counted_and_named(tmp_path):
     assert data.notes == (
         "4 members that are links or devices left out, such as link.png in a.tar",
         "6 members whose captions cannot be read left out, such as one.json: no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)) in a.tar",
-        f"2 members whose names are longer than 1,024 letters, or no UTF-8 left out, such as {'n' * 80!r} in a.tar",
+        f"3 members whose names are longer than 1,024 letters, or no UTF-8 left out, such as {'n' * 80!r} in a.tar",
         "8 images without a caption left out, such as one.png in a.tar",
         "1 samples with several images left out, such as six in a.tar",
         "2 samples with captions and no image left out, such as seven in a.tar",

@@ -14,7 +14,7 @@ from benchmarks.runtime.cache_folder import optional_cache_folder
 from benchmarks.runtime.progress import bar
 from zoo.atomic import write_atomically
 
-_FORMAT = 1
+_FORMAT = 2
 _READERS = 8  # threads, which wait for a network most of the time
 
 

@@ -38,9 +38,13 @@ class Sample(NamedTuple):
 
 @dataclass
 class _Group:
-    """What a shard has under one key."""
+    """What a shard has under one key.
+
+    others: images with more in their ending, as in ``0.mask.png``, which count where there is no ``0.png``.
+    """
 
     images: list[TarMember] = field(default_factory=list)
+    others: list[TarMember] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
     split: str | None = None
@@ -59,10 +63,10 @@ def read_samples(file: IO[bytes], size: int) -> tuple[list[Sample], Problems]:
         if member.kind == "folder":
             continue
         found = _KEY.fullmatch(member.name)
-        if member.kind == "other":
-            problems.add("members that are links or devices", member.name)
-        elif len(member.name) > _NAME or not _is_text(member.name):
+        if len(member.name) > _NAME or not _is_text(member.name):
             problems.add(f"members whose names are longer than {_NAME:,} letters, or no UTF-8", ascii(member.name[:80]))
+        elif member.kind == "other":
+            problems.add("members that are links or devices", member.name)
         elif member.name in names:
             raise ValueError(f"has {member.name!r} twice: which one is meant?")
         elif found:
@@ -76,10 +80,10 @@ def read_samples(file: IO[bytes], size: int) -> tuple[list[Sample], Problems]:
 
 def _samples(groups: dict[str, _Group], problems: "_Problems") -> Iterator[Sample]:
     for key, group in groups.items():
-        captions = tuple(group.captions or group.texts)
-        if len(group.images) != 1:
-            problems.add(f"samples with {'several images' if group.images else 'captions and no image'}", key)
-        elif (image := group.images[0]).size > _IMAGE:
+        captions, images = tuple(group.captions or group.texts), group.images or group.others
+        if len(images) != 1:
+            problems.add(f"samples with {'several images' if images else 'captions and no image'}", key)
+        elif (image := images[0]).size > _IMAGE:
             problems.add(f"images of more than {_IMAGE:,} bytes", image.name)
         elif not captions:
             problems.add("images without a caption", image.name)
@@ -88,19 +92,17 @@ def _samples(groups: dict[str, _Group], problems: "_Problems") -> Iterator[Sampl
 
 
 def _add(group: _Group, member: TarMember, ending: str, file: IO[bytes]) -> None:
-    """Take what a member says: an image, one caption, or an object with captions and perhaps a split."""
-    last = ending.rpartition(".")[2]
-    if f".{last}" in SUFFIXES:
-        group.images.append(member)
-    elif last in ("txt", "caption"):
-        group.texts += caption_texts(member.name, "the text", _text(member, file))
-    elif last == "json":
+    """Take what a member says: an image, a caption in each line, or an object with captions and perhaps a split."""
+    if f".{ending.rpartition('.')[2]}" in SUFFIXES:
+        (group.others if "." in ending else group.images).append(member)
+    elif ending in ("txt", "caption"):
+        group.texts += caption_texts(member.name, "the text", _text(member, file).splitlines())
+    elif ending == "json":
         pairs = [(key.strip(), value) for key, value in _object(member, _text(member, file))]
         texts = [(key, value) for key, value in pairs if CAPTION.fullmatch(key)]
         texts = texts or [(key, value) for key, value in pairs if TEXT.fullmatch(key)]
         group.split = split_name(member.name, [value for key, value in pairs if _SPLIT.fullmatch(key)]) or group.split
-        for key, value in texts:
-            group.captions += caption_texts(member.name, key, value)
+        group.captions += [text for key, value in texts for text in caption_texts(member.name, key, value)]
 
 
 def _text(member: TarMember, file: IO[bytes]) -> str:
