@@ -17,6 +17,7 @@ from PIL import Image
 
 from benchmarks.cli.main import main
 from benchmarks.data import UnreadableImage
+from benchmarks.data.formats.splits import numbers
 from benchmarks.data.shards import index, storage
 from benchmarks.data.shards.samples import read_samples
 from benchmarks.data.shards.storage import Storage, _expanded
@@ -299,18 +300,23 @@ def test_without_a_cache_it_is_indexed_each_time(shards, cache, monkeypatch):
     assert len(WebDataset(root=str(shards), **PATTERNS).train) == 16
 
 
-def test_names_are_unique(tmp_path):
+def test_a_name_in_several_shards_stands_for_several_images(tmp_path):
     root = one_shard(tmp_path / "s")
+    before = {image.image_id: image.source for image in WebDataset(root=root).train}
     (tmp_path / "s" / "b.tar").write_bytes(tar([("007.jpg", drawn("red")), ("007.txt", b"a cat")]))
-    with pytest.raises(ValueError, match=r"sample '007' is in a.tar and in b.tar: rename one"):
-        WebDataset(root=root)
+    data = WebDataset(root=root)
+    after = {image.image_id: image.source for part in (data.train, data.validation, data.test) for image in part}
+    assert len(after) == 31
+    assert before.items() - after.items() <= {(numbers("007")[0], "a.tar/007.png")}
+    assert after[numbers("b.tar/007")[0]] == "b.tar/007.jpg"
+    assert data.notes == ("1 names of samples in several shards, each for another image, such as 007",)
     with pytest.raises(ValueError, match=r"shard a.tar in .*: has '007.txt' twice"):
         WebDataset(root=one_shard(tmp_path / "t", ("007.txt", b"one")))
 
 
 def test_two_names_of_one_id_are_refused(shards, monkeypatch):
     monkeypatch.setattr("benchmarks.data.webdataset.numbers", lambda name: (7, 0.5))
-    with pytest.raises(ValueError, match=r"'000000' and '000001' get one id"):
+    with pytest.raises(ValueError, match=r"'train-000.tar/000000' and 'train-000.tar/000001' get one id"):
         WebDataset(root=str(shards), **PATTERNS)
 
 

@@ -1,7 +1,8 @@
 """Tar shards in webdataset's layout (https://github.com/webdataset/webdataset): local, or at a URL."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -36,11 +37,11 @@ class WebDataset(Dataset):
     """Images with captions in tar shards, as webdataset and img2dataset write them.
 
     A sample is an image and members of the same name with its captions: ``000.jpg`` with
-    ``000.txt``, one caption, or with ``000.json``, whose captions are a text or a list under
-    caption, captions, caption1, ..., or text; if both are there, the JSON counts. Shards are
-    indexed once, and images are read by their place, so any of them can be had at any time by
-    any thread, process or node. Names of samples are unique over all shards: an image's ID,
-    and where nothing else says it, its split, are a hash of its name.
+    ``000.txt``, a caption in each line, or with ``000.json``, whose captions are a text or a
+    list under caption, captions, caption1, ..., or text; if both are there, the JSON counts.
+    Shards are indexed once, and images are read by their place, so any of them can be had at
+    any time by any thread, process or node. An image's ID, and where nothing else says it, its
+    split, are a hash of its name; a name that several shards have counts with the shard's.
 
     Options:
         root: folder that holds the shards, or any URL that fsspec reads, as s3://bucket/folder.
@@ -72,13 +73,14 @@ class WebDataset(Dataset):
         patterns = {"train": train, "validation": validation, "test": test}
         splits = _split_of_shards(self._storage, {split: pattern for split, pattern in patterns.items() if pattern})
         shards = list(splits)
-        indices = read_indices(self._storage, shards)
+        indexed = dict(zip(shards, read_indices(self._storage, shards), strict=True))
+        repeated = _repeated(indexed.values())
         images: dict[str, ShardImage] = {}
-        rows = list(_rows(zip(shards, indices, strict=True), splits if validation or test else {}, images))
+        rows = list(_rows(indexed, splits if validation or test else {}, repeated, images))
         names, self.split = assign(rows, root, None, None, remedy=_REMEDY)
         self.train, self.validation, self.test = ([images[name] for name in part] for part in names.values())
         self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)
-        self.notes = tuple(_notes(shards, indices))
+        self.notes = tuple(_notes(indexed, repeated))
 
     def load(self, example: Example) -> "Image.Image":
         """The photograph, decoded in full."""
@@ -121,29 +123,36 @@ def _split_of_shards(storage: Storage, patterns: Mapping[str, str]) -> dict[Shar
     return found
 
 
+def _repeated(indices: Iterable[ShardIndex]) -> set[str]:
+    """The names of samples that several shards have."""
+    counts = Counter(sample.key for index in indices for sample in index.samples)
+    return {key for key, count in counts.items() if count > 1}
+
+
 def _rows(
-    indexed: Iterator[tuple[Shard, ShardIndex]], splits: Mapping[Shard, str], images: dict[str, ShardImage]
+    indexed: Mapping[Shard, ShardIndex], splits: Mapping[Shard, str], repeated: set[str], images: dict[str, ShardImage]
 ) -> Iterator[Row]:
-    """What each sample says of its image; the images are added to `images`."""
+    """What each sample says of its image; the images are added to `images`, by names that are unique over all."""
     ids: dict[int, str] = {}
-    for shard, index in indexed:
+    for shard, index in indexed.items():
         for sample in index.samples:
-            key, place = sample.key, f"{shard.name}/{sample.key}"
-            if key in images:
-                raise ValueError(
-                    f"sample {key!r} is in {images[key].shard.name} and in {shard.name}: rename one of them"
-                )
-            image = ShardImage(numbers(key)[0], sample.captions, shard, sample, source=f"{shard.name}/{sample.name}")
-            if (other := ids.setdefault(image.image_id, key)) != key:
-                raise ValueError(f"{place}: {other!r} and {key!r} get one id: rename one of them")
-            images[key] = image
-            yield Row(place, key, sample.captions, splits.get(shard, sample.split))
+            place = f"{shard.name}/{sample.key}"
+            name = place if sample.key in repeated else sample.key
+            image = ShardImage(numbers(name)[0], sample.captions, shard, sample, source=f"{shard.name}/{sample.name}")
+            if (other := ids.setdefault(image.image_id, place)) != place:
+                raise ValueError(f"{other!r} and {place!r} get one id: rename one of them")
+            images[name] = image
+            yield Row(place, name, sample.captions, splits.get(shard, sample.split))
 
 
-def _notes(shards: Sequence[Shard], indices: Sequence[ShardIndex]) -> Iterator[str]:
-    """What was left out, of all shards together."""
+def _notes(indexed: Mapping[Shard, ShardIndex], repeated: set[str]) -> Iterator[str]:
+    """What was left out, of all shards together, and what else is not as usual."""
+    if repeated:
+        yield f"{len(repeated):,} names of samples in several shards, each for another image, such as {min(repeated)}"
+    if undated := [shard.name for shard in indexed if not shard.version]:
+        yield f"{len(undated):,} shards without time or entity tag, which each run indexes anew, such as {undated[0]}"
     found: dict[str, tuple[int, str]] = {}
-    for shard, index in zip(shards, indices, strict=True):
+    for shard, index in indexed.items():
         for kind, (count, example) in index.problems.items():
             earlier, first = found.get(kind, (0, f"{example} in {shard.name}"))
             found[kind] = (earlier + count, first)
