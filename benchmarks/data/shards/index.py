@@ -57,13 +57,17 @@ def read_indices(storage: Storage, shards: Sequence[Shard]) -> list[ShardIndex]:
 
 def _made(storage: Storage, shard: Shard) -> ShardIndex:
     try:
-        with storage.open(shard) as file:
-            samples, problems = read_samples(file, shard.size)
+        samples, problems = storage.retried(lambda: _read(storage, shard))
     except ValueError as error:
         raise ValueError(f"shard {shard.name} in {storage.root}: {error}") from None
     except Exception as error:  # of whichever package reads there
         raise ValueError(f"cannot read shard {shard.name} in {storage.root}: {error or type(error).__name__}") from None
     return ShardIndex(_FORMAT, shard.size, shard.version, samples, problems)
+
+
+def _read(storage: Storage, shard: Shard) -> tuple[list[Sample], Problems]:
+    with storage.open(shard) as file:
+        return read_samples(file, shard.size)
 
 
 def _name(address: str) -> str:
