@@ -68,7 +68,7 @@ def _attempt(resource: Resource, part: Path, progress: Any) -> bool:
         if resumed:
             _refuse_other_range(response.headers, have, total, validator)
         else:
-            have, total = 0, _length(response.headers)
+            have, total = 0, _length(response.headers, resource.size)
             _refuse_other_file(resource, response.headers, total)
             discard(part)
             write_atomically(state_file(part), json.dumps([_validator(response.headers), total]))
@@ -101,9 +101,9 @@ def _refuse_other_range(headers: Message, have: int, total: int | None, validato
         raise Interrupted(f"asked for bytes from {have:,} on, it sends {found[:60]!r} of its file", useless=True)
 
 
-def _length(headers: Message) -> int | None:
+def _length(headers: Message, otherwise: int | None) -> int | None:
     text = headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    return int(text) if text.isdecimal() and len(text) < 19 else otherwise
 
 
 def _validator(headers: Message) -> str:
