@@ -264,6 +264,20 @@ def test_what_has_no_checksum_comes_encrypted(server, tmp_path, capsys):
     assert "is no https URL" in one_line(capsys)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://user:SECRET@127.0.0.1:9", "127.0.0.1:9/annotations.* would need the user or password in its address"),
+        ("http://127.0.0.1:x/?SECRET", "'http://127.0.0.1:x/', or where it redirects to, is no URL"),
+        ("http://127.0.0.1:9/?SECRET\N{SNOWMAN}", "'http://127.0.0.1:9/', or where it redirects to, is no URL"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_not_tried_again_or_shown(server, tmp_path, capsys, url, said):
+    assert main(["data", "coco", str(tmp_path), "--url", url]) == 2
+    assert re.search(said, line := one_line(capsys)), line
+    assert "SECRET" not in line
+
+
 def test_secrets_of_a_url_are_neither_shown_nor_kept(server, tmp_path, capsys):
     server.files["/a.json?key=SECRET"] = server.files["/caption_datasets.zip"]
     server.script["/a.json?key=SECRET"] = [does.status(404)]

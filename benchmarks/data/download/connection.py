@@ -55,11 +55,14 @@ class Resource:
         """Refuse an address that cannot be fetched from, or not so that what comes can be trusted.
 
         Raises:
-            ValueError: `url` is no https, and the file has no known checksum.
+            ValueError: `url` is no https, and the file has no known checksum; or it has a user or a password.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{without_secrets(url)!r} is no https URL")
+        if "@" in parts.netloc:
+            remedy = "fetch it yourself, and put it into the folder under its own name"
+            raise ValueError(f"{without_secrets(url)} would need the user or password in its address: {remedy}")
         if parts.scheme == "http" and not self.verified and parts.hostname not in _HERE:
             raise ValueError(f"{without_secrets(url)} is not encrypted, and its file has no known checksum: use https")
 
@@ -69,7 +72,7 @@ def connect(resource: Resource, headers: Mapping[str, str]) -> http.client.HTTPR
 
     Raises:
         Interrupted: it may answer later.
-        ValueError: it redirects to another host.
+        ValueError: it redirects to another host, or the address is none.
         OSError: it refuses, or cannot be trusted.
     """
     resource.refuse_insecure(resource.url)
@@ -85,6 +88,8 @@ def connect(resource: Resource, headers: Mapping[str, str]) -> http.client.HTTPR
         if error.code == _NO_SUCH_RANGE:
             raise Interrupted(what, useless=True) from None
         raise OSError(f"{resource}: {what}") from None
+    except (http.client.InvalidURL, UnicodeError):  # whose text has what is secret in it
+        raise ValueError(f"{str(resource)!r}, or where it redirects to, is no URL: see its port and signs") from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
