@@ -339,6 +339,19 @@ def test_a_full_disk_is_told_before(server, tmp_path, capsys, monkeypatch):
     assert server.asked == []
 
 
+def test_what_takes_long_after_unpacking_is_told(server, tmp_path, monkeypatch):
+    told, real = [], unpack.bar
+
+    def bar(*words):
+        shown = real(*words)
+        shown.set_description = told.append
+        return shown
+
+    monkeypatch.setattr(unpack, "bar", bar)
+    assert run(server, tmp_path, "--splits", "val") == 0
+    assert told == ["syncing annotations_trainval2017.zip", "syncing val2017.zip"]
+
+
 @pytest.mark.parametrize("when", ["fetching", "unpacking"])
 def test_a_disk_that_is_full_later_is_one_line_and_leaves_nothing_torn(server, tmp_path, when):
     """In a process that may write no file beyond a size, as on a disk that is full."""

@@ -67,6 +67,7 @@ def unpack(file: Path, archive: Archive, folder: Path, publish: Callable[[Mappin
             else:
                 stack.enter_context(atomic_file(folder / name)).writelines(member.content)
             progress.update()
+        progress.set_description(f"syncing {archive.name}")  # which takes as long again
         publish(members)
 
 
