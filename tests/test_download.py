@@ -546,6 +546,29 @@ def test_what_are_no_splits_of_his_is_told(server, tmp_path, capsys, content, sa
     assert (tmp_path / "dataset_coco.json").exists()
 
 
+def test_splits_from_one_address_are_not_taken_for_those_of_another(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(known, "KARPATHY", f"{server.url}/caption_datasets.zip")
+    content = json.dumps(KARPATHY).encode()
+    server.files |= {"/one": content, "/two": content.replace(b"a cat", b"a dog")}
+    file = tmp_path / "dataset_coco.json"
+
+    def splits(*more):
+        assert run(server, tmp_path, "--year", "karpathy", "--splits", "val", *more) == 2
+        return one_line(capsys)
+
+    splits()
+    file.unlink()
+    splits("--karpathy", f"{server.url}/one")
+    said = splits("--karpathy", f"{server.url}/two")
+    assert f"is from {server.url}/one, not from {server.url}/two: move it away, or" in said
+    assert file.read_bytes() == server.files["/one"]
+    file.unlink()
+    splits("--karpathy", f"{server.url}/two")
+    assert file.read_bytes() == server.files["/two"]
+    listed = json.loads((tmp_path / "manifest.json").read_text())["archives"]
+    assert [entry["url"] for entry in listed.values()] == [f"{server.url}/two"]
+
+
 def test_check_finds_what_changed(server, tmp_path, capsys):
     check = ["data", "coco", str(tmp_path), "--check"]
     assert main(check) == 2

@@ -26,12 +26,13 @@ def to_fetch(archives: Sequence[Archive], folder: Path) -> list[Archive]:
     """Those of the archives that are not in `folder` yet.
 
     Raises:
-        ValueError: files of theirs lie there that the manifest does not list, or not all that it lists.
+        ValueError: files of theirs lie there that the manifest does not list, or not all that it lists, or from
+            another address.
     """
     manifest, wanted = Manifest.load(folder), []
     for archive in archives:
-        missing = manifest.missing(archive, folder)
-        if missing == []:
+        missing, elsewhere = manifest.missing(archive, folder), manifest.elsewhere(archive)
+        if missing == [] and not elsewhere:
             continue
         for target in archive.targets:
             place = folder / target
@@ -40,6 +41,9 @@ def to_fetch(archives: Sequence[Archive], folder: Path) -> list[Archive]:
                 raise ValueError(
                     f"{place} is there, and no manifest tells what it is: move it away, or name another folder"
                 )
+            if there and elsewhere:
+                asked = without_secrets(archive.url)
+                raise ValueError(f"{place} is from {elsewhere}, not from {asked}: move it away, or name another folder")
             if there and archive.is_folder:
                 raise ValueError(
                     f"{place} lacks {len(missing or ()):,} of its files: move it away, and it is fetched anew"
@@ -102,7 +106,7 @@ def fetch_coco(archives: Sequence[Archive], folder: Path, hosts: Sequence[str] =
 def _fetch_archive(archive: Archive, folder: Path, hosts: frozenset[str]) -> None:
     file, part = folder / archive.name, part_of(archive, folder)
     manifest = Manifest.load(folder)
-    earlier = manifest.archives.get(archive.name)
+    earlier = None if manifest.elsewhere(archive) else manifest.archives.get(archive.name)
     expected = archive.sha256 or (earlier.sha256 if earlier else None)
     if not file.exists():
         digest = _fetch_verified(archive, part, hosts, expected)
@@ -116,7 +120,10 @@ def _fetch_archive(archive: Archive, folder: Path, hosts: frozenset[str]) -> Non
         files = {name: (member.size, member.crc) for name, member in members.items()}
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = Fetched(without_secrets(archive.url), size(file), digest, now, files)
-        Manifest(archives={**manifest.archives, archive.name: entry}).save(folder)
+        others = {
+            name: other for name, other in Manifest.load(folder).archives.items() if not other.files.keys() & files
+        }
+        Manifest(archives={**others, archive.name: entry}).save(folder)
 
     try:
         unpack(file, archive, folder, publish)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.data.download.archives import Archive
+from benchmarks.data.download.archives import Archive, without_secrets
 from zoo.atomic import write_atomically
 
 NAME = "manifest.json"
@@ -63,6 +63,13 @@ class Manifest:
         if not (fetched := self.archives.get(archive.name)):
             return None
         return [name for name, (size, _) in fetched.files.items() if _size(folder / name) != size]
+
+    def elsewhere(self, archive: Archive) -> str | None:
+        """Another address that an archive came from, where no checksum tells that it is the same; None else."""
+        fetched = self.archives.get(archive.name)
+        if not fetched or archive.sha256 or fetched.url == without_secrets(archive.url):
+            return None
+        return fetched.url
 
     def problems(self, folder: Path, progress: Any) -> list[str]:
         """Reads every file and says, archive by archive, what is not as it was unpacked."""
