@@ -1,5 +1,6 @@
 """COCO from a server: whatever it and the connection do, every file is right or there is one clear line."""
 
+import errno
 import hashlib
 import io
 import json
@@ -24,7 +25,7 @@ from benchmarks.cli.main import main
 from benchmarks.data.coco import Coco
 from benchmarks.data.download import archives as known
 from benchmarks.data.download import coco as download
-from benchmarks.data.download import connection, fetch, unpack
+from benchmarks.data.download import connection, fetch, manifest, unpack
 
 ROOT = Path(__file__).parents[1]
 TRAIN = "/zips/train2017.zip"
@@ -508,6 +509,17 @@ def test_an_archive_nobody_knows_the_checksum_of_stays_the_same_file(unknown, tm
     assert run(unknown, tmp_path) == 0
 
 
+def test_a_folder_that_cannot_be_read_yet_is_not_called_ready(server, tmp_path, capsys):
+    assert run(server, tmp_path, "--splits", "val") == 0
+    said = f"{tmp_path} lacks train2017.zip, which the data set coco reads too: run again without --splits\n"
+    assert capsys.readouterr().out == said
+    assert run(server, tmp_path, "--splits", "val", "--check") == 0
+    assert run(server, tmp_path, "--check") == 1
+    assert f"train2017.zip was never fetched into {tmp_path}: run again without --check" in one_line(capsys)
+    assert run(server, tmp_path, "--splits", "train") == 0
+    assert "is ready: --dataset" in capsys.readouterr().out
+
+
 KARPATHY = {"images": [{"split": "test", "filename": "a.jpg", "cocoid": 1, "sentences": [{"raw": "a cat"}]}]}
 
 
@@ -519,7 +531,9 @@ def test_karpathys_splits_come_from_any_url(server, tmp_path, capsys, kind):
     assert run(server, tmp_path, "--year", "karpathy", "--karpathy", f"{server.url}/k", "--splits", "val") == 2
     assert "val2014.zip: 404" in one_line(capsys)
     assert (tmp_path / "dataset_coco.json").read_bytes() == content
-    assert main(["data", "coco", str(tmp_path), "--check"]) == 0
+    assert run(server, tmp_path, "--year", "karpathy", "--karpathy", f"{server.url}/k", "--check") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in said] == ["train2014.zip", "val2014.zip"]
 
 
 @pytest.mark.parametrize(
@@ -583,8 +597,23 @@ def test_check_finds_what_changed(server, tmp_path, capsys):
     assert main(check) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 3
-    assert "1 of 12 files are damaged, such as" in said[1]
+    place = f"{tmp_path / 'train2017'}"
+    assert f"1 of 12 files are damaged, such as {photo}: move {place} away, and run again without --check" in said[1]
     assert "1 of 6 files are missing, such as" in said[2]
+
+
+def test_check_names_a_file_that_cannot_be_read_and_goes_on(server, tmp_path, capsys, monkeypatch):
+    assert run(server, tmp_path) == 0
+    bad, real = tmp_path / "train2017" / "000000000003.jpg", manifest.crc32
+
+    def breaking(file):
+        if file == bad:
+            raise OSError(errno.EIO, "Input/output error", str(file))
+        return real(file)
+
+    monkeypatch.setattr(manifest, "crc32", breaking)
+    assert run(server, tmp_path, "--check") == 1
+    assert f"1 of 12 files cannot be read (Input/output error), such as {bad}: move" in one_line(capsys)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 2}', '{"schema": 1, "archives": {"a": 1}}', "[" * 99_999])

@@ -25,26 +25,30 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--karpathy", metavar="URL", help=_KARPATHY)
     parser.add_argument("--allow-host", action="append", metavar="HOST", default=[], help=_HOST)
     parser.add_argument("--dry-run", action="store_true", help="print what would be fetched, and its size")
-    parser.add_argument("--check", action="store_true", help="fetch nothing; read what is there, by its manifest")
+    parser.add_argument("--check", action="store_true", help="fetch nothing; read again what is there")
     return argv
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print what is done; with --check, exit code 1 where a file is missing or damaged."""
-    from benchmarks.data.download.archives import KARPATHY, OFFICIAL, archives
+    from benchmarks.data.download.archives import KARPATHY, OFFICIAL, SPLITS, archives
     from benchmarks.data.download.coco import fetch_coco
+    from benchmarks.data.download.manifest import Manifest
 
     folder = Path(os.path.expanduser(options.folder))  # noqa: PTH111  pathlib's raises where ~ leads nowhere
-    if options.check:
-        return _check(folder)
     if options.karpathy and options.year != "karpathy":
         raise ValueError("--karpathy is for --year karpathy: add it, or leave --karpathy out")
-    splits = options.splits.split(",")
-    found = archives(options.year, splits, options.url or OFFICIAL, options.karpathy or KARPATHY)
+    urls = options.url or OFFICIAL, options.karpathy or KARPATHY
+    found = archives(options.year, options.splits.split(","), *urls)
+    if options.check:
+        return _check(found, folder)
     if options.dry_run:
         return _dry_run(found, folder)
     fetch_coco(found, folder, [host.lower() for host in options.allow_host])
-    print(f'{folder} is ready: --dataset "coco(root={str(folder)!r}, split={options.year!r})"')
+    if lacking := Manifest.load(folder).lacking(archives(options.year, SPLITS, *urls)):
+        print(f"{folder} lacks {', '.join(lacking)}, which the data set coco reads too: run again without --splits")
+    else:
+        print(f'{folder} is ready: --dataset "coco(root={str(folder)!r}, split={options.year!r})"')
     return 0
 
 
@@ -62,8 +66,8 @@ def _dry_run(archives: "list[Archive]", folder: Path) -> int:
     return 0
 
 
-def _check(folder: Path) -> int:
-    """Read every file of the manifest again."""
+def _check(archives: "list[Archive]", folder: Path) -> int:
+    """Read every file of the manifest again, and see that it lists the archives."""
     from benchmarks.data.download.manifest import NAME, Manifest
     from benchmarks.runtime.progress import bar, write
 
@@ -73,6 +77,8 @@ def _check(folder: Path) -> int:
         raise ValueError(f"no {NAME} in {folder}: caption-zoo data fetches what it lists")
     with bar(count, "checking", "file") as progress:
         problems = manifest.problems(folder, progress)
+    remedy = "run again without --check, or with the --year, --splits and --karpathy of what is there"
+    problems += [f"{name} was never fetched into {folder}: {remedy}" for name in manifest.lacking(archives)]
     for problem in problems:
         write(f"caption-zoo: {problem}", sys.stderr)
     if not problems:

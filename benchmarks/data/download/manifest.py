@@ -1,6 +1,7 @@
 """What lies in a data set's folder, and where it came from: `manifest.json`."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,21 +72,23 @@ class Manifest:
             return None
         return fetched.url
 
+    def lacking(self, archives: Sequence[Archive]) -> list[str]:
+        """The names of those that were never fetched."""
+        return [archive.name for archive in archives if archive.name not in self.archives]
+
     def problems(self, folder: Path, progress: Any) -> list[str]:
-        """Reads every file and says, archive by archive, what is not as it was unpacked."""
+        """Reads every file and says, archive by archive, what is not as it was unpacked, and the remedy."""
         found = []
         for archive, fetched in self.archives.items():
-            missing, other = [], []
+            wrong: dict[str, list[str]] = {}
             for name, (size, crc) in fetched.files.items():
-                if _size(folder / name) == -1:
-                    missing.append(name)
-                elif _size(folder / name) != size or crc32(folder / name) != crc:
-                    other.append(name)
+                if what := _problem(folder / name, size, crc):
+                    wrong.setdefault(what, []).append(name)
                 progress.update()
-            for names, what in ((missing, "are missing"), (other, "are damaged")):
-                if names:
-                    count = f"{len(names):,} of {len(fetched.files):,} files {what}"
-                    found.append(f"{archive}: {count}, such as {folder / names[0]}")
+            for what, names in wrong.items():
+                count = f"{len(names):,} of {len(fetched.files):,} files {what}, such as {folder / names[0]}"
+                place = folder / names[0].partition("/")[0]
+                found.append(f"{archive}: {count}: move {place} away, and run again without --check")
         return found
 
 
@@ -96,6 +99,17 @@ def crc32(file: Path) -> str:
         while block := opened.read(_BLOCK):
             crc = zlib.crc32(block, crc)
     return f"{crc:08x}"
+
+
+def _problem(file: Path, size: int, crc: str) -> str:
+    """What is wrong with files such as this, in words; empty where nothing is."""
+    try:
+        there = _size(file)
+        if there == -1:
+            return "are missing"
+        return "" if there == size and crc32(file) == crc else "are damaged"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def _size(file: Path) -> int:
