@@ -99,8 +99,11 @@ def fetch_coco(archives: Sequence[Archive], folder: Path, hosts: Sequence[str] =
             remove_abandoned(place)
         wanted = to_fetch(archives, folder)
         _refuse_full_disk(wanted, folder)
-        for archive in wanted:
-            _fetch_archive(archive, folder, frozenset(hosts))
+        for archive in archives:
+            if archive in wanted:
+                _fetch_archive(archive, folder, frozenset(hosts))
+            (folder / archive.name).unlink(missing_ok=True)  # here, since a killed process may have left it behind
+            discard(part_of(archive, folder))
 
 
 def _fetch_archive(archive: Archive, folder: Path, hosts: frozenset[str]) -> None:
@@ -131,8 +134,6 @@ def _fetch_archive(archive: Archive, folder: Path, hosts: frozenset[str]) -> Non
         if archive.sha256 is None:  # or it is right, and the folder is not
             file.unlink()
         raise ValueError(f"{without_secrets(archive.url)} cannot be unpacked: {error}") from None
-    file.unlink()
-    discard(part)
 
 
 def _fetch_verified(archive: Archive, part: Path, hosts: frozenset[str], expected: str | None) -> str:
