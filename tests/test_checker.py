@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from benchmarks.verification.checker.reading import digest, sha256
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks" / "verification" / "checker"
+NEIGHBOUR = PUBLISHED.with_name("0ee7e4c2a192.json")  # one that is not scored again, which is quicker
 
 
 def first(values):
@@ -87,6 +90,9 @@ CAUGHT = {
     "a version that is none": (put("new", "environment", "torch"), "'new' for torch, which is no version"),
     "threads": (put(0, "environment", "threads"), "its environment has 0 for threads"),
     "the scorer's version": (put("1.1", "environment", "pycocoevalcap"), "names another pycocoevalcap"),
+    "epochs beyond number": (put(2**40, "request", "training", "epochs"), "not one entry for each"),
+    "a version without end": (put("1" * 40_000 + " ", "environment", "torch"), "for torch, which is no version"),
+    "a file's name": (put("0" * 64, "files", "a\0b"), "which is no sha256 of a file beside it"),
     "an epoch left out": (drop("curve", 3), "not one entry for each"),
     "epochs in another order": (lambda record: record["curve"].reverse(), "in order"),
     "a validation score": (put(9.5, "curve", 1, "validation"), "its best epoch is 7, by its curve it is 2"),
@@ -199,19 +205,19 @@ def test_every_flipped_bit_of_a_sample_is_caught(small, tmp_path):
 
 
 @pytest.fixture
-def run(published, tmp_path):
+def run(small, tmp_path):
     """The folder of a run: the record, and files that are what it says."""
-    folder = tmp_path / published["id"]
+    folder = tmp_path / small["id"]
     folder.mkdir()
-    count = published["trained"]
+    count = small["trained"]
     header = json.dumps({"decoder.w": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * count))
     (folder / "config.json").write_text("{}\n")
-    (folder / "request.json").write_text(json.dumps(published["request"], indent=1, sort_keys=True) + "\n")
-    entries = [{"image_id": int(image), "caption": published["captions"][image]}
-               for image in sorted(published["captions"], key=int)]  # fmt: skip
+    (folder / "request.json").write_text(json.dumps(small["request"], indent=1, sort_keys=True) + "\n")
+    entries = [{"image_id": int(image), "caption": small["captions"][image]}
+               for image in sorted(small["captions"], key=int)]  # fmt: skip
     (folder / "captions.json").write_text(json.dumps(entries, indent=0) + "\n")
-    record = copy.deepcopy(published)
+    record = copy.deepcopy(small)
     for name in ("model.safetensors", "config.json"):
         record["files"][name] = sha256(folder / name)
     (folder / "record.json").write_text(json.dumps(sealed(record), indent=1, sort_keys=True) + "\n")
@@ -229,10 +235,10 @@ def test_files_beside_a_record_that_are_missing_torn_or_altered_are_named(name, 
     assert list(check(run / "record.json")) == [f"its {name} cannot be read: No such file or directory"]
 
 
-def test_files_of_another_run_are_named_even_where_their_hashes_are_put_right(published, run):
+def test_files_of_another_run_are_named_even_where_their_hashes_are_put_right(run, small):
     record = json.loads((run / "record.json").read_text())
     for name, text in (
-        ("request.json", json.dumps({**published["request"], "seed": 7})),
+        ("request.json", json.dumps({**small["request"], "seed": 7})),
         ("captions.json", '[{"image_id": 2, "caption": "a cat"}]'),
         ("model.safetensors", (2).to_bytes(8, "little") + b"{}"),
     ):
@@ -243,6 +249,56 @@ def test_files_of_another_run_are_named_even_where_their_hashes_are_put_right(pu
     assert [line.split(" is ")[0].split(" has ")[0] for line in found] == [
         "its request.json", "its captions.json", "its model.safetensors",
     ]  # fmt: skip
+
+
+def as_a_pipe(run):
+    (run / "config.json").unlink()
+    os.mkfifo(run / "config.json")
+
+
+def as_a_device(run):
+    (run / "config.json").unlink()
+    (run / "config.json").symlink_to("/dev/zero")
+
+
+def with_a_deep_header(run):
+    header = b"[" * 200_000
+    (run / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+
+
+def with_a_name_of_no_file(run):
+    record = json.loads((run / "record.json").read_text())
+    record["files"]["a\0b"] = "0" * 64
+    (run / "record.json").write_text(json.dumps(sealed(record)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (as_a_pipe, "its config.json cannot be read: it is no file"),
+        (as_a_device, "its config.json cannot be read: it is no file"),
+        (with_a_deep_header, "its model.safetensors is none: it is nested too deep"),
+        (with_a_name_of_no_file, "its files have '000"),
+    ],
+)
+def test_one_hostile_run_keeps_no_other_from_being_checked(spoil, said, run):
+    (run.parent / "0123456789ab.json").write_text("[]")
+    shutil.copy(NEIGHBOUR, run.parent)
+    spoil(run)
+    checked, problems = check_all(run.parent)
+    assert checked == 3
+    assert any(said in problem for problem in problems)
+    assert any("it is no object" in problem for problem in problems)
+    assert not any(NEIGHBOUR.name in problem for problem in problems)
+
+
+def test_what_breaks_the_check_itself_is_a_line_of_its_file(run, monkeypatch):
+    shutil.copy(NEIGHBOUR, run.parent)
+    monkeypatch.setattr("benchmarks.verification.checker.check.beside", lambda *given: iter([1 / 0]))
+    checked, (problem,) = check_all(run.parent)
+    assert checked == 2
+    assert problem.startswith(str(run))
+    assert "ZeroDivisionError" in problem
 
 
 @pytest.mark.parametrize("value", [None, True, -1, 1e16, "x", [], [1], {}, {"a": None}, {"a": {"b": []}}], ids=repr)

@@ -1,15 +1,15 @@
 """Whether what lies beside a record is what the record says: files by their hashes, and what is in them."""
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.verification.checker.reading import read, sha256
+from benchmarks.verification.checker.reading import opened, parse, read, sha256
 
 NAMES = ("captions.json", "config.json", "model.safetensors", "request.json")
+_NAME = re.compile(r"\w[\w.-]*")
 _HEADER = 100_000_000  # bytes that safetensors allows its header
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
 
@@ -20,19 +20,19 @@ def named(record: Mapping[str, Any]) -> Iterator[str]:
         if name not in record["files"]:
             yield f"its files have no hash for {name}"
     for name, value in record["files"].items():
-        if not re.fullmatch(r"[0-9a-f]{64}", value) or Path(name).name != name:
+        if not re.fullmatch(r"[0-9a-f]{64}", value) or not _NAME.fullmatch(name):
             yield f"its files have {value[:20]!r} for {name[:40]!r}, which is no sha256 of a file beside it"
 
 
 def beside(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """What is missing, torn, altered or of another run in the folder of a run."""
     for name, told in sorted(record["files"].items()):
-        if Path(name).name != name:
+        if not _NAME.fullmatch(name):
             continue
         try:
             found = sha256(folder / name)
-        except OSError as error:
-            yield f"its {name} cannot be read: {error.strerror}"
+        except (OSError, ValueError) as error:
+            yield f"its {name} cannot be read: {getattr(error, 'strerror', error)}"
             continue
         if found != told:
             yield f"its {name} is not the one whose hash it has: torn, altered or of another run"
@@ -57,9 +57,9 @@ def _captions(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
 def _weights(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """Its parameters are all there, or all but those of a backbone that is loaded from elsewhere."""
     file = folder / "model.safetensors"
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(length)) if length <= _HEADER else {}
+    with opened(file) as content:
+        length = int.from_bytes(content.read(8), "little")
+        header = parse(content.read(length)) if length <= _HEADER else {}
     header.pop("__metadata__", None)
     end = 8 + length + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
     if not header or end != file.stat().st_size:

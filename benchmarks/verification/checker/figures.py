@@ -108,7 +108,7 @@ def _rates(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _training(record: Mapping[str, Any]) -> Iterator[str]:
     curve, training = record["curve"], record["request"]["training"]
-    if [entry.get("epoch") for entry in curve] != list(range(1, training["epochs"] + 1)):
+    if len(curve) != training["epochs"] or any(entry.get("epoch") != at for at, entry in enumerate(curve, start=1)):
         yield f"its curve has not one entry for each of its request's {training['epochs']} epochs, in order"
         return
     if any("validation" not in entry or not 0 <= entry["validation"] <= _TOP["CIDEr"] for entry in curve):

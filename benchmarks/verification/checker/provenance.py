@@ -15,6 +15,7 @@ HOME = "caption-zoo"
 RANDOM, FROM_SCRATCH = "random", "trained from scratch"
 _TEXTS = ("device", "processor", "system", "python", HOME, "torch", "torchvision", "timm", "numpy", "pillow")
 _PUBLISHED = {"efficientnet_lite": "ImageNet, efficientnet-lite", "timm": "timm ", "torchvision": "torchvision "}
+_LONGEST = 100  # characters of a version
 _VERSION = re.compile(r"\d+(\.\d+)*\S*")
 
 
@@ -91,8 +92,9 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
         if not environment.get(name) or not isinstance(environment[name], str):
             yield f"its environment does not say which {name} there was"
     for name in ("python", HOME, "torch", "torchvision", "timm", "numpy", "pillow", "pycocoevalcap"):
-        if name in environment and not _VERSION.fullmatch(str(environment[name])):
-            yield f"its environment has {environment[name]!r} for {name}, which is no version"
+        told = str(environment.get(name, "0"))  # one that is missing is named above
+        if len(told) > _LONGEST or not _VERSION.fullmatch(told):
+            yield f"its environment has {told[:_LONGEST]!r} for {name}, which is no version"
     for name in ("cores", "threads"):
         if not is_count(environment.get(name)) or not environment[name]:
             yield f"its environment has {environment.get(name)!r} for {name}"

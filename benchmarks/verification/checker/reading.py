@@ -3,8 +3,12 @@
 import hashlib
 import json
 import math
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _BYTES = 64 * 2**20  # of a file
 _DEPTH = 20  # levels of objects and lists
@@ -18,14 +22,35 @@ def read(file: Path) -> Any:
         OSError: it cannot be read.
         ValueError: it is no JSON, has a key twice, or is beyond a limit; the message says which.
     """
-    if not file.is_file():
-        raise ValueError("it is no file")
-    with file.open("rb") as opened:
-        content = opened.read(_BYTES + 1)
-    if len(content) > _BYTES:
+    with opened(file) as content:
+        text = content.read(_BYTES + 1)
+    if len(text) > _BYTES:
         raise ValueError(f"it has more than {_BYTES >> 20} MiB")
+    return parse(text)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[BinaryIO]:
+    """A regular file, to be read: of a pipe or a device no end might come.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is something else.
+    """
+    with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as content:
+        if not stat.S_ISREG(os.fstat(content.fileno()).st_mode):
+            raise ValueError("it is no file")
+        yield content
+
+
+def parse(text: bytes) -> Any:
+    """The values of JSON in UTF-8.
+
+    Raises:
+        ValueError: as `read` does.
+    """
     try:
-        values = json.loads(content, object_pairs_hook=_once, parse_constant=_number, parse_float=_number)
+        values = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_number, parse_float=_number)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     _refuse(values, _DEPTH)
@@ -38,9 +63,13 @@ def digest(values: Any) -> str:
 
 
 def sha256(file: Path) -> str:
-    """The sha256 of a file's content."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    """The sha256 of a file's content.
+
+    Raises:
+        OSError, ValueError: as `opened` does.
+    """
+    with opened(file) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def is_number(value: Any) -> bool:
