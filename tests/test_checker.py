@@ -1,24 +1,35 @@
 """The standard library's own check of records: whatever is edited is caught, and nothing else is needed."""
 
 import copy
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from honest import PUBLISHED
 
-from benchmarks.records.record import RunRecord
+from benchmarks.config import Decoding, Training
+from benchmarks.records.outcome import Outcome
+from benchmarks.records.record import BadRecord, RunRecord
 from benchmarks.verification.checker.beside import beside
-from benchmarks.verification.checker.check import check, check_all, check_values
+from benchmarks.verification.checker.check import Checker, check_all, check_values
+from benchmarks.verification.checker.fields import DECODING, OUTCOMES, SINCE, TRAINING
 from benchmarks.verification.checker.reading import digest, sha256
+from registry import Spec
+from zoo.settings import omittable, to_request
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks" / "verification" / "checker"
 NEIGHBOUR = PUBLISHED.with_name("0ee7e4c2a192.json")  # one that is not scored again, which is quicker
+
+
+def check(file):
+    return Checker().problems(file)
 
 
 def first(values):
@@ -118,6 +129,8 @@ CAUGHT = {
     "METEOR beyond its range": (put(1.5, "scores", "METEOR"), "its METEOR is 1.5"),
     "a score left out": (drop("scores", "METEOR"), "its metrics give"),
     "two images' scores": (swap_scores, "its captions give for CIDEr of image"),
+    "more than words": (added("captions", "1004", by=" \u4f60\u597d 123"), "image 1004 cannot be scored here"),
+    "a look-alike of a letter": (added("captions", "1004", by="\u212a"), "image 1004 cannot be scored here"),
     "a caption": (put("a small red star", "captions", "1001"), "another hash for captions.json"),
     "captions of fewer images": (cut_captions, "its data has 400 test images, its captions are of 399"),
     "a diagnostic": (added("diagnostics", "exact", by=0.01), "its captions give exact"),
@@ -129,6 +142,14 @@ CAUGHT = {
     "a part": (put("luong", "parts", "attention"), "its attention is 'luong', its request says 'mean'"),
     "the request": (put(8, "request", "training", "epochs"), "its id is not the hash of its request"),
     "the id": (put("0123456789ab", "id"), "its id is not the hash of its request"),
+    "another spelling of the data set": (put("scenes(test=400,train=2600)", "dataset"), "is no spelling of scenes"),
+    "another order of options": (put("scenes(train=2600, test=400)", "request", "dataset"), "as records spell it, 'sce"),
+    "empty brackets": (put("mean()", "request", "attention"), "'mean()' in its request is no component as records"),
+    "an unknown setting": (put(1, "request", "training", "note"), "training.note is no setting that there is"),
+    "a default that is left out": (put(1, "request", "decoding", "top_p"), "top_p is 1.0, which requests leave out"),
+    "a setting's kind": (put("x", "request", "decoding", "top_k"), "top_k should be of the kind of 0"),
+    "an unknown field of a request": (put(1, "request", "note"), "a field 'note', which requests do not have"),
+    "a start from nowhere": (put("", "request", "start_from"), "start_from should be twelve hexadecimal digits"),
     "a setting left out": (drop("request", "training", "epochs"), "its request's training.epochs is missing"),
     "a hash left out": (drop("files", "model.safetensors"), "no hash for model.safetensors"),
     "a hash that is none": (put("00", "files", "config.json"), "which is no sha256"),
@@ -173,7 +194,8 @@ def sealed(record):
 
 
 def test_published_records_hold_without_a_digest_and_with_one(published):
-    assert check_all(PUBLISHED.parent) == (8, [])
+    checker, problems = check_all(PUBLISHED.parent)
+    assert (checker.checked, checker.scored, problems) == (8, 4, [])
     assert list(check_values(sealed(published))) == []
     assert sealed(published)["sha256"] == RunRecord.load(PUBLISHED).digest
 
@@ -202,6 +224,67 @@ def test_every_flipped_bit_of_a_sample_is_caught(small, tmp_path):
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         if content[place : place + 1] not in b" \n!":  # one blank for another is another spelling of the same
             assert list(check(file)), place
+
+
+def as_of(text):
+    """An edit of a record's text."""
+    return lambda content: content.replace(*text, 1).encode()
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        as_of(('"schema": 1', '"schema": true')),
+        as_of(('"schema": 1', '"schema": 1.0')),
+        as_of(('"error": null', '"error": null, "outcome": "banana"')),
+        as_of(('"error": null', '"error": null, "outcome": "killed"')),
+        lambda content: content.encode("utf-16"),
+        lambda content: content.encode("utf-8-sig"),
+    ],
+)
+def test_what_either_reader_refuses_the_other_refuses(spell, small, tmp_path):
+    file = tmp_path / f"{small['id']}.json"
+    file.write_bytes(spell(json.dumps(small)))
+    assert list(check(file))
+    with pytest.raises(BadRecord):
+        RunRecord.load(file)
+
+
+def test_swapped_captions_of_photographs_are_caught(small):
+    edited = copy.deepcopy(small)
+    captions = edited["captions"]
+    one, other, *_ = captions
+    captions[one], captions[other] = captions[other], captions[one]
+    assert list(check_values(small)) == []
+    assert list(check_values(edited)) == ["its files have another hash for captions.json than its captions give"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (lambda record: None, "weights and decoding"),
+        (put("0" * 64, "files", "model.safetensors"), "captions and curve"),
+    ],
+)
+def test_a_run_under_another_id_is_named(edit, what, small, tmp_path):
+    copied = copy.deepcopy(small)
+    copied["seed"] = copied["request"]["seed"] = 5
+    edit(copied)
+    text = json.dumps(copied["request"], indent=1, sort_keys=True) + "\n"
+    copied["files"]["request.json"] = hashlib.sha256(text.encode()).hexdigest()
+    copied["id"] = digest(copied["request"])[:12]
+    first, second = sorted(tmp_path / f"{record['id']}.json" for record in (small, copied))
+    for record in (small, copied):
+        (tmp_path / f"{record['id']}.json").write_text(json.dumps(record))
+    assert check_all(tmp_path)[1] == [f"{second}: the same {what} as {first}"]
+
+
+def test_settings_and_outcomes_are_those_that_there_are():
+    for group, known, kind in (("training", TRAINING, Training), ("decoding", DECODING, Decoding)):
+        assert to_request(kind()).keys() == known.keys()
+        later = {name: getattr(kind(), name) for name in omittable(kind())}
+        assert {name: str(value) if isinstance(value, Spec) else value for name, value in later.items()} == SINCE[group]
+    assert set(OUTCOMES) == set(get_args(Outcome))
 
 
 @pytest.fixture
@@ -285,8 +368,8 @@ def test_one_hostile_run_keeps_no_other_from_being_checked(spoil, said, run):
     (run.parent / "0123456789ab.json").write_text("[]")
     shutil.copy(NEIGHBOUR, run.parent)
     spoil(run)
-    checked, problems = check_all(run.parent)
-    assert checked == 3
+    checker, problems = check_all(run.parent)
+    assert checker.checked == 3
     assert any(said in problem for problem in problems)
     assert any("it is no object" in problem for problem in problems)
     assert not any(NEIGHBOUR.name in problem for problem in problems)
@@ -295,8 +378,8 @@ def test_one_hostile_run_keeps_no_other_from_being_checked(spoil, said, run):
 def test_what_breaks_the_check_itself_is_a_line_of_its_file(run, monkeypatch):
     shutil.copy(NEIGHBOUR, run.parent)
     monkeypatch.setattr("benchmarks.verification.checker.check.beside", lambda *given: iter([1 / 0]))
-    checked, (problem,) = check_all(run.parent)
-    assert checked == 2
+    checker, (problem,) = check_all(run.parent)
+    assert checker.checked == 2
     assert problem.startswith(str(run))
     assert "ZeroDivisionError" in problem
 
@@ -318,7 +401,10 @@ def test_it_runs_on_a_bare_python_and_imports_nothing_else(tmp_path):
     (tmp_path / "021e388f1255.json").write_text(PUBLISHED.read_text().replace('"best_epoch": 7', '"best_epoch": 6'))
     bare = [sys.executable, "-I", "-S"]
     passed = subprocess.run([*bare, FOLDER, PUBLISHED.parent], capture_output=True, text=True, check=False)
-    assert (passed.returncode, passed.stdout) == (0, "8 records checked, 0 problems\n"), passed.stderr
+    assert (passed.returncode, passed.stdout) == (
+        0,
+        "8 records checked, the captions of 4 scored again, 0 problems\n",
+    ), passed.stderr
     failed = subprocess.run([*bare, FOLDER, tmp_path], capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert failed.stderr.endswith("its best epoch is 6, by its curve it is 7\n")

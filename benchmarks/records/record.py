@@ -130,8 +130,8 @@ class RunRecord:
         """Read a record, from its file or its folder.
 
         Raises:
-            BadRecord: it is missing, no record, or of another schema, a field holds what it may not, or its
-                digest is not that of its content. The first records have none.
+            BadRecord: it is missing, no record, or of another schema, a field holds what it may not, its digest
+                is not that of its content, or it is done and has an outcome. The first records have no digest.
         """
         path = path / FILE if path.is_dir() else path
         try:
@@ -145,6 +145,8 @@ class RunRecord:
                 raise TornRecord(f"run record {path} was edited or damaged: its sha256 is not that of its content")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
+            if record.done and record.outcome:
+                raise TornRecord(f"run record {path} is of a finished run, with the outcome {record.outcome!r}")
         except BadRecord:
             raise
         except OSError as error:

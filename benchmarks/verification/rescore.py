@@ -10,7 +10,7 @@ from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
 from benchmarks.records.record import BadRecord, RunRecord
 from benchmarks.runtime.latest import Latest
-from benchmarks.verification.checker.check import check
+from benchmarks.verification.checker.check import Checker
 from registry import Spec
 
 _CLOSE = 1e-5  # scores per image have six digits
@@ -18,17 +18,19 @@ _MOST = 200_000  # a record that asks for more synthetic images is not made agai
 
 
 class RecordChecker:
-    """Checks records one after another; a data set is made once for all of its records.
+    """Checks records one after another; a data set is made once for records of it that follow each other.
 
-    `dataset` stands for the data set of records that leave out where it lies; without it, only
-    data sets that need no files are made again. `rescored` counts the records whose captions
+    `dataset` stands for the data set of records that leave out where it lies, and is made once for all; without it,
+    only data sets that need no files are made again. `rescored` counts the records whose captions
     were scored again, with files below `cache` that spare work. Used by `with`, it ends what it started.
     """
 
     def __init__(self, dataset: Spec | None = None, *, cache: Path | None = None) -> None:
         self.dataset, self.cache = dataset, cache
         self.rescored = 0
-        self._datasets: dict[Spec, Dataset] = {}
+        self._checker = Checker()
+        self._given: Latest[Spec, Dataset] = Latest()
+        self._other: Latest[Spec, Dataset] = Latest()
         self._rescorer: Latest[tuple[str, ...], _Rescorer] = Latest(_Rescorer.close)
 
     def __enter__(self) -> "RecordChecker":
@@ -41,21 +43,17 @@ class RecordChecker:
 
     def problems(self, files: Iterable[Path]) -> Iterator[str]:
         """One line for everything that does not hold, with the file's name."""
-        files_of: dict[str, Path] = {}
         for file in files:
             try:
                 record = RunRecord.load(file)
             except BadRecord as error:
                 yield str(error)
                 continue
-            if record.id in files_of:
-                yield f"{file}: the same run as {files_of[record.id]}"
-            files_of[record.id] = file
             yield from (f"{file}: {problem}" for problem in dict.fromkeys(self.problems_of(record, file)))
 
     def problems_of(self, record: RunRecord, file: Path) -> Iterator[str]:
         """What does not hold of one record: what takes nothing but the standard library, then what takes packages."""
-        yield from check(file)
+        yield from self._checker.problems(file)
         if not shareable(record) and any({"picture", "references"} & sample.keys() for sample in record.samples):
             yield "its samples hold pictures or references, which are not ours to pass on"
         if record.done and record.captions:
@@ -78,9 +76,8 @@ class RecordChecker:
             return None
         fingerprint, metrics = record.data.get("fingerprint"), record.request.get("metrics", ())
         key = (str(spec), str(fingerprint), str(metrics))
-        if spec not in self._datasets:
-            self._datasets[spec] = DATASETS.build(spec)
-        dataset = self._datasets[spec]
+        held = self._given if spec == self.dataset else self._other  # records of the one stand among those of others
+        dataset = held.get(spec, lambda: DATASETS.build(spec))
         return self._rescorer.get(key, lambda: _Rescorer.of(dataset, spec, fingerprint, metrics, self.cache))
 
     def _allowed(self, spec: Spec) -> Spec | None:

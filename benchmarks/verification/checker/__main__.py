@@ -13,11 +13,12 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         sys.stderr.write("usage: python -m benchmarks.verification.checker RUNS, a folder with run records\n")
         return 2
-    checked, problems = check_all(Path(arguments[0]))
+    checker, problems = check_all(Path(arguments[0]))
     for problem in problems:
         sys.stderr.write(" ".join(problem.encode("ascii", "backslashreplace").decode().split()) + "\n")
-    sys.stdout.write(f"{checked} records checked, {len(problems)} problems\n")
-    return 1 if problems or not checked else 0
+    counts = f"{checker.checked} records checked, the captions of {checker.scored} scored again"
+    sys.stdout.write(f"{counts}, {len(problems)} problems\n")
+    return 1 if problems or not checker.checked else 0
 
 
 if __name__ == "__main__":

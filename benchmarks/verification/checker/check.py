@@ -11,8 +11,11 @@ from benchmarks.verification.checker.provenance import provenance, weights
 from benchmarks.verification.checker.reading import digest, read
 from benchmarks.verification.checker.samples import samples
 from benchmarks.verification.checker.scenes import scened, scenes
+from benchmarks.verification.checker.spelling import spelling
 
 RECORD = "record.json"
+_WHY = ("error", "outcome")
+_DIGESTS_SINCE = "2026-11-28"  # the day on which records got their sha256
 _LONGEST = 1000  # characters of a line
 _EMPTY = (
     "best_epoch", "captions", "curve", "data", "diagnostics", "files", "flops", "params", "per_image", "samples",
@@ -20,17 +23,52 @@ _EMPTY = (
 )  # fmt: skip
 
 
-def check_all(root: Path) -> tuple[int, list[str]]:
-    """How many records lie below `root`, and a line, with the file's name, for everything that does not hold."""
-    files = sorted(file for file in root.rglob("*.json") if _is_record(file.relative_to(root)))
-    problems: list[str] = []
-    earlier: dict[str, Path] = {}
-    for file in files:
-        problems += [f"{file}: {problem}" for problem in check(file)]
-        run = file.parent.name if file.name == RECORD else file.stem
-        if earlier.setdefault(run, file) != file:
-            problems.append(f"{file}: the same run as {earlier[run]}")
-    return len(files), problems
+class Checker:
+    """Checks records one after another, and whether two of them are of one run.
+
+    `checked` counts them, `scored` those whose captions are scored again.
+    """
+
+    def __init__(self) -> None:
+        self.checked = self.scored = 0
+        self._earlier: dict[tuple[str, str], Path] = {}
+
+    def problems(self, file: Path) -> Iterator[str]:
+        """Everything that does not hold of the record in `file`, and of the run where it is one's `record.json`."""
+        self.checked += 1
+        yield from _to_its_end(self._problems(file))
+
+    def _problems(self, file: Path) -> Iterator[str]:
+        try:
+            record = read(file)
+        except (OSError, ValueError) as error:
+            yield f"it cannot be read: {error}"
+            return
+        if not isinstance(record, dict):
+            yield "it is no object"
+            return
+        yield from check_values(record)
+        if list(_unlike_schema(record)):
+            return
+        self.scored += _is_scored(record)
+        name = file.resolve().parent.name if file.name == RECORD else file.stem
+        if name != record["id"]:
+            yield f"it should be called {record['id']}, as its run is"
+        if file.name == RECORD and record["status"] == "done":
+            yield from beside(record, file.parent)
+        for what, value in _marks(record):
+            if (earlier := self._earlier.setdefault((what, value), file)) != file:
+                yield f"the same {what} as {earlier}"
+                break
+
+
+def check_all(root: Path) -> tuple[Checker, list[str]]:
+    """Check all records below `root`: what checked them, and a line, with the file's name, for all that does not hold.
+
+    Records of one folder are checked in the order of their names.
+    """
+    checker, files = Checker(), sorted(file for file in root.rglob("*.json") if _is_record(file.relative_to(root)))
+    return checker, [f"{file}: {problem}" for file in files for problem in checker.problems(file)]
 
 
 def _is_record(file: Path) -> bool:
@@ -38,28 +76,14 @@ def _is_record(file: Path) -> bool:
     return (file.name == RECORD or run) and not any(part.startswith(".") for part in file.parts)
 
 
-def check(file: Path) -> Iterator[str]:
-    """Everything that does not hold of the record in `file`, and of the run where it is one's `record.json`."""
-    yield from _to_its_end(_problems(file))
-
-
-def _problems(file: Path) -> Iterator[str]:
-    try:
-        record = read(file)
-    except (OSError, ValueError) as error:
-        yield f"it cannot be read: {error}"
-        return
-    if not isinstance(record, dict):
-        yield "it is no object"
-        return
-    yield from check_values(record)
-    if list(unlike_schema(record)):
-        return
-    name = file.resolve().parent.name if file.name == RECORD else file.stem
-    if name != record["id"]:
-        yield f"it should be called {record['id']}, as its run is"
-    if file.name == RECORD and record["status"] == "done":
-        yield from beside(record, file.parent)
+def _marks(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What no other run has: no other seed or setting of training comes to the same weights, or to the same losses."""
+    yield "run", record["id"]
+    if record["status"] == "done":
+        decoding, epochs = record["request"]["decoding"], record["request"]["training"]["epochs"]
+        losses = [(entry.get("loss"), entry.get("validation")) for entry in record["curve"]]
+        yield "weights and decoding", digest([record["files"].get("model.safetensors"), decoding, epochs])
+        yield "captions and curve", digest([record["captions"], losses, decoding])
 
 
 def _to_its_end(problems: Iterator[str]) -> Iterator[str]:
@@ -76,26 +100,37 @@ def check_values(record: Mapping[str, Any]) -> Iterator[str]:
     told = record.get("sha256")
     if told is not None and told != digest({name: value for name, value in record.items() if name != "sha256"}):
         yield "its sha256 is not that of its content: it was edited or damaged"
-    if problems := [*unlike_schema(record)] or [*unlike_request_schema(record["request"])]:
+    if problems := list(_unlike_schema(record)):
         yield from problems
         return
+    if told is None and record["finished"][:10] > _DIGESTS_SINCE:
+        yield "its sha256 is missing, which only the first records do not have"
     yield from _to_its_end(_contents(record))
 
 
+def _unlike_schema(record: Mapping[str, Any]) -> Iterator[str]:
+    yield from list(unlike_schema(record)) or unlike_request_schema(record["request"])
+
+
+def _is_scored(record: Mapping[str, Any]) -> bool:
+    return record["status"] == "done" and scened(record) and bool(record["captions"])
+
+
 def _contents(record: Mapping[str, Any]) -> Iterator[str]:
+    yield from spelling(record)
     yield from provenance(record)
     yield from _status(record)
     if record["status"] == "done":
         for part in (named, weights, figures, samples):
             yield from part(record)
-        if scened(record) and record["captions"]:
-            yield from scenes(record)
+    if _is_scored(record):
+        yield from scenes(record)
 
 
 def _status(record: Mapping[str, Any]) -> Iterator[str]:
     """A run that failed says why and has no figures; one that is done has no error."""
-    if record["status"] == "done" and record["error"] is not None:
-        yield f"it is done, with the error {record['error'][:60]!r}"
+    if record["status"] == "done":
+        yield from (f"it is done, with the {name} {record[name][:60]!r}" for name in _WHY if record.get(name))
     if record["status"] == "failed":
         if not record["error"]:
             yield "it failed, and does not say why"

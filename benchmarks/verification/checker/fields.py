@@ -7,6 +7,10 @@ from typing import Any
 from benchmarks.verification.checker.reading import is_count, is_number
 
 SCHEMA = 1
+OUTCOMES = (
+    "", "incompatible", "invalid", "error", "non_finite", "unreadable_image", "scorer_unavailable", "out_of_memory",
+    "time_limit", "silent", "crashed", "killed", "process_lost",
+)  # fmt: skip
 PARTS = ("backbone", "attention", "decoder")
 Test = Callable[[Any], bool]
 
@@ -15,8 +19,16 @@ def _text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def is_id(value: Any) -> bool:
+    """Whether it is the id of a run."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[0-9a-f]{12}", value))
+
+
 def _flag(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+_LIKE: Mapping[type, Test] = {str: _text, bool: _flag}
 
 
 def _object(value: Any) -> bool:
@@ -44,14 +56,14 @@ FIELDS: Mapping[str, tuple[Test, str]] = {
     "files": (_each(_text), "an object of texts"),
     "finished": (_text, "a text"),
     "flops": (_each(is_number), "an object of numbers"),
-    "id": (lambda value: _text(value) and bool(re.fullmatch(r"[0-9a-f]{12}", value)), "twelve hexadecimal digits"),
+    "id": (is_id, "twelve hexadecimal digits"),
     "origins": (_each(_text), "an object of texts"),
     "params": (is_count, "a whole number"),
     "parts": (_each(_text), "an object of texts"),
     "per_image": (_each(_each(is_number)), "an object of objects of numbers"),
     "request": (_object, "an object"),
     "samples": (_list(_object), "a list of objects"),
-    "schema": (lambda value: value == SCHEMA, f"{SCHEMA}"),
+    "schema": (lambda value: type(value) is int and value == SCHEMA, f"{SCHEMA}"),
     "scores": (_each(is_number), "an object of numbers"),
     "seconds": (_each(is_number), "an object of numbers"),
     "seed": (is_count, "a whole number"),
@@ -64,7 +76,10 @@ FIELDS: Mapping[str, tuple[Test, str]] = {
     "trained": (is_count, "a whole number"),
     "weights": (_text, "a text"),
 }
-OPTIONAL: Mapping[str, tuple[Test, str]] = dict.fromkeys(("outcome", "reward", "sha256"), (_text, "a text"))
+OPTIONAL: Mapping[str, tuple[Test, str]] = {
+    **dict.fromkeys(("reward", "sha256"), (_text, "a text")),
+    "outcome": (lambda value: value in OUTCOMES, "one of the outcomes that there are"),
+}
 
 TRAINING: Mapping[str, tuple[Test, str]] = {
     **dict.fromkeys(
@@ -85,6 +100,16 @@ DECODING: Mapping[str, tuple[Test, str]] = {
     ),
     "length_penalty": (is_number, "a number"),
 }
+SINCE: Mapping[str, Mapping[str, Any]] = {  # settings that came later: a request leaves out what has this default
+    "training": {
+        "bucket_batches": 1, "color_jitter": 0.0, "compile": False, "crop_scale": 1.0, "layer_decay": 1.0,
+        "max_skipped_steps": 10, "objective": "cross_entropy",
+    },
+    "decoding": {
+        "diversity_penalty": 0.0, "no_repeat_ngram_size": 0, "num_beam_groups": 1, "precision": "float32", "seed": 0,
+        "temperature": 0.0, "top_k": 0, "top_p": 1.0,
+    },
+}  # fmt: skip
 REQUEST: Mapping[str, tuple[Test, str]] = {
     **dict.fromkeys(("dataset", "fingerprint", *PARTS), (_text, "a text")),
     "seed": (is_count, "a whole number"),
@@ -110,8 +135,25 @@ def unlike_request_schema(request: Mapping[str, Any]) -> Iterator[str]:
     if problems := list(_unlike(request, REQUEST, "its request's ")):
         yield from problems
         return
-    yield from _unlike(request["training"], TRAINING, "its request's training.")
-    yield from _unlike(request["decoding"], DECODING, "its request's decoding.")
+    for group, known in (("training", TRAINING), ("decoding", DECODING)):
+        yield from _unlike(request[group], known, f"its request's {group}.")
+        yield from _unlike_later(request[group], known, SINCE[group], f"its request's {group}.")
+    if unknown := sorted(request.keys() - REQUEST.keys() - {"start_from"}):
+        yield f"its request has a field {unknown[0][:40]!r}, which requests do not have"
+    if "start_from" in request and not is_id(request["start_from"]):
+        yield "its request's start_from should be twelve hexadecimal digits, or left out"
+
+
+def _unlike_later(
+    values: Mapping[str, Any], known: Mapping[str, Any], since: Mapping[str, Any], whose: str
+) -> Iterator[str]:
+    for name in sorted(values.keys() - known.keys()):
+        if name not in since:
+            yield f"{whose}{name[:40]} is no setting that there is"
+        elif values[name] == since[name]:
+            yield f"{whose}{name} is {since[name]!r}, which requests leave out"
+        elif not _LIKE.get(type(since[name]), is_number)(values[name]):
+            yield f"{whose}{name} should be of the kind of {since[name]!r}"
 
 
 def _unlike(values: Mapping[str, Any], fields: Mapping[str, tuple[Test, str]], whose: str) -> Iterator[str]:

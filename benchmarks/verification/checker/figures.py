@@ -1,5 +1,7 @@
 """Whether the figures of a record fit each other: what follows from others is worked out again."""
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ RATES = tuple(f"{stage}_{items}_per_sec" for stage, items in _STAGES.items())
 
 def figures(record: Mapping[str, Any]) -> Iterator[str]:
     """All of this, of a run that was finished."""
-    for part in (_scores, _coverage, _data, _sizes, _rates, _training, _seconds):
+    for part in (_scores, _coverage, _captions, _data, _sizes, _rates, _training, _seconds):
         yield from part(record)
 
 
@@ -61,6 +63,18 @@ def _coverage(record: Mapping[str, Any]) -> Iterator[str]:
     package = re.match(r"pycocoevalcap:([^|]+)\|", record["signature"])
     if package is None or package[1] != record["environment"].get("pycocoevalcap"):
         yield "its signature names another pycocoevalcap than its environment"
+
+
+def _captions(record: Mapping[str, Any]) -> Iterator[str]:
+    """Captions in COCO's results form have the hash that the record says, or the one is not of the other.
+
+    Of other data sets, records with a digest name a source beside each caption, in an order that they do not tell.
+    """
+    if record["data"].get("name") == "scenes" or "sha256" not in record:
+        entries = [{"image_id": int(image), "caption": caption} for image, caption in record["captions"].items()]
+        written = json.dumps(sorted(entries, key=lambda entry: entry["image_id"]), indent=0, ensure_ascii=False) + "\n"
+        if record["files"].get("captions.json") != hashlib.sha256(written.encode()).hexdigest():
+            yield "its files have another hash for captions.json than its captions give"
 
 
 def _data(record: Mapping[str, Any]) -> Iterator[str]:
