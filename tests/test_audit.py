@@ -79,6 +79,7 @@ def changed(field, how):
         (changed("split", lambda old: "validation"), "its split is 'validation', its data set has 'test'"),
         (changed("synthetic", lambda old: False), "its synthetic is False"),
         (changed("parts", lambda old: {**old, "attention": ""}), "does not say which attention"),
+        (changed("parts", lambda old: {**old, "attention": "me\u0430n"}), "'me\\u0430n' is none of caption-zoo"),
         (changed("weights", lambda old: ""), "does not say where the weights"),
         (changed("diagnostics", lambda old: old | {"exact": 1.5}), "its exact is 1.5, which is no share"),
         (changed("params", lambda old: 0), "its params is 0"),
@@ -145,6 +146,7 @@ def test_the_command_checks_records_and_page(honest, tmp_path, capsys):
     assert main(["leaderboard", str(tmp_path), "--check"]) == 1
     said = capsys.readouterr().err
     assert "its seed is 3" in said
+    assert said.count("0123456789ab.json") == 1
     assert "0123456789ab.json is no run record" in said
 
 

@@ -16,6 +16,7 @@ from honest import PUBLISHED
 from benchmarks.config import Decoding, Training
 from benchmarks.records.outcome import Outcome
 from benchmarks.records.record import BadRecord, RunRecord
+from benchmarks.runtime.environment import environment
 from benchmarks.verification.checker.beside import beside
 from benchmarks.verification.checker.check import Checker, check_all, check_values
 from benchmarks.verification.checker.fields import DECODING, OUTCOMES, SINCE, TRAINING
@@ -100,6 +101,21 @@ CAUGHT = {
     "a commit with changes": (added("environment", "commit", by="+"), "changed files"),
     "a version that is none": (put("new", "environment", "torch"), "'new' for torch, which is no version"),
     "threads": (put(0, "environment", "threads"), "its environment has 0 for threads"),
+    "threads beyond the cores": (put(999, "environment", "threads"), "it had 999 threads on 2 cores"),
+    "processes": (put(-1, "environment", "processes"), "its environment has -1 for processes"),
+    "no version of CUDA": (lambda record: record["environment"].update(device="H200", cuda=None), "a version of CUDA"),
+    "a host's name": (put("box", "environment", "host"), "its environment has 'host', which records do not tell"),
+    "a home folder": (put("/home/joe/secret", "experiment"), "names a folder of somebody's own, '/home/joe'"),
+    "references in its data": (put({}, "data", "references"), "its data has 'references', which records do not"),
+    "a sample's photograph": (put("x", "samples", 0, "photo"), "has 'photo', which samples do not have"),
+    "a picture elsewhere": (put("https://example.org/x.png", "samples", 0, "picture"), "should be a data URL"),
+    "shares that are none": (lambda record: record["samples"][0].update(non_visual=["<b>"] * len(record["samples"][0]["words"])),
+                             "the non-visual shares of its sample"),
+    "words beyond the parameters": (put(10**14, "data", "vocabulary"), "its vocabulary has 100000000000000 words"),
+    "a gradient below nothing": (lambda record: [entry.update(grad_norm=-5) for entry in record["curve"]],
+                                 "its curve has a figure below 0"),
+    "a training in no time": (put(1e-9, "seconds", "train"), "its train took 1e-09 seconds"),
+    "a decoding in no time": (put(1e-9, "seconds", "decode"), "its decode took 1e-09 seconds"),
     "the scorer's version": (put("1.1", "environment", "pycocoevalcap"), "names another pycocoevalcap"),
     "epochs beyond number": (put(2**40, "request", "training", "epochs"), "not one entry for each"),
     "a version without end": (put("1" * 40_000 + " ", "environment", "torch"), "for torch, which is no version"),
@@ -279,6 +295,17 @@ def test_a_run_under_another_id_is_named(edit, what, small, tmp_path):
     assert check_all(tmp_path)[1] == [f"{second}: the same {what} as {first}"]
 
 
+def test_only_the_first_records_have_no_digest(small):
+    later = {**small, "finished": "2026-11-29T00:00:00+00:00"}
+    assert list(check_values(later)) == ["its sha256 is missing, which only the first records do not have"]
+    assert list(check_values(sealed(later))) == []
+
+
+def test_a_record_tells_nothing_of_a_machine_but_what_is_known(small):
+    told = {**environment(java=None), "commit": "0123456789ab", "processes": 2, "workers": 2}
+    assert list(check_values({**small, "environment": told})) == []
+
+
 def test_settings_and_outcomes_are_those_that_there_are():
     for group, known, kind in (("training", TRAINING, Training), ("decoding", DECODING, Decoding)):
         assert to_request(kind()).keys() == known.keys()
@@ -382,6 +409,13 @@ def test_what_breaks_the_check_itself_is_a_line_of_its_file(run, monkeypatch):
     assert checker.checked == 2
     assert problem.startswith(str(run))
     assert "ZeroDivisionError" in problem
+
+
+@pytest.mark.parametrize("fewer", [{"trained": 17}, {"trained": 17, "params": 17}])
+def test_a_record_says_how_many_parameters_its_weights_have(fewer, run):
+    record = json.loads((run / "record.json").read_text())
+    (run / "record.json").write_text(json.dumps(sealed({**record, **fewer})))
+    assert any(f"has {record['trained']} parameters" in problem for problem in check(run / "record.json"))
 
 
 @pytest.mark.parametrize("value", [None, True, -1, 1e16, "x", [], [1], {}, {"a": None}, {"a": {"b": []}}], ids=repr)

@@ -72,4 +72,4 @@ def _stale(runs: Path, out: Path) -> list[Path]:
     from benchmarks.leaderboard.card.galleries import Galleries
     from benchmarks.records.record import records
 
-    return stale(records(runs, pass_over), out, Galleries(runs))
+    return stale(records(runs, lambda bad: None), out, Galleries(runs))  # the check has named it

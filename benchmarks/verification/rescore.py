@@ -1,6 +1,7 @@
 """Whether a record can be believed: it fits its own request, and its captions give its scores."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ from types import TracebackType
 
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.evaluation.scorer import Scorer
-from benchmarks.records.record import BadRecord, RunRecord
+from benchmarks.plan.kinds import KINDS
+from benchmarks.records.record import PARTS, BadRecord, RunRecord
 from benchmarks.runtime.latest import Latest
 from benchmarks.verification.checker.check import Checker
+from benchmarks.verification.checker.provenance import HOME
 from registry import Spec
 
 _CLOSE = 1e-5  # scores per image have six digits
@@ -56,6 +59,7 @@ class RecordChecker:
         yield from self._checker.problems(file)
         if not shareable(record) and any({"picture", "references"} & sample.keys() for sample in record.samples):
             yield "its samples hold pictures or references, which are not ours to pass on"
+        yield from _unknown_parts(record)
         if record.done and record.captions:
             yield from self._rescored(record)
 
@@ -90,6 +94,14 @@ class RecordChecker:
         if sum(abs(value) for value in spec.options.values() if isinstance(value, int)) > _MOST:
             raise ValueError(f"the numbers of {spec} add up to more than {_MOST:,}: allow it with --dataset")
         return None if location else spec
+
+
+def _unknown_parts(record: RunRecord) -> Iterator[str]:
+    """Parts that are said to be of caption-zoo and are not."""
+    for part, origin in record.origins.items():
+        name = re.split(r"[/(]", record.parts.get(part, ""))[0]
+        if origin == HOME and part in PARTS and name not in KINDS[part]:
+            yield f"its {part} {name!a} is none of {HOME}"
 
 
 def shareable(record: RunRecord) -> bool:

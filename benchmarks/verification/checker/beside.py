@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.verification.checker.provenance import HOME
 from benchmarks.verification.checker.reading import opened, parse, read, sha256
 
 NAMES = ("captions.json", "config.json", "model.safetensors", "request.json")
 _NAME = re.compile(r"\w[\w.-]*")
 _HEADER = 100_000_000  # bytes that safetensors allows its header
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # stored beside parameters
+_REAL = ("F64", "F32", "F16", "BF16")
+_MORE = 1.05  # for buffers of other names
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
 
 
@@ -65,12 +69,28 @@ def _weights(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
     if not header or end != file.stat().st_size:
         yield f"its model.safetensors has {file.stat().st_size} bytes, its header says {end}"
         return
-    counts = {name: math.prod(tensor["shape"]) for name, tensor in header.items()}
     for name, tensor in header.items():
         start, stop = tensor["data_offsets"]
-        if stop - start != counts[name] * _SIZES.get(tensor["dtype"], 1):
-            yield f"the tensor {name} of its model.safetensors has another size than its shape"
-    stored = any(name.startswith("backbone.") for name in counts)
-    told = record["params"] if stored else record["trained"]
-    if sum(counts.values()) < told:
-        yield f"its model.safetensors has {sum(counts.values())} numbers, of {told} parameters"
+        if stop - start != math.prod(tensor["shape"]) * _SIZES.get(tensor["dtype"], 1):
+            yield f"the tensor {name[:60]} of its model.safetensors has another size than its shape"
+    yield from _parameters(record, header)
+
+
+def _parameters(record: Mapping[str, Any], header: Mapping[str, Any]) -> Iterator[str]:
+    """As many as the record says: of the whole model, or of what was trained where the backbone is not stored."""
+    counts = {
+        name: math.prod(tensor["shape"])
+        for name, tensor in header.items()
+        if name.rpartition(".")[2] not in _BUFFERS and tensor["dtype"] in _REAL
+    }
+    learned = sum(count for name, count in counts.items() if not name.startswith("backbone."))
+    found = sum(counts.values())
+    told = record["params"] if found > learned else record["trained"]
+    most = (
+        told if set(record["origins"].values()) == {HOME} else record["params"]
+    )  # others may hold parts that are kept
+    if not told <= found <= most * _MORE + 1 or (most == told and learned > record["trained"] * _MORE + 1):
+        yield (
+            f"its model.safetensors has {found} parameters, {learned} of them beside the backbone's, "
+            f"it says {record['params']}, {record['trained']} of them trained"
+        )

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.verification.checker.reading import is_number
+from benchmarks.verification.checker.reading import is_count, is_number
 
 _TOP = {"CIDEr": 10.0}  # of the other scores it is 1
 _CLOSE = 1e-5  # scores per image have six digits
+_DATA = {"name", "fingerprint", "train", "validation", "test", "skipped", "vocabulary", "unknown_words"}
+_UNSIGNED = ("grad_norm", "learning_rate", "memory", "skipped", "words_per_second")  # of an epoch
+_FASTER = 100  # times that a whole run may be faster than its rate was measured
 _COLUMNS = {
     "bleu": ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"), "meteor": ("METEOR",), "rouge": ("ROUGE_L",), "cider": ("CIDEr",),
 }  # fmt: skip
@@ -78,15 +81,17 @@ def _captions(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _data(record: Mapping[str, Any]) -> Iterator[str]:
+    if unknown := sorted(record["data"].keys() - _DATA):
+        yield f"its data has {unknown[0][:40]!r}, which records do not say of data"
     data, options = record["data"], dict(re.findall(r"\b(\w+)=(\d+)\b", record["dataset"]))
     for name in ("train", "validation", "test"):
-        if not isinstance(data.get(name), int) or data[name] < 1:
+        if not is_count(data.get(name)) or not data[name]:
             yield f"its data has {data.get(name)!r} images for {name}"
         elif record["synthetic"] and name in options and int(options[name]) != data[name]:
             yield f"its data has {data[name]} images for {name}, its data set {options[name]}"
     if record["synthetic"] and record["dataset"].partition("(")[0] in ("coco", "folder"):
         yield "it says that its photographs are synthetic scenes"
-    if not isinstance(data.get("vocabulary"), int) or data["vocabulary"] < 1:
+    if not is_count(data.get("vocabulary")) or not 0 < data["vocabulary"] <= record["params"]:
         yield f"its vocabulary has {data.get('vocabulary')!r} words"
     if not is_number(data.get("unknown_words")) or not 0 <= data["unknown_words"] <= 1:
         yield f"its share of unknown words is {data.get('unknown_words')!r}"
@@ -134,6 +139,8 @@ def _training(record: Mapping[str, Any]) -> Iterator[str]:
     named = training.get("objective", "cross_entropy").partition("(")[0]
     if any("loss" not in entry or (named == "cross_entropy" and entry["loss"] < 0) for entry in curve):
         yield "its curve has an epoch without a loss, or one that training does not give"
+    if any(entry.get(name, 0) < 0 for entry in curve for name in _UNSIGNED):
+        yield "its curve has a figure below 0, which training does not give"
     if any(entry.keys() != curve[0].keys() for entry in curve) and not any("skipped" in entry for entry in curve):
         yield "its curve does not say the same of every epoch"
     steps = math.ceil(record["data"]["train"] / training["batch_size"])
@@ -160,5 +167,9 @@ def _seconds(record: Mapping[str, Any]) -> Iterator[str]:
     timed = sum(timing.get("rounds", 0) * timing.get("min_seconds", 0.0) for timing in timings)
     if seconds["measure"] < timed:
         yield f"its measurements took {seconds['measure']} seconds, their rounds alone at least {timed}"
-    if seconds["train"] <= 0 or seconds["decode"] <= 0:
-        yield "its training or its decoding took no time"
+    data, several = record["data"], record["environment"].get("processes", 1)
+    images = {"train": data["train"] * record["request"]["training"]["epochs"], "decode": data["test"]}
+    for stage, name in (("train", "train_captions_per_sec"), ("decode", "beam_images_per_sec")):
+        rate = record["throughput"].get(name, 0)
+        if rate > 0 and seconds[stage] < (least := images[stage] / rate / several / _FASTER):
+            yield f"its {stage} took {seconds[stage]} seconds, by its {name} it took more than {least:.2g}"

@@ -13,8 +13,11 @@ from benchmarks.verification.checker.reading import digest, is_count
 PROTOCOL = 2
 HOME = "caption-zoo"
 RANDOM, FROM_SCRATCH = "random", "trained from scratch"
-_TEXTS = ("device", "processor", "system", "python", HOME, "torch", "torchvision", "timm", "numpy", "pillow")
+_VERSIONS = ("python", HOME, "torch", "torchvision", "timm", "numpy", "pillow", "pycocoevalcap")
+_TEXTS = ("device", "processor", "system", *_VERSIONS)
 _PUBLISHED = {"efficientnet_lite": "ImageNet, efficientnet-lite", "timm": "timm ", "torchvision": "torchvision "}
+_HOW = {"resumed", "micro_batch", "processes", "workers"}  # of a run, where it was not one process from end to end
+_PRIVATE = re.compile(r"(?<![\w.-])(/(home|Users)/[^/\s\"']+|/root/|[A-Za-z]:\\+Users\\+[^\\\"]+)")
 _LONGEST = 100  # characters of a version
 _VERSION = re.compile(r"\d+(\.\d+)*\S*")
 
@@ -27,6 +30,9 @@ def provenance(record: Mapping[str, Any]) -> Iterator[str]:
     if record["request"].get("protocol") != PROTOCOL:
         yield f"it is of protocol {record['request'].get('protocol')!r}, this version has {PROTOCOL}"
     yield from _finished(record["finished"])
+    told = json.dumps({name: value for name, value in record.items() if name not in ("captions", "samples")})
+    if found := _PRIVATE.search(told):
+        yield f"it names a folder of somebody's own, {found[0]!r}, which a record that is passed on does not"
 
 
 def _unlike_request(record: Mapping[str, Any]) -> Iterator[str]:
@@ -91,15 +97,29 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
     for name in _TEXTS:
         if not environment.get(name) or not isinstance(environment[name], str):
             yield f"its environment does not say which {name} there was"
-    for name in ("python", HOME, "torch", "torchvision", "timm", "numpy", "pillow", "pycocoevalcap"):
+    for name in _VERSIONS:
         told = str(environment.get(name, "0"))  # one that is missing is named above
         if len(told) > _LONGEST or not _VERSION.fullmatch(told):
             yield f"its environment has {told[:_LONGEST]!r} for {name}, which is no version"
-    for name in ("cores", "threads"):
-        if not is_count(environment.get(name)) or not environment[name]:
-            yield f"its environment has {environment.get(name)!r} for {name}"
+    yield from _machine(environment)
+
+
+def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Counts that fit each other, a GPU with its libraries, and nothing that tells whose machine it was."""
+    counts = {name: environment.get(name) for name in ("cores", "threads", *(environment.keys() & _HOW))}
+    wrong = {name: value for name, value in counts.items() if not is_count(value) or not value}
+    yield from (f"its environment has {value!r} for {name}" for name, value in wrong.items())
+    if not wrong and counts["threads"] > counts["cores"]:
+        yield f"it had {counts['threads']} threads on {counts['cores']} cores"
     if (environment.get("device") == "cpu") == ("cuda" in environment):
         yield f"its device is {environment.get('device')!r}, with{'' if 'cuda' in environment else 'out'} CUDA"
+    elif "cuda" in environment and not environment["cuda"] and "rocm" not in str(environment.get("torch")):
+        yield f"its device is {environment.get('device')!r}, without a version of CUDA"
+    if unknown := sorted(environment.keys() - {*_TEXTS, *_HOW, "cores", "threads", "java", "commit", "cuda", "cudnn"}):
+        yield f"its environment has {unknown[0][:40]!r}, which records do not tell"
+    for name, kinds in {"java": str | None, "cuda": str | None, "cudnn": int | None}.items():
+        if not isinstance(environment.get(name), kinds):
+            yield f"its environment has {str(environment[name])[:40]!r} for {name}"
 
 
 def _finished(finished: str) -> Iterator[str]:

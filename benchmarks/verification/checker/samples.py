@@ -10,6 +10,11 @@ from benchmarks.verification.checker.reading import is_count, is_number
 
 _EACH = 2  # samples of each pick
 _CLOSE = 1e-5
+_ROUNDED = 0.02  # of sums of shares in bfloat16
+_KEYS = {
+    "image", "pick", "score", "source", "words", "grid", "maps", "peak", "non_visual", "picture", "references",
+}  # fmt: skip
+_PICTURE = "data:image/"
 
 
 def samples(record: Mapping[str, Any]) -> Iterator[str]:
@@ -29,6 +34,10 @@ def samples(record: Mapping[str, Any]) -> Iterator[str]:
         score = sample.get("score")
         if not is_number(score) or not math.isclose(score, each.get(image, math.nan), abs_tol=_CLOSE):
             yield f"its sample of image {image} has the score {score!r}, not {each.get(image)}"
+        if unknown := sorted(sample.keys() - _KEYS):
+            yield f"its sample of image {image} has {unknown[0][:40]!r}, which samples do not have"
+        if not str(sample.get("picture", _PICTURE)).startswith(_PICTURE):
+            yield f"the picture of its sample of image {image} is not in it: it should be a data URL"
         yield from _maps(sample, image)
     yield from _picks(found, each)
 
@@ -45,8 +54,17 @@ def _maps(sample: Mapping[str, Any], image: str) -> Iterator[str]:
         size = -1
     if not fit or size != math.prod(grid or [0]) * len(words) or not 0 < sample["peak"] <= 1 + _CLOSE:
         yield f"the attention maps of its sample of image {image} are not one for each word"
-    elif "non_visual" in sample and len(sample["non_visual"]) != len(words):
+    elif "non_visual" in sample and not _is_shares(sample["non_visual"], len(words)):
         yield f"the non-visual shares of its sample of image {image} are not one for each word"
+
+
+def _is_shares(values: Any, count: int) -> bool:
+    """So many numbers from 0 to 1, but for rounding."""
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(is_number(value) and -_ROUNDED <= value <= 1 + _ROUNDED for value in values)
+    )
 
 
 def _picks(found: list[Mapping[str, Any]], each: Mapping[str, float]) -> Iterator[str]:
