@@ -1,8 +1,11 @@
 """Leaderboards of many records, and of a page that is being replaced: work in proportion, and nothing by halves."""
 
 import os
+import stat
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from records import FEW, record
 from benchmarks.leaderboard import write
 from benchmarks.leaderboard.card.neighbours import MOST, neighbours
 from benchmarks.leaderboard.html.paths import name_of
-from benchmarks.leaderboard.publish import _replace, published
+from benchmarks.leaderboard.publish import published
 from benchmarks.leaderboard.tables import bootstrap, rows
 from benchmarks.leaderboard.tables.summary import summarise
 from zoo.owner import Owner
@@ -126,18 +129,35 @@ def test_a_page_among_other_files_leaves_them_alone_and_removes_cards_of_runs_th
     assert not (tmp_path / "runs" / name_of(FEW[2])).exists()
 
 
-def test_a_folder_is_replaced_in_one_step_and_in_two_where_a_system_has_no_such_step(tmp_path, monkeypatch):
-    for exchange in (True, False):
-        new, old = tmp_path / "new.partial", tmp_path / "old"
-        for folder in (new, old):
-            folder.mkdir(exist_ok=True)
-            (folder / "name").write_text(folder.name)
-        if not exchange:
-            monkeypatch.setattr("ctypes.CDLL", lambda name: None)
-        _replace(new, old)
-        assert (old / "name").read_text() == "new.partial"
-        assert new.exists() == exchange
-    assert names(tmp_path) == ["old"]
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_page_is_there_at_every_step_of_replacing_it_and_keeps_its_mode(exchange, tmp_path, monkeypatch):
+    page = tmp_path / "page"
+    write(FEW, page)
+    page.chmod(0o2775)
+    if not exchange:
+        monkeypatch.setattr("ctypes.CDLL", lambda name: None)
+    seen, rename, replace = [], Path.rename, Path.replace
+
+    def stopped(move):
+        def moving(path, target):
+            seen.append((page / "index.html").is_file())
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+            return move(path, target)
+
+        return moving
+
+    monkeypatch.setattr(Path, "rename", stopped(rename))
+    monkeypatch.setattr(Path, "replace", stopped(replace))
+    with nullcontext() if exchange else pytest.raises(KeyboardInterrupt):
+        write(FEW[:2], page)
+    assert seen == ([] if exchange else [True, True])
+    monkeypatch.undo()
+    write(FEW[:2], page)
+    write(FEW[:2], tmp_path / "new")
+    assert contents(page) == contents(tmp_path / "new")
+    assert stat.S_IMODE(page.stat().st_mode) == 0o2775
+    assert names(tmp_path) == ["new", "page"]
 
 
 def test_a_record_that_changed_its_seed_still_has_one_card(tmp_path):

@@ -4,7 +4,7 @@ import ctypes
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.leaderboard.html.paths import FOLDER, cards_in
@@ -20,9 +20,10 @@ _HERE = -100  # AT_FDCWD: paths are relative to the working folder
 def published(out: Path) -> Iterator[Path]:
     """A hidden folder to write a page into; when the block ends, it is the one in `out`, and forced to disk.
 
-    A folder with nothing but a page in it is replaced in one step. In one that holds something else,
-    which is left alone, the files are replaced one by one, the cards before the page that leads to
-    them. What is raised inside, or a kill, leaves the old page; what a kill leaves beside it goes with the next call.
+    A folder with nothing but a page in it is replaced in one step, by one of its mode and owner, where the system
+    has such a step. Elsewhere, and in one that holds something else, which is left alone, the files are replaced one
+    by one, the cards before the page that leads to them. What is raised inside, or a kill, leaves the old page, or
+    whole files of both; what a kill leaves beside it goes with the next call.
     """
     out = out.resolve()
     alone = not out.exists() or (_is_page(out) and not out.is_mount() and os.access(out.parent, os.W_OK))
@@ -31,9 +32,9 @@ def published(out: Path) -> Iterator[Path]:
     with partial_folder(beside / out.name) as partial:
         yield partial
         sync_tree(partial)
-        if alone:
-            _replace(partial, out)
-        else:
+        if not out.exists():
+            partial.rename(out)
+        elif not alone or not _exchange(partial, out):
             _put_into(out, partial)
         sync(beside)
 
@@ -44,18 +45,16 @@ def _is_page(folder: Path) -> bool:
     return folder.is_dir() and known.issuperset([*folder.iterdir(), *(folder / FOLDER).glob("*")])
 
 
-def _replace(new: Path, old: Path) -> None:
-    """Give the folder `new` the name of `old`, which gets that of `new` where it is there."""
-    if not old.exists():
-        new.rename(old)
-        return
-    names = os.fsencode(new), os.fsencode(old)
+def _exchange(new: Path, old: Path) -> bool:
+    """Have two folders change names, `new` with the mode and owner of `old`; False where the system cannot."""
     exchange = getattr(ctypes.CDLL(None), "renameat2", None)
-    if exchange is None or exchange(_HERE, names[0], _HERE, names[1], _EXCHANGE):
-        aside = new.with_suffix(".replaced")  # another system, or a file system without it: nothing between two steps
-        old.rename(aside)
-        new.rename(old)
-        shutil.rmtree(aside)
+    if exchange is None:
+        return False
+    for owner in ((old.stat().st_uid, -1), (-1, old.stat().st_gid)):
+        with suppress(PermissionError):  # the owner is for the superuser to change, the group for its members
+            os.chown(new, *owner)
+    shutil.copystat(old, new)
+    return exchange(_HERE, os.fsencode(new), _HERE, os.fsencode(old), _EXCHANGE) == 0
 
 
 def _put_into(out: Path, new: Path) -> None:
