@@ -106,11 +106,17 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
 
 def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
     """Counts that fit each other, a GPU with its libraries, and nothing that tells whose machine it was."""
-    counts = {name: environment.get(name) for name in ("cores", "threads", *(environment.keys() & _HOW))}
-    wrong = {name: value for name, value in counts.items() if not is_count(value) or not value}
-    yield from (f"its environment has {value!r} for {name}" for name, value in wrong.items())
-    if not wrong and counts["threads"] > counts["cores"]:
-        yield f"it had {counts['threads']} threads on {counts['cores']} cores"
+    cores, threads = environment.get("cores"), environment.get("threads")
+    counts = {
+        "cores": cores,
+        "threads": threads,
+        **{name: environment[name] for name in sorted(environment.keys() & _HOW)},
+    }
+    for name, value in counts.items():
+        if not is_count(value) or not value:
+            yield f"its environment has {value!r} for {name}"
+    if is_count(cores) and is_count(threads) and threads > cores:
+        yield f"it had {threads} threads on {cores} cores"
     if (environment.get("device") == "cpu") == ("cuda" in environment):
         yield f"its device is {environment.get('device')!r}, with{'' if 'cuda' in environment else 'out'} CUDA"
     elif "cuda" in environment and not environment["cuda"] and "rocm" not in str(environment.get("torch")):

@@ -7,8 +7,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeGuard
 
 _BYTES = 64 * 2**20  # of a file
 _DEPTH = 20  # levels of objects and lists
@@ -30,7 +31,7 @@ def read(file: Path) -> Any:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[BinaryIO]:
+def opened(file: Path) -> Iterator[BufferedReader]:
     """A regular file, to be read: of a pipe or a device no end might come.
 
     Raises:
@@ -77,7 +78,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e15
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: Any) -> TypeGuard[int]:
     """Whether it is a whole number, 0 or more."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _WHOLE
 

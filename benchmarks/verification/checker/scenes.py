@@ -26,7 +26,7 @@ _COLUMNS = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr")
 
 def scened(record: Mapping[str, Any]) -> bool:
     """Whether the data set of a record is one whose references can be had without any file."""
-    return re.match(r"\w*", record["dataset"])[0] == "scenes"
+    return bool(re.match(r"scenes\b", record["dataset"]))
 
 
 def scenes(record: Mapping[str, Any]) -> Iterator[str]:
