@@ -106,6 +106,7 @@ CAUGHT = {
     "no version of CUDA": (lambda record: record["environment"].update(device="H200", cuda=None), "a version of CUDA"),
     "a host's name": (put("box", "environment", "host"), "its environment has 'host', which records do not tell"),
     "a home folder": (put("/home/joe/secret", "experiment"), "names a folder of somebody's own, '/home/joe'"),
+    "a sample's folder": (put("/Users/joe/1.jpg", "samples", 0, "source"), "somebody's own, '/Users/joe'"),
     "references in its data": (put({}, "data", "references"), "its data has 'references', which records do not"),
     "a sample's photograph": (put("x", "samples", 0, "photo"), "has 'photo', which samples do not have"),
     "a picture elsewhere": (put("https://example.org/x.png", "samples", 0, "picture"), "should be a data URL"),

@@ -14,7 +14,6 @@ from benchmarks.verification.checker.scenes import scened, scenes
 from benchmarks.verification.checker.spelling import spelling
 
 RECORD = "record.json"
-_WHY = ("error", "outcome")
 _DIGESTS_SINCE = "2026-11-28"  # the day on which records got their sha256
 _LONGEST = 1000  # characters of a line
 _EMPTY = (
@@ -128,9 +127,11 @@ def _contents(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _status(record: Mapping[str, Any]) -> Iterator[str]:
-    """A run that failed says why and has no figures; one that is done has no error."""
-    if record["status"] == "done":
-        yield from (f"it is done, with the {name} {record[name][:60]!r}" for name in _WHY if record.get(name))
+    """A run that failed says why and has no figures; one that is done has neither error nor outcome."""
+    if record["status"] == "done" and record["error"] is not None:
+        yield f"it is done, with the error {record['error'][:60]!r}"
+    if record["status"] == "done" and record.get("outcome"):
+        yield f"it is done, with the outcome {record['outcome']!r}"
     if record["status"] == "failed":
         if not record["error"]:
             yield "it failed, and does not say why"

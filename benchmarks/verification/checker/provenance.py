@@ -30,8 +30,9 @@ def provenance(record: Mapping[str, Any]) -> Iterator[str]:
     if record["request"].get("protocol") != PROTOCOL:
         yield f"it is of protocol {record['request'].get('protocol')!r}, this version has {PROTOCOL}"
     yield from _finished(record["finished"])
-    told = json.dumps({name: value for name, value in record.items() if name not in ("captions", "samples")})
-    if found := _PRIVATE.search(told):
+    told = {name: value for name, value in record.items() if name not in ("captions", "samples")}
+    sources = [sample.get("source") for sample in record["samples"]]
+    if found := _PRIVATE.search(json.dumps([told, sources])):
         yield f"it names a folder of somebody's own, {found[0]!r}, which a record that is passed on does not"
 
 
