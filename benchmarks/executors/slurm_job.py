@@ -6,8 +6,8 @@ import pickle
 import signal
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from benchmarks.executors.allotment import extra, restrict_environment
@@ -16,9 +16,11 @@ from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import Failure, Site
 from benchmarks.executors.worker import Worker, give_up
 from benchmarks.runtime.stopping import Stopped
+from registry import Spec
 from zoo.atomic import write_atomically
 
 _MODULES = ("benchmarks", "registry", "zoo", "pathlib", "builtins")
+_VALUES = (tuple, frozenset, set, PurePath, Spec)
 _TICK = 2.0  # seconds between looks at what other runners have
 
 
@@ -52,9 +54,14 @@ class Request:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """A class of ours, of paths or of sets."""
-        found = super().find_class(module, name) if module.partition(".")[0] in _MODULES else None
-        if not isinstance(found, type) or (module == "builtins" and name not in ("frozenset", "set")):
+        """A class of values, under the name by which its own module has it: others may do things when called."""
+        known = module.partition(".")[0] in _MODULES and "." not in name
+        found = super().find_class(module, name) if known else None
+        if (
+            not isinstance(found, type)
+            or (found.__module__, found.__qualname__) != (module, name)
+            or not (is_dataclass(found) or issubclass(found, _VALUES))
+        ):
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a request")
         return found
 
