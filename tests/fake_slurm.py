@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """As much of SLURM as jobs need: sbatch, srun, squeue, sacct, scontrol, scancel, by the name it is called by.
 
-Jobs are files in $FAKE_SLURM, and processes of this machine. A file `hold` there keeps jobs from
-starting, `refuse` has sbatch refuse, and `submitted` has a line for each call of it.
+Jobs are files in $FAKE_SLURM, and processes of this machine. A file `hold` there has the state of jobs
+that never start; `refuse` has sbatch refuse, `limit` more jobs than so many, `interrupt` has it
+interrupt who calls it, and `submitted` has a line for each call of it. `no-requeue` has scontrol refuse.
 """
 
 import getpass
@@ -12,7 +13,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 PROGRAMS = ("sbatch", "srun", "squeue", "sacct", "scontrol", "scancel")
@@ -26,7 +26,8 @@ def install(folder: Path) -> dict[str, str]:
     for name in PROGRAMS:
         (programs / name).write_text(f"#!{sys.executable}\n{Path(__file__).read_text()}")
         (programs / name).chmod(0o755)
-    (folder / "jobs").mkdir()
+    for name in ("jobs", "shown"):
+        (folder / name).mkdir()
     return {"FAKE_SLURM": str(folder), "PATH": f"{programs}:{os.environ['PATH']}"}
 
 
@@ -74,22 +75,32 @@ def sbatch(script: str) -> int:
     text = Path(script).read_text()
     number = 1000 + len((FOLDER / "submitted").read_text().splitlines())
     array = re.search(r"^#SBATCH --array=0-(\d+)", text, re.MULTILINE)
-    for task in range(int(array[1]) + 1) if array else [None]:
+    tasks = range(int(array[1]) + 1) if array else [None]
+    limit, hold = FOLDER / "limit", FOLDER / "hold"
+    if limit.exists() and len(jobs()) + len(tasks) > int(limit.read_text()):
+        print("sbatch: error: QOSMaxSubmitJobPerUserLimit", file=sys.stderr)
+        return 1
+    called = re.search(r"^#SBATCH --job-name=(\S+)", text, re.MULTILINE)[1]
+    for task in tasks:
         name = f"{number}" if task is None else f"{number}_{task}"
-        update(name, state="PENDING", script=text, array=number, task=task, cwd=str(Path.cwd()), starts=0)
+        state = hold.read_text() if hold.exists() else "PENDING"
+        fields = {"array": number, "task": task, "cwd": str(Path.cwd()), "starts": 0, "called": called}
+        update(name, state=state or "PENDING", script=text, **fields)
+        if hold.exists():
+            continue
         subprocess.Popen(
             [sys.executable, __file__, "run", name], start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     print(f"Submitted batch job {number}")
+    if (FOLDER / "interrupt").exists():
+        os.kill(os.getppid(), signal.SIGINT)
     return 0
 
 
 def run(name: str) -> int:
     """What a node does: start the job when it may, and again when it is queued again."""
     while True:
-        while (FOLDER / "hold").exists() and jobs()[name]["state"] == "PENDING":
-            time.sleep(0.05)
         job = jobs()[name]
         if job["state"] != "PENDING":
             return 0
@@ -100,6 +111,7 @@ def run(name: str) -> int:
         words = ["bash", "-c", job["script"]]
         code = subprocess.run(words, cwd=job["cwd"], env=os.environ | own, start_new_session=True).returncode
         send(name, signal.SIGKILL)
+        (FOLDER / "shown" / name).write_text("COMPLETING COMPLETING COMPLETING")  # until its node is free
         job = jobs()[name]
         if job["requeue"]:
             update(name, state="PENDING")
@@ -123,10 +135,22 @@ def srun(*words: str) -> int:
 
 def squeue(*words: str) -> int:
     assert f"--user={getpass.getuser()}" in words
+    called = [word.removeprefix("--name=") for word in words if word.startswith("--name=")]
     for name, job in jobs().items():
-        if job["state"] not in ("FORGOTTEN", "PAST"):
-            print(f"{name}|{job['state']}")
+        if job["state"] not in ("FORGOTTEN", "PAST") and (not called or job["called"] in called):
+            print(f"{name}|{shown(name) or job['state']}|{job.get('reason', 'None')}")
     return 0
+
+
+def shown(name: str) -> str:
+    """The state in which a job is shown in this look, if it is not its own yet."""
+    file = FOLDER / "shown" / name
+    first, *others = (file.read_text().split() if file.exists() else []) or [""]
+    if others:
+        file.write_text(" ".join(others))
+    else:
+        file.unlink(missing_ok=True)
+    return first
 
 
 def sacct(*words: str) -> int:
@@ -139,6 +163,8 @@ def sacct(*words: str) -> int:
 
 def scontrol(word: str, name: str) -> int:
     assert word == "requeue"
+    if (FOLDER / "no-requeue").exists():
+        return 1
     update(name, requeue=True)
     return 0
 

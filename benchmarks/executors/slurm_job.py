@@ -4,23 +4,30 @@ import io
 import os
 import pickle
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from benchmarks.executors import slurm_queue as queue
 from benchmarks.executors.allotment import extra, restrict_environment
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import Failure, Site
 from benchmarks.executors.worker import Worker, give_up
+from benchmarks.runtime.progress import write
 from benchmarks.runtime.stopping import Stopped
+from benchmarks.runtime.storage import storage_fault
 from registry import Spec
 from zoo.atomic import write_atomically
 
 _MODULES = ("benchmarks", "registry", "zoo", "pathlib", "builtins")
 _VALUES = (tuple, frozenset, set, PurePath, Spec)
+_GPUS = ("SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE", "CUDA_VISIBLE_DEVICES")  # set where SLURM gives some
 _TICK = 2.0  # seconds between looks at what other runners have
 
 
@@ -79,15 +86,28 @@ class Job:
         self._error: BaseException | None = None
 
     def __call__(self) -> None:
-        """Run it; the record is all that comes of it."""
-        request = Request.load(self._file)
+        """Run it; a record comes of it, or a note of why there is none."""
+        folder, job = self._file.parent, extra("submitit").JobEnvironment().job_id
+        queue.remove_note(folder, job)
+        try:
+            self._run(Request.load(self._file))
+        except Stopped:
+            queue.note_end(folder, job, "")
+            raise SystemExit(128 + signal.SIGTERM) from None
+        except OSError as error:
+            if fault := storage_fault(error):
+                queue.note_end(folder, job, f"{socket.gethostname()}: {fault}")
+            raise
+
+    def _run(self, request: Request) -> None:
         os.chdir(request.folder)
-        restrict_environment(request.setup.resources.launch, request.cpus, request.gpus)
+        gpus = request.gpus or any(map(os.environ.get, _GPUS))  # as options of sbatch may ask for them too
+        restrict_environment(request.setup.resources.launch, request.cpus, gpus)
         request.setup.cache.mkdir(parents=True, exist_ok=True)  # on this node, perhaps
         task = request.tasks[self._cell]
         with ForkServer() as server, Site(server, request.setup) as site:
             self._server = server
-            self._thread = threading.Thread(target=self._run, args=(site, task))
+            self._thread = threading.Thread(target=self._work, args=(site, task))
             signal.signal(signal.SIGTERM, lambda *_: server.stop())  # submitit ignores it; cells may have had it too
             self._thread.start()
             try:
@@ -96,6 +116,8 @@ class Job:
                 failure = Failure(f"its job came to its end too often: {error}", "time_limit")
                 give_up(task, failure, request.setup, site.cells)
                 raise
+            except subprocess.SubprocessError as error:  # the state is saved, but the job is not queued again
+                write(f"caption-zoo: note: {error}", sys.stderr)
         if self._error:
             raise self._error
 
@@ -109,14 +131,12 @@ class Job:
         pickled.with_name(f"{pickled.name}.save_tmp").unlink(missing_ok=True)  # of a save that was killed
         return submitit.helpers.DelayedSubmission(Job(self._file, self._cell))
 
-    def _run(self, site: Site, task: Task) -> None:
+    def _work(self, site: Site, task: Task) -> None:
         worker = Worker(site, site.setup.resources)
         try:
             while worker.run(task) is None:  # another runner has it, or makes what it needs
                 if site.server.stopping:
                     raise Stopped
                 time.sleep(_TICK)
-        except Stopped:
-            self._error = SystemExit(128 + signal.SIGTERM)
         except BaseException as error:  # the main thread's to raise
             self._error = error
