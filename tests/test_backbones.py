@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import timm
@@ -218,8 +219,11 @@ def test_wrong_files_are_refused_in_one_line(tmp_path, tensors):
 
 
 def test_a_run_knows_its_weights_file_by_its_content(tmp_path, tensors):
+    """And does not begin with another one, where its process starts long after the plan."""
     from benchmarks.config import Training
+    from benchmarks.executors import jobs
     from benchmarks.plan.matrix import _provenance
+    from benchmarks.runtime.resources import Resources
     from zoo.backbones.weights import digest
 
     file = tmp_path / "mine.pth"
@@ -232,6 +236,12 @@ def test_a_run_knows_its_weights_file_by_its_content(tmp_path, tensors):
     file.write_bytes(b"edited")
     assert {*before} == {"backbone weights"}
     assert before != _provenance(experiment, parts, digest)["sources"]
+    fields = {"attention": Spec("mean"), "decoder": Spec("lstm"), "sources": before, **parts, **vars(experiment)}
+    cell = SimpleNamespace(**fields, located_dataset=experiment.dataset)
+    for job, given in ((jobs.prepared, 1), (jobs.assisted, 2), (jobs.ran, 2)):
+        timings = [{}] if job is jobs.ran else []
+        with pytest.raises(ValueError, match="backbone weights: its file was edited while the cell waited"):
+            next(job(cell, *[tmp_path] * given, (), Resources(), *timings))
 
 
 @pytest.mark.parametrize(

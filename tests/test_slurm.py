@@ -221,7 +221,7 @@ def test_as_many_jobs_wait_at_once_as_may(executor, cluster, monkeypatch, capsys
     submit(*executor(5))
     assert sorted(fake_slurm.jobs(cluster)) == ["1001_0", "1001_1", "1002_0", "1002_1", "1003"]
     (cluster / "limit").write_text("8")
-    submit(*executor(9))  # finds five, and is refused after two others
+    submit(*executor(9, looks=2))  # finds five, and is refused after two others
     assert len(fake_slurm.jobs(cluster)) == 7
     assert "QOSMaxSubmitJobPerUserLimit; the other cells wait until jobs have ended\n" in capsys.readouterr().err
     for name in fake_slurm.jobs(cluster):

@@ -3,7 +3,7 @@
 Each loads the plug-in files that it is given, which are those that it needs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # who asks for a job needs nothing of what the job needs
     from benchmarks.records.record import RunRecord
     from benchmarks.throughput.measure import Measurement
 
+SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
 Timings: TypeAlias = "dict[str, Measurement]"  # of encoders, by the backbone's name
 
 
@@ -68,7 +69,7 @@ def prepared(cell: "Cell", cache: Path, plugins: Sequence[str], resources: Resou
     from benchmarks.runtime.device import restrict_to
 
     restrict_to(resources.cores)
-    load(plugins)
+    _load_planned(plugins, cell, SHARED)
     with Context(cache) as context:
         yield prepare(cell, context)
 
@@ -83,7 +84,7 @@ def ran(
     from benchmarks.runtime.device import restrict_to
 
     restrict_to(resources.cores)
-    load(plugins)
+    _load_planned(plugins, cell, KINDS)
     with Context(cache, timings, output=1, resources=resources) as context, dying_of_its_signal():
         yield run_cell(cell, out, context), context.encoder_timings
 
@@ -97,7 +98,7 @@ def assisted(
     from benchmarks.runtime.device import restrict_to
 
     restrict_to(resources.cores)
-    load(plugins)
+    _load_planned(plugins, cell, KINDS)
     with Context(cache, resources=resources) as context:
         assist(cell, context)
     yield None, {}
@@ -109,6 +110,14 @@ def load(plugins: Sequence[str]) -> frozenset[tuple[str, str]]:
     for plugin in plugins:
         load_plugin(plugin)
     return frozenset(_registered() - before)
+
+
+def _load_planned(plugins: Sequence[str], cell: "Cell", kinds: Collection[str]) -> None:
+    """Run plug-in files that have parts of these kinds, unless one is not that of the cell's plan any more."""
+    from benchmarks.plan.matrix import refuse_changed
+
+    load(plugins)
+    refuse_changed(cell, kinds)
 
 
 def _registered() -> set[tuple[str, str]]:

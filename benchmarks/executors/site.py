@@ -17,7 +17,6 @@ from benchmarks.runtime.storage import StorageError, storage_fault
 
 _AGAIN = 1.0  # seconds until it is asked again whether another runner has made something
 ROOM = 64 * 2**20  # bytes that a small cell needs
-_SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
 
 
 class Failure(NamedTuple):
@@ -75,7 +74,7 @@ class Site(Closing):
                 raise Elsewhere
             failure, seeded = None, False
             try:
-                plugins = plugins_for(self.setup.plan, cell, _SHARED)
+                plugins = plugins_for(self.setup.plan, cell, jobs.SHARED)
                 job = (jobs.prepared, cell, self.setup.cache, plugins, resources)
                 limits = self.setup.limits.of_shared()
                 (seeded,) = self.server.call(*job, limits=limits, environment=resources.environment())

@@ -1,12 +1,12 @@
 """A matrix of cells, planned before the first second of compute."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.config import Experiment
+from benchmarks.config import Experiment, Training
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import METRICS, build_metrics
 from benchmarks.plan.cell import Cell
@@ -85,26 +85,52 @@ def _without(spec: Spec, location: tuple[str, ...]) -> Spec:
     return Spec(spec.name, spec.variant, options)
 
 
+def refuse_changed(cell: Cell, kinds: Collection[str]) -> None:
+    """Make sure that the files of the cell's parts of these `kinds`, which are loaded, are those of its plan.
+
+    Raises:
+        ValueError: one was edited since.
+    """
+    parts = {kind: getattr(cell, kind) for kind in PARTS}
+    used = _components(parts, cell.located_dataset, cell.training, cell.metrics)
+    used = [item for item in used if item[0].split()[0] in kinds]
+    for label, found in _sources(used, cell.backbone, digest).items():
+        if found != cell.sources.get(label):
+            raise ValueError(f"{label}: its file was edited while the cell waited: run the same command again")
+
+
 def _provenance(experiment: Experiment, parts: dict[str, Spec], hash_of: Callable[[str], str]) -> dict[str, Any]:
     """Where each part comes from, and the hash of the file of everything that is not ours."""
-    inside = {kind: list(_inside(kind, spec)) for kind, spec in parts.items()}
-    used = [item for items in inside.values() for item in items]
-    used += [("dataset", DATASETS, experiment.dataset.name)]
-    used += [("objective", OBJECTIVES, experiment.training.objective.name)]
-    used += [(f"metric {metric.name}", METRICS, metric.name) for metric in experiment.metrics]
+    used = _components(parts, experiment.dataset, experiment.training, experiment.metrics)
+    origins = {
+        kind: ", ".join(
+            dict.fromkeys(registry.origin(name) for label, registry, name in used if label.split()[0] == kind)
+        )
+        for kind in parts
+    }
+    uses = tuple(dict.fromkeys((registry.kind, name) for _, registry, name in used))
+    return {"origins": origins, "sources": _sources(used, parts["backbone"], hash_of), "uses": uses}
+
+
+def _components(
+    parts: Mapping[str, Spec], dataset: Spec, training: Training, metrics: Sequence[Spec]
+) -> list[tuple[str, Any, str]]:
+    """A label, which begins with the kind, the registry and the name of each component that a cell uses."""
+    used = [item for kind, spec in parts.items() for item in _inside(kind, spec)]
+    used += [("dataset", DATASETS, dataset.name), ("objective", OBJECTIVES, training.objective.name)]
+    return used + [(f"metric {metric.name}", METRICS, metric.name) for metric in metrics]
+
+
+def _sources(used: Sequence[tuple[str, Any, str]], backbone: Spec, hash_of: Callable[[str], str]) -> dict[str, str]:
+    """By label the hash of the file of each component that is not ours, and of the backbone's weights."""
     sources = {}
     for label, registry, name in used:
         file = source_file(registry[name]) if registry.origin(name) != "caption-zoo" else None
         if file:
             sources[label] = hash_of(file)
-    if file := parts["backbone"].options.get("weights"):
+    if file := backbone.options.get("weights"):
         sources["backbone weights"] = hash_of(file)
-    origins = {
-        kind: ", ".join(dict.fromkeys(registry.origin(name) for _, registry, name in items))
-        for kind, items in inside.items()
-    }
-    uses = tuple(dict.fromkeys((registry.kind, name) for _, registry, name in used))
-    return {"origins": origins, "sources": sources, "uses": uses}
+    return sources
 
 
 def _inside(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
