@@ -287,13 +287,26 @@ def test_a_run_under_another_id_is_named(edit, what, small, tmp_path):
     copied = copy.deepcopy(small)
     copied["seed"] = copied["request"]["seed"] = 5
     edit(copied)
+    first, second = written(tmp_path, small, copied)
+    assert check_all(tmp_path)[1] == [f"{second}: the same {what} as {first}"]
+
+
+def test_a_run_that_is_scored_by_other_metrics_is_no_copy(small, tmp_path):
+    again = copy.deepcopy(small)
+    again["request"]["metrics"] = [metric for metric in small["request"]["metrics"] if metric != "rouge"]
+    written(tmp_path, small, again)
+    assert not [problem for problem in check_all(tmp_path)[1] if "the same" in problem]
+
+
+def written(folder, record, copied):
+    """The files of both, in order; the copy with the ID that its request gives."""
     text = json.dumps(copied["request"], indent=1, sort_keys=True) + "\n"
     copied["files"]["request.json"] = hashlib.sha256(text.encode()).hexdigest()
     copied["id"] = digest(copied["request"])[:12]
-    first, second = sorted(tmp_path / f"{record['id']}.json" for record in (small, copied))
-    for record in (small, copied):
-        (tmp_path / f"{record['id']}.json").write_text(json.dumps(record))
-    assert check_all(tmp_path)[1] == [f"{second}: the same {what} as {first}"]
+    files = [folder / f"{each['id']}.json" for each in (record, copied)]
+    for file, each in zip(files, (record, copied), strict=True):
+        file.write_text(json.dumps(each))
+    return sorted(files)
 
 
 def test_only_the_first_records_have_no_digest(small):

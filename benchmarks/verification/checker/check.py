@@ -79,10 +79,11 @@ def _marks(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no other run has: no other seed or setting of training comes to the same weights, or to the same losses."""
     yield "run", record["id"]
     if record["status"] == "done":
-        decoding, epochs = record["request"]["decoding"], record["request"]["training"]["epochs"]
+        request = record["request"]  # a run may be decoded or scored in another way, and stopped earlier
+        told = [request["decoding"], sorted(map(str, request["metrics"])), request["training"]["epochs"]]
         losses = [(entry.get("loss"), entry.get("validation")) for entry in record["curve"]]
-        yield "weights and decoding", digest([record["files"].get("model.safetensors"), decoding, epochs])
-        yield "captions and curve", digest([record["captions"], losses, decoding])
+        yield "weights and decoding", digest([record["files"].get("model.safetensors"), *told])
+        yield "captions and curve", digest([record["captions"], losses, *told])
 
 
 def _to_its_end(problems: Iterator[str]) -> Iterator[str]:
