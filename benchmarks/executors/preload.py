@@ -11,7 +11,7 @@ import benchmarks.metrics.cider
 import benchmarks.metrics.meteor
 import benchmarks.metrics.rouge
 import benchmarks.plan.compatibility
-from benchmarks.runtime.environment import commit
+from benchmarks.runtime.revision import commit
 
 READY = (timm, torchvision, benchmarks)
 commit()  # what runs is what was imported, whatever is checked out later
