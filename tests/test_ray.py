@@ -11,6 +11,7 @@ import pytest
 from forking import caption_zoo, until
 
 from benchmarks.executors.allotment import extra, require_one_node
+from benchmarks.executors.ray_cluster import Demand
 from benchmarks.executors.ray_runner import Runner
 from benchmarks.executors.setup import RunSetup
 from benchmarks.plan.matrix import Plan
@@ -144,6 +145,13 @@ def test_a_cell_has_one_machine_and_a_gpu_for_each_process():
         require_one_node(Launch(local=1, world=2), 0, "ray")
     with pytest.raises(ValueError, match="needs a GPU"):
         require_one_node(Launch(local=2, world=2), 1, "ray")
+    require_one_node(Launch(), 0.5, "ray")
+
+
+@pytest.mark.parametrize(("part", "one", "four"), [(0.5, 2, 8), (0.1, 10, 40), (0.2, 5, 20), (0.6, 1, 4), (2, 0, 2)])
+def test_a_part_of_a_gpu_is_a_part_of_one(part, one, four):
+    fits = Demand(cpus=1, gpus=part, memory=0).fits
+    assert [fits({"CPU": 64, "GPU": gpus}) for gpus in (1, 4)] == [one, four]
 
 
 def test_a_node_without_the_folder_of_runs_says_so(tmp_path):

@@ -31,7 +31,7 @@ def require_one_node(launch: Launch, gpus: float, executor: str) -> None:
             f"{executor} runs each cell on one machine: leave out --nodes, or start the command on every node "
             "with the executor local"
         )
-    if 0 < gpus < launch.local:
+    if 0 < gpus < launch.local and launch.local > 1:
         raise ValueError(f"{executor}(gpus={gpus:g}) with --devices {launch.local}: each of the processes needs a GPU")
 
 

@@ -31,7 +31,10 @@ class Demand:
     def fits(self, node: Mapping[str, float]) -> int:
         """How many cells fit on a node at once."""
         wanted = {"CPU": self.cpus, "GPU": self.gpus, "memory": int(self.memory * 1e9)}
-        return int(min(node.get(name, 0) // amount for name, amount in wanted.items() if amount))
+        there = dict(node)
+        if 0 < self.gpus < 1:  # all of a cell's part is of one GPU
+            wanted["GPU"], there["GPU"] = 1, int(node.get("GPU", 0)) * int(1 / self.gpus + 1e-9)
+        return int(min(there.get(name, 0) // amount for name, amount in wanted.items() if amount))
 
     def __str__(self) -> str:
         return _text({"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory * 1e9})
