@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,17 +72,24 @@ def _require(address: str) -> None:
         raise ValueError(f"there is no Ray cluster at {address}: {error}; an address is host:port, or auto") from None
 
 
-def room(ray: Any, demand: Demand) -> int:
-    """How many cells fit on the cluster at once.
+def room(ray: Any, demand: Demand, without: Collection[str] = ()) -> int:
+    """How many cells fit on the cluster at once, `without` some nodes."""
+    return sum(demand.fits(node["Resources"]) for node in _nodes(ray) if node["NodeID"] not in without)
 
-    Raises:
-        ValueError: not one does.
-    """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if found := sum(map(demand.fits, nodes)):
-        return found
-    there = "; ".join(sorted(map(_text, nodes)))
-    raise ValueError(f"no node of the Ray cluster has {demand}, as a cell needs them: there are nodes with {there}")
+
+def shortage(ray: Any, demand: Demand) -> str:
+    """That no node has what a cell needs, and what there is."""
+    there = "; ".join(sorted(_text(node["Resources"]) for node in _nodes(ray)))
+    return f"no node of the Ray cluster has {demand}, as a cell needs them: there are nodes with {there}"
+
+
+def available(ray: Any) -> str:
+    """What nobody uses now, of all nodes together."""
+    return _text(ray.available_resources())
+
+
+def _nodes(ray: Any) -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _text(resources: Mapping[str, float]) -> str:

@@ -7,20 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.executors.allotment import restrict_environment
+from benchmarks.executors.allotment import extra, restrict_environment
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import Failure, Site
 from benchmarks.executors.worker import Worker, give_up
 from benchmarks.records.record import RunRecord
+from benchmarks.runtime.revision import revision
 from benchmarks.runtime.stopping import Stopped
 
 
 class Place(NamedTuple):
-    """Where an actor is, and an empty file that it has put into the folder of runs."""
+    """The host and the node of Ray where an actor is, and why no cell can run there, if so."""
 
     host: str
-    mark: str
+    node: str
+    fault: str | None = None
 
 
 class Runner:
@@ -29,33 +31,39 @@ class Runner:
     Every record is published here, so nothing is lost with the command that has started it.
 
     Args:
+        mark: a file that the command has put into the folder of runs.
+        revision: of the command's caption-zoo.
         folder: where that command works, to which paths are relative.
     """
 
-    def __init__(self, setup: RunSetup, folder: Path, cpus: int, gpus: float) -> None:
-        self._setup, self._folder, self._cpus, self._gpus = setup, folder, cpus, gpus
+    def __init__(self, setup: RunSetup, mark: Path, revision: str, folder: Path, cpus: int, gpus: float) -> None:
+        self._setup, self._mark, self._revision, self._folder = setup, mark, revision, folder
+        self._cpus, self._gpus = cpus, gpus
 
     def start(self) -> Place:
-        """Make ready.
+        """Make ready, where cells can run."""
+        place = Place(socket.gethostname(), extra("ray").get_runtime_context().get_node_id(), self._fault())
+        if not place.fault:
+            restrict_environment(self._setup.resources.launch, self._cpus, self._gpus)
+            self._server = ForkServer()
+            self._site = Site(self._server, self._setup)
+        return place
 
-        Raises:
-            ValueError: a folder of the command is not there.
-        """
-        host = socket.gethostname()
+    def _fault(self) -> str | None:
+        """Why no cell can run here."""
+        if (here := revision()) != self._revision:
+            return f"caption-zoo is {here}, and where the command runs {self._revision}: install the same on each node"
         try:
             os.chdir(self._folder)
-            handle, mark = tempfile.mkstemp(prefix=".shared-", dir=self._setup.out)
-            os.close(handle)
+            with tempfile.TemporaryFile(prefix=".", dir=self._setup.out):
+                self._mark.stat()
             self._setup.cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(
-                f"{host}: {error.filename}: {error.strerror}. Each node needs the folder {self._folder} and that of "
+            return (
+                f"{error.filename}: {error.strerror}. Each node needs the folder {self._folder} and that of "
                 "--out, on a file system that they share, and a place for --cache"
-            ) from None
-        restrict_environment(self._setup.resources.launch, self._cpus, self._gpus)
-        self._server = ForkServer()
-        self._site = Site(self._server, self._setup)
-        return Place(host, Path(mark).name)
+            )
+        return None
 
     def run(self, task: Task, neighbours: int) -> RunRecord | None:
         """As `Worker.run`, on a machine that runs so many cells at once; None where it was stopped, too."""
