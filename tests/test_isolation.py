@@ -16,6 +16,7 @@ from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import leases_in
 from benchmarks.records.record import records
 from zoo.owner import Owner
+from zoo.partial import partial_path
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -226,8 +227,14 @@ def test_what_the_dead_held_goes_though_its_cell_is_done(tmp_path):
     (tmp_path / ".leases").mkdir()
     dead = Owner.this()._replace(start=1)._asdict()
     (tmp_path / ".leases" / "0123456789ab.1").write_text(json.dumps({"token": "theirs", "owner": dead}))
+    mine = partial_path(tmp_path / "shared")
+    left = mine.with_name(mine.name.replace(f"-{dead['pid']}-", f"-{dead['pid']}-1"))
+    mine.touch()
+    left.touch()
     with leases_in(tmp_path) as leases:
         remove_stale(tmp_path, leases)
+    assert mine.exists()
+    assert not left.exists()
     assert not [*(tmp_path / ".partial").iterdir(), *(tmp_path / ".leases").iterdir()]
 
 

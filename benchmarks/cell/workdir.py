@@ -54,11 +54,12 @@ def remove_checkpoints(cell: Cell, out: Path) -> None:
 
 
 def remove_stale(out: Path, leases: Leases) -> None:
-    """Remove what killed processes have left half done: the folders of cells that nobody holds the lease on."""
+    """Remove what killed processes have left half done: partial names, and folders of cells that nobody runs."""
     for name in leases.names() | {folder.name.partition("-")[0] for folder in (out / _PARTIAL).glob("*-*")}:
         with leases.taken(name) as lease:  # by which the lease of a dead process goes too
             for folder in (out / _PARTIAL).glob(f"{name}-*") if lease else ():
                 _remove(folder, out)
+    remove_abandoned(out)
 
 
 def remove_leftovers(cell: Cell, out: Path) -> None:
