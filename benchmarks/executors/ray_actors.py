@@ -40,6 +40,7 @@ class Actors:
         self._failing_since: float | None = None
         self._start_at = 0.0
         self._told = False  # that actors wait
+        self._failure = ""  # to start an actor, of which was told
 
     def fill(self, most: int) -> None:
         """Start as many as are lacking, but have no more than `most`.
@@ -91,14 +92,17 @@ class Actors:
 
     def _fail(self, error: Exception, lasting: bool) -> None:
         """Wait before the next start; where no other actor is there or may come, not for ever."""
-        why = f"no worker can be started on the Ray cluster: {' '.join(str(error).split())}"
+        text = str(error).strip()
+        text = text.rpartition("\n")[2] if lasting else " ".join(text.split())  # the end of a traceback
+        why = f"no worker can be started on the Ray cluster: {text}"
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         alone = not self.places and not self.starting
         if alone and (lasting or now - self._failing_since > _PATIENCE):
             raise ValueError(why) from error
         self._start_at = now + (_PATIENCE if lasting else _PAUSE)
-        if lasting and self.places:
+        if lasting and self.places and why != self._failure:
+            self._failure = why
             write(f"caption-zoo: note: {why}; the others go on", sys.stderr)
 
     def _leave(self, place: Place) -> None:
