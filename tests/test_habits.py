@@ -73,7 +73,7 @@ def test_the_workflow_of_the_tests_runs_what_ci_runs():
         *(targets(step.get("run", "")) for step in steps(ROOT / ".github" / "workflows" / "tests.yml"))
     )
     ours = re.sub(r"^#.*$|echo .*$", "", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)
-    assert called == targets(ours) | {"chaos", "test-lowest"}
+    assert called == targets(ours) | {"actionlint", "chaos", "test-lowest"}
 
 
 def test_the_versions_of_python_are_the_same_everywhere():
