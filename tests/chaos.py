@@ -106,7 +106,9 @@ class Sweep:
     def _kill(self, commands: list[Forked]) -> None:
         whole = self.draw.random() < 0.3
         victims = self.processes(commands)
-        if whole or not victims:
+        if not victims:  # it has not been seen yet that the command is gone
+            return
+        if whole:
             what = "all"
         else:
             victims = [self.draw.choice(victims)]
@@ -173,7 +175,8 @@ def outcome(record: RunRecord) -> tuple[object, ...]:
 
 def left_behind(out: Path) -> list[Path]:
     """What somebody has forgotten to remove."""
-    return [*out.glob(".*/*"), *out.rglob(".?*.partial"), *(out.parent / "cache").rglob(".?*.partial")]
+    own = [path for path in out.glob(".*/*") if path.name != ".leases" or any(path.iterdir())]
+    return [*own, *out.rglob(".?*.partial"), *(out.parent / "cache").rglob(".?*.partial")]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:

@@ -74,7 +74,9 @@ def test_many_kills_of_jobs(unbroken, tmp_path, seed, monkeypatch, record_proper
     for name, value in fake_slurm.install(tmp_path / "slurm").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    sweep = check(JobSweep(tmp_path, seed=20 + seed, options=("--executor", "slurm(workers=2)")), unbroken, kills=25)
+    sweep = check(
+        JobSweep(tmp_path, seed=20 + seed, options=("--executor", "slurm(workers=2, interval=1)")), unbroken, kills=25
+    )
     assert not list(sweep.out.glob(".slurm/run-*"))
     assert sweep.redone() <= sweep.kills * STEPS_OF_EPOCH * 2  # of two jobs that are killed at once
     record_property("kills", f"{sweep.kills} kills ({sweep.killed}), {sweep.starts} starts, {sweep.redone()} steps")
