@@ -14,8 +14,8 @@
 #   make clean         remove what was built, but neither .venv nor runs
 PYTHON ?= python3
 BIN := .venv/bin
-# A test often waits for a process of its own, so one more than there are cores keeps them busy.
-WORKERS ?= 3
+# Processes of pytest, each of which takes up to 3 GB and most of a core.
+WORKERS ?= 2
 RUNS := runs/quickstart
 TESTS := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --benchmark-disable
 

@@ -177,8 +177,11 @@ def main():
     torch.set_num_threads(1)
     kept = pretended_device.register(blocking_copy), cuda_autocast.register()
     planted = [(attention, "lstm") for attention in ("mixes_devices", "copies", "waits", "waits_in_backward")]
-    ours = [[name for name in parts if parts.origin(name) == "caption-zoo"] for parts in (ATTENTIONS, DECODERS)]
-    pairs = [*product(*ours), *OPTIONS, *planted]
+    attentions, decoders = (
+        [name for name in parts if parts.origin(name) == "caption-zoo"] for parts in (ATTENTIONS, DECODERS)
+    )
+    crossed = [*product(attentions, ("lstm", "transformer")), *product(("bahdanau", "multihead"), decoders)]
+    pairs = [*dict.fromkeys(crossed), *OPTIONS, *planted]
     report = {f"{attention} + {decoder}": check(attention, decoder) for attention, decoder in pairs}
     json.dump(report, sys.stdout)
     del kept
