@@ -12,7 +12,7 @@ import pytest
 from forking import caption_zoo, until
 
 from benchmarks.config import Experiment, Matrix, Training
-from benchmarks.executors import slurm, slurm_job, slurm_queue
+from benchmarks.executors import slurm, slurm_arrays, slurm_job, slurm_queue
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.limits import Retries
 from benchmarks.executors.setup import RunSetup, Task
@@ -217,22 +217,42 @@ def test_options_are_in_the_script_once(executor, cluster):
 
 
 def test_as_many_jobs_wait_at_once_as_may(executor, cluster, monkeypatch, capsys):
-    monkeypatch.setattr(slurm, "_ARRAY", 2)
+    monkeypatch.setattr(slurm_arrays, "ARRAY", 2)
     submit(*executor(5))
     assert sorted(fake_slurm.jobs(cluster)) == ["1001_0", "1001_1", "1002_0", "1002_1", "1003"]
     (cluster / "limit").write_text("8")
-    submit(*executor(9, looks=2))  # finds five, and is refused after two others
-    assert len(fake_slurm.jobs(cluster)) == 7
+    submit(*executor(9, looks=2))  # finds five, and is refused after three others, of which the last is submitted alone
+    assert len(fake_slurm.jobs(cluster)) == 8
     assert "QOSMaxSubmitJobPerUserLimit; the other cells wait until jobs have ended\n" in capsys.readouterr().err
     for name in fake_slurm.jobs(cluster):
         fake_slurm.update(name, cluster, state="CANCELLED")
     (cluster / "limit").unlink()
+    before = submissions(cluster)
     (cluster / "hold").write_text("FAILED")
     made, tasks = executor(3, looks=100, workers=1)
     with made:
         assert len(list(made.each(tasks))) == 3
-    assert not [name for name in fake_slurm.jobs(cluster) if name.startswith(("1005_", "1006_", "1007_"))]
-    assert submissions(cluster) == 8  # each when the one before has ended
+    assert submissions(cluster) == before + 3  # each when the one before has ended
+
+
+def test_jobs_whose_note_cannot_be_read_now_are_neither_cancelled_nor_submitted_again(executor, cluster):
+    submit(*executor(2))
+    (note,) = Path("out/.slurm").glob("run-*/jobs.json")
+    note.write_bytes(b"\0" * 20)
+    made, tasks = executor(2)
+    with pytest.raises(ValueError, match=r"jobs\.json cannot be read .*, and cells may have jobs: try again"), made:
+        list(made.each(tasks))
+    assert [job["state"] for job in fake_slurm.jobs(cluster).values()] == ["PENDING"] * 2
+
+
+def test_gpus_of_the_command_s_own_are_none_of_its_jobs(executor, cluster, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    script = cluster / "bin" / "sbatch"
+    script.write_text(
+        script.read_text().replace("def sbatch(", 'assert "CUDA_VISIBLE_DEVICES" not in os.environ\n\n\ndef sbatch(')
+    )
+    submit(*executor(1))
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 
 def test_a_submission_that_is_cut_off_leaves_no_jobs(executor, cluster):

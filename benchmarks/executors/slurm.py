@@ -12,7 +12,7 @@ from benchmarks.executors import slurm_queue as queue
 from benchmarks.executors.allotment import require_one_node
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task, leases_in
-from benchmarks.executors.slurm_arrays import Arrays, options_of_sbatch
+from benchmarks.executors.slurm_arrays import ARRAY, Arrays, options_of_sbatch
 from benchmarks.executors.slurm_job import Request
 from benchmarks.executors.slurm_losses import Losses
 from benchmarks.executors.worker import give_up
@@ -24,8 +24,8 @@ from registry import AtLeast, Size
 
 _FOLDER = ".slurm"
 _TICK = 1.0  # seconds between looks for records
+_LEAST = 0.02  # seconds between looks, whatever the interval is
 _SILENCE = 300.0  # seconds without an answer from the queue, after which a note says so
-_ARRAY = 1000  # jobs of an array; SLURM takes no more, unless it was told to
 _NOTICE = 120  # seconds before its end at which a job is told so
 
 
@@ -71,7 +71,7 @@ class Slurm(Executor):
         parameters: dict[str, Any] = {
             "partition": partition, "account": account, "time": max(1, round(60 * hours)),
             "cpus_per_task": cpus, "gpus_per_node": gpus or None, "mem": f"{round(1000 * memory)}M" if memory else None,
-            "signal_delay_s": _NOTICE, "array_parallelism": _ARRAY, "wckey": None,
+            "signal_delay_s": _NOTICE, "array_parallelism": ARRAY, "wckey": None,
             "srun_args": [f"--cpus-per-task={cpus}"],  # which srun does not take over from sbatch
             "additional_parameters": options_of_sbatch(sbatch),
         }  # fmt: skip
@@ -103,7 +103,7 @@ class Slurm(Executor):
             if self._waiting and time.monotonic() >= self._look_at:
                 self._look()
                 self._look_at = time.monotonic() + self._interval
-            time.sleep(min(_TICK, self._interval) if self._waiting else 0)
+            time.sleep(min(_TICK, max(self._interval, _LEAST)) if self._waiting else 0)
 
     def close(self, *, failed: bool) -> None:
         """Cancel this command's jobs of cells that have no record; remove what jobs have left."""
@@ -151,15 +151,12 @@ class Slurm(Executor):
 
     def _submit(self) -> None:
         names = [name for name in self._waiting if name not in self._jobs][: max(0, self._most - len(self._jobs))]
-        for start in range(0, len(names), _ARRAY):
-            tasks = {name: self._waiting[name] for name in names[start : start + _ARRAY]}
-            try:
-                submitted = self._arrays.submit(Request(self._setup, tasks, Path.cwd(), self._cpus, self._gpus))
-            except ValueError:
-                self._most = len(self._jobs)  # SLURM takes no more
-                raise
+        left = {name: self._waiting[name] for name in names}
+        while left:
+            submitted = self._arrays.submit(Request(self._setup, left, Path.cwd(), self._cpus, self._gpus))
             self._jobs |= submitted
             self._own |= set(submitted.values())
+            left = {name: task for name, task in left.items() if name not in submitted}
         if names:
             self._note(f"submitted {len(names)} jobs; their logs are in {self._arrays.home}")
 

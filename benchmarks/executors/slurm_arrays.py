@@ -2,20 +2,25 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stderr, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks.executors import slurm_queue as queue
 from benchmarks.executors.allotment import extra
-from benchmarks.executors.slurm_job import Job, Request
+from benchmarks.executors.slurm_job import GPUS, Job, Request
 from zoo.atomic import write_atomically
 
+ARRAY = 1000  # jobs of one, at most; SLURM takes no more, unless it was told to
+_TOO_MANY = re.compile("limit|array", re.IGNORECASE)  # in what sbatch says where fewer jobs may do
 _JOBS = "jobs.json"
 _LONG = re.compile(r"--[a-z][a-z-]*(=.*)?")
 _ITSELF = "the executor slurm sets it itself"
@@ -40,21 +45,34 @@ class Arrays:
 
     def __init__(self, home: Path, parameters: Mapping[str, Any], requeues: int) -> None:
         self.home, self._parameters, self._requeues = home, parameters, requeues
-        self._submitit = extra("submitit")
+        self._submitit, self._size = extra("submitit"), ARRAY
 
     def submit(self, request: Request) -> dict[str, str]:
-        """The job of each of the request's cells, which make one array; none is left where this raises.
+        """Submit an array for the first of the request's cells, as many as SLURM takes; the job of each of them.
 
         Raises:
-            ValueError: sbatch refuses.
+            ValueError: sbatch refuses, and nothing is submitted.
         """
+        while True:
+            size = min(self._size, len(request.tasks))
+            try:
+                submitted = self._submit(replace(request, tasks=dict(islice(request.tasks.items(), size))))
+            except ValueError as error:
+                if size == 1 or not _TOO_MANY.search(str(error)):
+                    raise
+                self._size = size // 2
+            else:
+                self._size = min(ARRAY, 2 * self._size)
+                return submitted
+
+    def _submit(self, request: Request) -> dict[str, str]:
         folder = Path(tempfile.mkdtemp(prefix=time.strftime("run-%Y%m%d-%H%M%S-"), dir=self.home)).resolve()
         errors = self._submitit.core.utils
         try:
             request.save(folder / "request.pkl")
             executor = self._submitit.SlurmExecutor(folder, max_num_timeout=self._requeues)
             executor.update_parameters(job_name=_job_name(folder), **self._parameters)
-            with redirect_stderr(io.StringIO()):  # where submitit prints what it raises
+            with _no_gpus_of_ours(), redirect_stderr(io.StringIO()):  # where submitit prints what it raises
                 jobs = executor.submit_array([Job(folder / "request.pkl", name) for name in request.tasks])
             submitted = {name: job.job_id for name, job in zip(request.tasks, jobs, strict=True)}
             write_atomically(folder / _JOBS, json.dumps(submitted))
@@ -71,7 +89,7 @@ class Arrays:
         The caller holds the lease of whoever submits, so no submission goes on.
 
         Raises:
-            ValueError: they cannot be cancelled.
+            ValueError: they cannot be cancelled, or others cannot be read.
         """
         found: dict[str, str] = {}
         for folder in sorted(self.home.glob("run-*")):
@@ -83,9 +101,11 @@ class Arrays:
     def remove_finished(self, done: Callable[[str], bool]) -> None:
         """Remove the folders of jobs whose cells are all done, and which end within a moment."""
         until = time.monotonic() + _LEAVE
-        over = {
-            folder: jobs for folder in self.home.glob("run-*") if (jobs := _noted_in(folder)) and all(map(done, jobs))
-        }
+        over = {}
+        for folder in self.home.glob("run-*"):
+            with suppress(ValueError):
+                if (jobs := _noted_in(folder)) and all(map(done, jobs)):
+                    over[folder] = jobs
         while over:
             found = queue.states([job for jobs in over.values() for job in jobs.values()]) or {}
             for folder, jobs in list(over.items()):
@@ -119,10 +139,28 @@ def _job_name(folder: Path) -> str:
 
 
 def _noted_in(folder: Path) -> dict[str, str]:
-    with suppress(OSError, ValueError):
+    """The jobs of a submission, by cell; none where it was cut off.
+
+    Raises:
+        ValueError: they are noted and cannot be read now, so nobody may take them for lost.
+    """
+    try:
         found: dict[str, str] = json.loads((folder / _JOBS).read_text())
-        return found
-    return {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder / _JOBS} cannot be read ({error}), and cells may have jobs: try again") from None
+    return found
+
+
+@contextmanager
+def _no_gpus_of_ours() -> Iterator[None]:
+    """Jobs have the environment of the command: GPUs of this one's, in a job perhaps, are none that they were given."""
+    hidden = {name: os.environ.pop(name) for name in GPUS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _remove(folder: Path) -> str:

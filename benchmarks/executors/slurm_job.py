@@ -27,7 +27,7 @@ from zoo.atomic import write_atomically
 
 _MODULES = ("benchmarks", "registry", "zoo", "pathlib", "builtins")
 _VALUES = (tuple, frozenset, set, PurePath, Spec)
-_GPUS = ("SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE", "CUDA_VISIBLE_DEVICES")  # set where SLURM gives some
+GPUS = ("SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE", "CUDA_VISIBLE_DEVICES")  # set where SLURM gives some
 _TICK = 2.0  # seconds between looks at what other runners have
 
 
@@ -101,7 +101,7 @@ class Job:
 
     def _run(self, request: Request) -> None:
         os.chdir(request.folder)
-        gpus = request.gpus or any(map(os.environ.get, _GPUS))  # as options of sbatch may ask for them too
+        gpus = request.gpus or any(map(os.environ.get, GPUS))  # as options of sbatch may ask for them too
         restrict_environment(request.setup.resources.launch, request.cpus, gpus)
         request.setup.cache.mkdir(parents=True, exist_ok=True)  # on this node, perhaps
         task = request.tasks[self._cell]
