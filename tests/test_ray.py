@@ -22,7 +22,7 @@ from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.plan.matrix import Plan
 from benchmarks.records.record import records
 from benchmarks.runtime.launch import Launch
-from benchmarks.runtime.revision import revision
+from benchmarks.runtime.revision import differ, revision
 from zoo.owner import Owner
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'caption-zoo[ray]'")
@@ -170,7 +170,7 @@ def test_a_part_of_a_gpu_is_a_part_of_one(part, one, four):
     [
         ("nowhere", {}, r"nowhere.*on a file system that they share"),
         (".", {"mark": "mark of another folder"}, r"another folder.*on a file system that they share"),
-        (".", {"revision": "0.0.1, commit abc"}, r"and where the command runs 0\.0\.1, commit abc: install the same"),
+        (".", {"revision": ("0.0.1", "abc")}, r"and where the command runs 0\.0\.1, commit abc: install the same"),
     ],
 )
 def test_a_node_where_no_cell_can_run_says_so(tmp_path, monkeypatch, out, other, fault):
@@ -181,6 +181,19 @@ def test_a_node_where_no_cell_can_run_says_so(tmp_path, monkeypatch, out, other,
     place = Runner(setup, tmp_path / given["mark"], given["revision"], Path.cwd(), 1, 0).start()
     assert place.node == "A"
     assert re.search(fault, place.fault)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differs"),
+    [
+        (("0.1", "a"), ("0.1", "a+"), False),
+        (("0.1", None), ("0.1", "a"), False),
+        (("0.1", "a"), ("0.1", "b"), True),
+        (("0.1", None), ("0.2", None), True),
+    ],
+)
+def test_revisions_differ_where_it_is_known(one, other, differs):
+    assert differ(one, other) == differ(other, one) == differs
 
 
 class FakeRay:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -92,13 +93,14 @@ class Ray(Executor):
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
         """Run the cells, as the interface says."""
-        self._mark.touch()
         self._waiting.extend(_Waiting(0.0, task) for task in tasks)
         left = len(tasks)
         while left:
             if self._server.stopping:
                 self._stop()
                 raise Stopped
+            with suppress(OSError):  # which an actor will name
+                self._mark.touch()  # after a week another command would remove it
             self._actors.fill(left)
             self._give()
             for answer in self._answers():

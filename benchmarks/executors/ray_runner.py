@@ -13,7 +13,7 @@ from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import Failure, Site
 from benchmarks.executors.worker import Worker, give_up
 from benchmarks.records.record import RunRecord
-from benchmarks.runtime.revision import revision
+from benchmarks.runtime.revision import differ, revision
 from benchmarks.runtime.stopping import Stopped
 
 
@@ -36,7 +36,9 @@ class Runner:
         folder: where that command works, to which paths are relative.
     """
 
-    def __init__(self, setup: RunSetup, mark: Path, revision: str, folder: Path, cpus: int, gpus: float) -> None:
+    def __init__(
+        self, setup: RunSetup, mark: Path, revision: tuple[str, str | None], folder: Path, cpus: int, gpus: float
+    ) -> None:
         self._setup, self._mark, self._revision, self._folder = setup, mark, revision, folder
         self._cpus, self._gpus = cpus, gpus
 
@@ -51,8 +53,9 @@ class Runner:
 
     def _fault(self) -> str | None:
         """Why no cell can run here."""
-        if (here := revision()) != self._revision:
-            return f"caption-zoo is {here}, and where the command runs {self._revision}: install the same on each node"
+        if differ(here := revision(), self._revision):
+            ours, theirs = (f"{version}, commit {commit or 'unknown'}" for version, commit in (here, self._revision))
+            return f"caption-zoo is {ours}, and where the command runs {theirs}: install the same on each node"
         try:
             os.chdir(self._folder)
             with tempfile.TemporaryFile(prefix=".", dir=self._setup.out):

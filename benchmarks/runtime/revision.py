@@ -6,9 +6,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 
-def revision() -> str:
-    """Version and commit, in words."""
-    return f"{version('caption-zoo')}, commit {commit() or 'unknown'}"
+def revision() -> tuple[str, str | None]:
+    """Version and commit."""
+    return version("caption-zoo"), commit()
+
+
+def differ(one: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
+    """Whether they are known to be of other code; a checkout may have no git, or be edited while it is used."""
+    commits = {commit.removesuffix("+") for _, commit in (one, other) if commit}
+    return one[0] != other[0] or len(commits) > 1
 
 
 @cache
