@@ -119,8 +119,7 @@ def test_pictures_of_others_are_not_passed_on_whatever_a_record_says_of_itself(h
 def test_records_of_other_data_are_not_scored_by_what_was_made_for_the_first(honest, tmp_path):
     forged = signed(replace(honest, data={**honest.data, "fingerprint": "f00dcafe"}), fingerprint="f00dcafe")
     checker = RecordChecker()
-    copied, found = checker.problems([saved(honest, tmp_path), saved(forged, tmp_path)])
-    assert copied == f"{tmp_path / forged.id}.json: the same weights and decoding as {tmp_path / honest.id}.json"
+    (found,) = checker.problems([saved(honest, tmp_path), saved(forged, tmp_path)])
     assert found.startswith(str(tmp_path / forged.id))
     assert "has the fingerprint" in found
     assert checker.rescored == 1

@@ -164,7 +164,7 @@ CAUGHT = {
     "empty brackets": (put("mean()", "request", "attention"), "'mean()' in its request is no component as records"),
     "an unknown setting": (put(1, "request", "training", "note"), "training.note is no setting that there is"),
     "a default that is left out": (put(1, "request", "decoding", "top_p"), "top_p is 1.0, which requests leave out"),
-    "a setting's kind": (put("x", "request", "decoding", "top_k"), "top_k should be of the kind of 0"),
+    "a setting's kind": (put("x", "request", "decoding", "top_k"), "top_k should be a whole number"),
     "an unknown field of a request": (put(1, "request", "note"), "a field 'note', which requests do not have"),
     "a start from nowhere": (put("", "request", "start_from"), "start_from should be twelve hexadecimal digits"),
     "a setting left out": (drop("request", "training", "epochs"), "its request's training.epochs is missing"),
@@ -296,6 +296,22 @@ def test_a_run_that_is_scored_by_other_metrics_is_no_copy(small, tmp_path):
     again["request"]["metrics"] = [metric for metric in small["request"]["metrics"] if metric != "rouge"]
     written(tmp_path, small, again)
     assert not [problem for problem in check_all(tmp_path)[1] if "the same" in problem]
+
+
+@pytest.mark.parametrize(
+    "edit", [put(0.5, "request", "training", "backbone_learning_rate"), put("another", "request", "fingerprint")]
+)
+def test_a_setting_that_changes_nothing_makes_no_copy(edit, small, tmp_path):
+    again = copy.deepcopy(small)
+    edit(again)
+    written(tmp_path, small, again)
+    assert not [problem for problem in check_all(tmp_path)[1] if "the same" in problem]
+
+
+def test_captions_with_sources_of_their_own_are_no_other_captions(small):
+    later = {**small, "finished": "2026-11-28T19:00:00+00:00", "files": {**small["files"], "captions.json": "0" * 64}}
+    assert list(check_values(later)) == []
+    assert list(check_values({**later, "finished": small["finished"]})) != []
 
 
 def written(folder, record, copied):

@@ -30,12 +30,12 @@ class Checker:
 
     def __init__(self) -> None:
         self.checked = self.scored = 0
-        self._earlier: dict[tuple[str, str], Path] = {}
+        self._earlier: dict[tuple[str, str], tuple[Path, tuple[Any, ...]]] = {}
 
     def problems(self, file: Path) -> Iterator[str]:
         """Everything that does not hold of the record in `file`, and of the run where it is one's `record.json`."""
         self.checked += 1
-        yield from _to_its_end(self._problems(file))
+        yield from _guarded(self._problems(file))
 
     def _problems(self, file: Path) -> Iterator[str]:
         try:
@@ -55,8 +55,9 @@ class Checker:
             yield f"it should be called {record['id']}, as its run is"
         if file.name == RECORD and record["status"] == "done":
             yield from beside(record, file.parent)
-        for what, value in _marks(record):
-            if (earlier := self._earlier.setdefault((what, value), file)) != file:
+        for what, value in _fingerprints(record):
+            earlier, run = self._earlier.setdefault((what, value), (file, _run(record)))
+            if earlier != file and (what == "run" or run != _run(record)):
                 yield f"the same {what} as {earlier}"
                 break
 
@@ -75,18 +76,23 @@ def _is_record(file: Path) -> bool:
     return (file.name == RECORD or run) and not any(part.startswith(".") for part in file.parts)
 
 
-def _marks(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What no other run has: no other seed or setting of training comes to the same weights, or to the same losses."""
+def _run(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Seed and parts, which decide the weights; settings may change nothing, as one of a backbone that is frozen."""
+    return record["seed"], *(record["request"][kind].partition("(")[0] for kind in ("backbone", "attention", "decoder"))
+
+
+def _fingerprints(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What no run with another seed or other parts has."""
     yield "run", record["id"]
     if record["status"] == "done":
         request = record["request"]  # a run may be decoded or scored in another way, and stopped earlier
-        told = [request["decoding"], sorted(map(str, request["metrics"])), request["training"]["epochs"]]
+        scored = [request["decoding"], sorted(map(str, request["metrics"])), request["training"]["epochs"]]
         losses = [(entry.get("loss"), entry.get("validation")) for entry in record["curve"]]
-        yield "weights and decoding", digest([record["files"].get("model.safetensors"), *told])
-        yield "captions and curve", digest([record["captions"], losses, *told])
+        yield "weights and decoding", digest([record["files"].get("model.safetensors"), *scored])
+        yield "captions and curve", digest([record["captions"], losses, *scored])
 
 
-def _to_its_end(problems: Iterator[str]) -> Iterator[str]:
+def _guarded(problems: Iterator[str]) -> Iterator[str]:
     """These, cut where they are long, and one more where what somebody wrote breaks the check itself."""
     try:
         yield from (problem[:_LONGEST] for problem in problems)
@@ -105,7 +111,7 @@ def check_values(record: Mapping[str, Any]) -> Iterator[str]:
         return
     if told is None and record["finished"][:10] > _DIGESTS_SINCE:
         yield "its sha256 is missing, which only the first records do not have"
-    yield from _to_its_end(_contents(record))
+    yield from _guarded(_contents(record))
 
 
 def _unlike_schema(record: Mapping[str, Any]) -> Iterator[str]:

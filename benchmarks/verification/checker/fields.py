@@ -28,7 +28,12 @@ def _flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-_LIKE: Mapping[type, Test] = {str: _text, bool: _flag}
+_LIKE: Mapping[type, tuple[Test, str]] = {
+    str: (_text, "text"),
+    bool: (_flag, "true or false"),
+    int: (is_count, "a whole number"),
+    float: (is_number, "a number"),
+}
 
 
 def _object(value: Any) -> bool:
@@ -152,8 +157,8 @@ def _unlike_later(
             yield f"{whose}{name[:40]} is no setting that there is"
         elif values[name] == since[name]:
             yield f"{whose}{name} is {since[name]!r}, which requests leave out"
-        elif not _LIKE.get(type(since[name]), is_number)(values[name]):
-            yield f"{whose}{name} should be of the kind of {since[name]!r}"
+        elif (like := _LIKE.get(type(since[name]))) and not like[0](values[name]):
+            yield f"{whose}{name} should be {like[1]}"
 
 
 def _unlike(values: Mapping[str, Any], fields: Mapping[str, tuple[Test, str]], whose: str) -> Iterator[str]:

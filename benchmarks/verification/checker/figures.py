@@ -13,6 +13,7 @@ _TOP = {"CIDEr": 10.0}  # of the other scores it is 1
 _CLOSE = 1e-5  # scores per image have six digits
 _DATA = {"name", "fingerprint", "train", "validation", "test", "skipped", "vocabulary", "unknown_words"}
 _UNSIGNED = ("grad_norm", "learning_rate", "memory", "skipped", "words_per_second")  # of an epoch
+_SOURCES_SINCE = "2026-11-28T14:25"  # the moment from which captions.json may name sources
 _FASTER = 100  # times that a whole run may be faster than its rate was measured
 _COLUMNS = {
     "bleu": ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"), "meteor": ("METEOR",), "rouge": ("ROUGE_L",), "cider": ("CIDEr",),
@@ -71,9 +72,9 @@ def _coverage(record: Mapping[str, Any]) -> Iterator[str]:
 def _captions(record: Mapping[str, Any]) -> Iterator[str]:
     """Captions in COCO's results form have the hash that the record says, or the one is not of the other.
 
-    Of other data sets, records with a digest name a source beside each caption, in an order that they do not tell.
+    Of other data sets, newer ones name a source beside each caption, in an order that records do not tell.
     """
-    if record["data"].get("name") == "scenes" or "sha256" not in record:
+    if record["data"].get("name") == "scenes" or record["finished"] < _SOURCES_SINCE:
         entries = [{"image_id": int(image), "caption": caption} for image, caption in record["captions"].items()]
         written = json.dumps(sorted(entries, key=lambda entry: entry["image_id"]), indent=0, ensure_ascii=False) + "\n"
         if record["files"].get("captions.json") != hashlib.sha256(written.encode()).hexdigest():
@@ -89,7 +90,7 @@ def _data(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"its data has {data.get(name)!r} images for {name}"
         elif record["synthetic"] and name in options and int(options[name]) != data[name]:
             yield f"its data has {data[name]} images for {name}, its data set {options[name]}"
-    if record["synthetic"] and record["dataset"].partition("(")[0] in ("coco", "folder"):
+    if record["synthetic"] and record["dataset"].partition("(")[0] in ("coco", "folder", "webdataset"):
         yield "it says that its photographs are synthetic scenes"
     if not is_count(data.get("vocabulary")) or not 0 < data["vocabulary"] <= record["params"]:
         yield f"its vocabulary has {data.get('vocabulary')!r} words"
