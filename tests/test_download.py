@@ -123,8 +123,8 @@ def test_it_has_the_layout_that_the_data_set_reads(server, truth, tmp_path, caps
     assert {path.name for path in folder.iterdir()} == {"annotations", "train2017", "val2017", "manifest.json", ".fetching.lock"}  # fmt: skip
     server.asked.clear()
     left = [folder / "train2017.zip", folder / "train2017.zip.part.json"]  # by a process that was killed at its end
-    for file in left:
-        file.touch()
+    left[0].write_bytes(server.files[TRAIN])
+    left[1].touch()
     assert run(server, folder) == 0
     assert server.asked == []
     assert not any(file.exists() for file in left)
@@ -427,6 +427,14 @@ def test_killed_at_any_moment_nothing_is_torn(server, truth, tmp_path):
     assert files_of(tmp_path) == {name: content for name, content in truth.items() if name != "dataset_coco.json"}
     assert main(["data", "coco", str(tmp_path), "--check"]) == 0
     assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_a_file_of_somebody_s_own_under_the_name_of_an_archive_stays(server, truth, tmp_path):
+    assert run(server, tmp_path) == 0
+    own = tmp_path / TRAIN.rpartition("/")[2]
+    own.write_bytes(b"somebody's own")
+    assert run(server, tmp_path) == 0
+    assert own.read_bytes() == b"somebody's own"
 
 
 def linked(name, kind):

@@ -102,8 +102,18 @@ def fetch_coco(archives: Sequence[Archive], folder: Path, hosts: Sequence[str] =
         for archive in archives:
             if archive in wanted:
                 _fetch_archive(archive, folder, frozenset(hosts))
-            (folder / archive.name).unlink(missing_ok=True)  # here, since a killed process may have left it behind
+            elif not _left_behind(archive, folder):
+                continue
+            (folder / archive.name).unlink(missing_ok=True)
             discard(part_of(archive, folder))
+
+
+def _left_behind(archive: Archive, folder: Path) -> bool:
+    """Whether a process that was killed after unpacking it has left this archive, and not somebody another file."""
+    file, fetched = folder / archive.name, Manifest.load(folder).archives.get(archive.name)
+    if file.is_file():
+        return fetched is not None and _digest(file) == fetched.sha256
+    return not file.exists()
 
 
 def _fetch_archive(archive: Archive, folder: Path, hosts: frozenset[str]) -> None:

@@ -87,8 +87,9 @@ class Manifest:
                 progress.update()
             for what, names in wrong.items():
                 count = f"{len(names):,} of {len(fetched.files):,} files {what}, such as {folder / names[0]}"
-                place = folder / names[0].partition("/")[0]
-                found.append(f"{archive}: {count}: move {place} away, and run again without --check")
+                place = folder / (names[0] if names[0].endswith(".json") else names[0].partition("/")[0])
+                first = f"move {place} away, and " if place.exists() else ""
+                found.append(f"{archive}: {count}: {first}run again without --check")
         return found
 
 
