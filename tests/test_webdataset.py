@@ -92,6 +92,7 @@ def test_where_it_lies_is_no_part_of_what_it_is(shards, tmp_path):
     ("members", "captions"),
     [
         ({"txt": b" a cat \r\n\n on a mat \n"}, ("a cat", "on a mat")),
+        ({"txt": "a cat\u2028is here\ron a mat".encode()}, ("a cat is here", "on a mat")),
         ({"caption": b"a cat"}, ("a cat",)),
         ({"txt": b"a cat", "ocr.txt": b"STOP"}, ("a cat",)),
         ({"txt": b"a cat", "ocr.json": b'{"text": "EXIT"}'}, ("a cat",)),
@@ -116,8 +117,10 @@ def test_captions_are_where_others_write_them(tmp_path, members, captions):
 
 
 def test_an_image_may_have_more_in_its_ending_where_it_is_the_only_one(tmp_path):
-    root = one_shard(tmp_path / "s", ("cat.left.png", drawn("blue")), ("cat.txt", b"a cat"))
-    assert held(WebDataset(root=root))["cat.left.png"] == ("a cat",)
+    members = [("cat.left.png", drawn("blue")), ("cat.txt", b"a cat")]
+    members += [("v1.2_0.png", drawn("red")), ("v1.2_0.txt", b"a red cat"), ("v1.ocr.txt", b"STOP")]
+    found = held(WebDataset(root=one_shard(tmp_path / "s", *members)))
+    assert (found["cat.left.png"], found["v1.2_0.png"]) == (("a cat",), ("a red cat",))
 
 
 def test_the_real_package_writes_what_is_read(tmp_path):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
@@ -13,6 +13,7 @@ from benchmarks.data.photos import SUFFIXES
 from benchmarks.data.shards.tar import TarMember, read_members
 
 _KEY = re.compile(r"((?:.*/)?[^/.]+)\.([^/]+)", re.DOTALL)
+_LINE_END = re.compile(r"\r\n|\r|\n")  # and no other sign that Python would split at
 _SPLIT = re.compile(r"split", re.IGNORECASE)
 _IMAGE, _TEXT, _NAME = 2**28, 2**20, 1024  # bytes of an image and of captions, characters of a name
 
@@ -41,10 +42,12 @@ class _Group:
     """What a shard has under one key.
 
     others: images with more in their ending, as in ``0.mask.png``, which count where there is no ``0.png``.
+    beside: what texts of such an ending say, by all of it but its last part; it is of the image with the same one.
     """
 
     images: list[TarMember] = field(default_factory=list)
     others: list[TarMember] = field(default_factory=list)
+    beside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     texts: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
     split: str | None = None
@@ -80,7 +83,9 @@ def read_samples(file: IO[bytes], size: int) -> tuple[list[Sample], Problems]:
 
 def _samples(groups: dict[str, _Group], problems: "_Problems") -> Iterator[Sample]:
     for key, group in groups.items():
-        captions, images = tuple(group.captions or group.texts), group.images or group.others
+        images = group.images or group.others
+        beside = group.beside[_stem(images[0].name)] if group.others and images else []
+        captions = tuple(group.captions or group.texts or beside)
         if len(images) != 1:
             problems.add(f"samples with {'several images' if images else 'captions and no image'}", key)
         elif (image := images[0]).size > _IMAGE:
@@ -95,14 +100,19 @@ def _add(group: _Group, member: TarMember, ending: str, file: IO[bytes]) -> None
     """Take what a member says: an image, a caption in each line, or an object with captions and perhaps a split."""
     if f".{ending.rpartition('.')[2]}" in SUFFIXES:
         (group.others if "." in ending else group.images).append(member)
-    elif ending in ("txt", "caption"):
-        group.texts += caption_texts(member.name, "the text", _text(member, file).splitlines())
+    elif ending.rpartition(".")[2] in ("txt", "caption"):
+        said = group.beside[_stem(member.name)] if "." in ending else group.texts
+        said += caption_texts(member.name, "the text", _LINE_END.split(_text(member, file)))
     elif ending == "json":
         pairs = [(key.strip(), value) for key, value in _object(member, _text(member, file))]
         texts = [(key, value) for key, value in pairs if CAPTION.fullmatch(key)]
         texts = texts or [(key, value) for key, value in pairs if TEXT.fullmatch(key)]
         group.split = split_name(member.name, [value for key, value in pairs if _SPLIT.fullmatch(key)]) or group.split
         group.captions += [text for key, value in texts for text in caption_texts(member.name, key, value)]
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _text(member: TarMember, file: IO[bytes]) -> str:
