@@ -71,6 +71,8 @@ docs: .venv/.installed-docs
 dist: .venv-dist/.installed
 	@[ -z "$$TAG" ] || { grep -qxF "version = \"$${TAG#v}\"" pyproject.toml && grep -qE "^## \[$${TAG#v}\] - [0-9]{4}-" CHANGELOG.md; } \
 		|| { echo "$$TAG is not the version of pyproject.toml with a date in CHANGELOG.md"; exit 1; }
+	@[ -z "$$(git status --porcelain -uno)" ] || { echo "there are changes that are not committed"; exit 1; }
+	@[ -z "$$TAG" ] || [ "$$(git rev-parse "$$TAG^{commit}")" = "$$(git rev-parse HEAD)" ] || { echo "$$TAG is another commit"; exit 1; }
 	rm -rf build dist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv-dist/bin/python -m build
 	.venv-dist/bin/twine check --strict dist/*
