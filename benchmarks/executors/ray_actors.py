@@ -40,7 +40,7 @@ class Actors:
         self._failing_since: float | None = None
         self._start_at = 0.0
         self._told = False  # that actors wait
-        self._failure = ""  # to start an actor, of which was told
+        self._failure = ""  # to start an actor, which was reported
 
     def fill(self, most: int) -> None:
         """Start as many as are lacking, but have no more than `most`.

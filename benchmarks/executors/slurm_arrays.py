@@ -19,7 +19,7 @@ from benchmarks.executors.allotment import extra
 from benchmarks.executors.slurm_job import GPUS, Job, Request
 from zoo.atomic import write_atomically
 
-ARRAY = 1000  # jobs of one, at most; SLURM takes no more, unless it was told to
+ARRAY = 1000  # jobs of one, as many as SLURM's default of MaxArraySize allows
 _TOO_MANY = re.compile("limit|array", re.IGNORECASE)  # in what sbatch says where fewer jobs may do
 _JOBS = "jobs.json"
 _LONG = re.compile(r"--[a-z][a-z-]*(=.*)?")

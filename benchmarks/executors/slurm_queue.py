@@ -85,7 +85,7 @@ def cancel_named(name: str) -> str:
 def note_end(folder: Path, job: str, why: str) -> None:
     """Tell the command that the job ends without a record: for a fault of the disk, or, if empty, with its state saved.
 
-    Where the note cannot be written, nothing is told.
+    Where the note cannot be written, there is none.
     """
     with suppress(OSError):
         write_atomically(folder / f"{job}.end", why)

@@ -97,7 +97,7 @@ class RecordChecker:
 
 
 def _unknown_parts(record: RunRecord) -> Iterator[str]:
-    """Parts that are said to be of caption-zoo and are not."""
+    """Parts that a record names as caption-zoo's and that are not."""
     for part, origin in record.origins.items():
         name = re.split(r"[/(]", record.parts.get(part, ""))[0]
         if origin == HOME and part in PARTS and name not in KINDS[part]:

@@ -42,8 +42,10 @@ def to_fetch(archives: Sequence[Archive], folder: Path) -> list[Archive]:
                     f"{place} is there, and no manifest tells what it is: move it away, or name another folder"
                 )
             if there and elsewhere:
-                asked = without_secrets(archive.url)
-                raise ValueError(f"{place} is from {elsewhere}, not from {asked}: move it away, or name another folder")
+                address = without_secrets(archive.url)
+                raise ValueError(
+                    f"{place} is from {elsewhere}, not from {address}: move it away, or name another folder"
+                )
             if there and archive.is_folder:
                 raise ValueError(
                     f"{place} lacks {len(missing or ()):,} of its files: move it away, and it is fetched anew"

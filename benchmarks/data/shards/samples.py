@@ -101,8 +101,8 @@ def _add(group: _Group, member: TarMember, ending: str, file: IO[bytes]) -> None
     if f".{ending.rpartition('.')[2]}" in SUFFIXES:
         (group.others if "." in ending else group.images).append(member)
     elif ending.rpartition(".")[2] in ("txt", "caption"):
-        said = group.beside[_stem(member.name)] if "." in ending else group.texts
-        said += caption_texts(member.name, "the text", _LINE_END.split(_text(member, file)))
+        captions = group.beside[_stem(member.name)] if "." in ending else group.texts
+        captions += caption_texts(member.name, "the text", _LINE_END.split(_text(member, file)))
     elif ending == "json":
         pairs = [(key.strip(), value) for key, value in _object(member, _text(member, file))]
         texts = [(key, value) for key, value in pairs if CAPTION.fullmatch(key)]

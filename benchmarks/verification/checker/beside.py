@@ -14,7 +14,7 @@ _NAME = re.compile(r"\w[\w.-]*")
 _HEADER = 100_000_000  # bytes that safetensors allows its header
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # stored beside parameters
 _REAL = ("F64", "F32", "F16", "BF16")
-_MORE = 1.05  # for buffers of other names
+_SURPLUS = 1.05  # for buffers of other names
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
 
 
@@ -30,7 +30,7 @@ def named(record: Mapping[str, Any]) -> Iterator[str]:
 
 def beside(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """What is missing, torn, altered or of another run in the folder of a run."""
-    for name, told in sorted(record["files"].items()):
+    for name, expected in sorted(record["files"].items()):
         if not _NAME.fullmatch(name):
             continue
         try:
@@ -38,7 +38,7 @@ def beside(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
         except (OSError, ValueError) as error:
             yield f"its {name} cannot be read: {getattr(error, 'strerror', error)}"
             continue
-        if found != told:
+        if found != expected:
             yield f"its {name} is not the one whose hash it has: torn, altered or of another run"
     for name, part in (("request.json", _request), ("captions.json", _captions), ("model.safetensors", _weights)):
         if (folder / name).is_file():
@@ -85,11 +85,10 @@ def _parameters(record: Mapping[str, Any], header: Mapping[str, Any]) -> Iterato
     }
     learned = sum(count for name, count in counts.items() if not name.startswith("backbone."))
     found = sum(counts.values())
-    told = record["params"] if found > learned else record["trained"]
-    most = (
-        told if set(record["origins"].values()) == {HOME} else record["params"]
-    )  # others may hold parts that are kept
-    if not told <= found <= most * _MORE + 1 or (most == told and learned > record["trained"] * _MORE + 1):
+    least = record["params"] if found > learned else record["trained"]
+    ours = set(record["origins"].values()) == {HOME}  # a plug-in may freeze parameters outside of its backbone
+    most = least if ours else record["params"]
+    if not least <= found <= most * _SURPLUS + 1 or (most == least and learned > record["trained"] * _SURPLUS + 1):
         yield (
             f"its model.safetensors has {found} parameters, {learned} of them beside the backbone's, "
             f"it says {record['params']}, {record['trained']} of them trained"

@@ -103,13 +103,13 @@ def _guarded(problems: Iterator[str]) -> Iterator[str]:
 
 def check_values(record: Mapping[str, Any]) -> Iterator[str]:
     """Everything that does not hold of a record, whatever lies beside it."""
-    told = record.get("sha256")
-    if told is not None and told != digest({name: value for name, value in record.items() if name != "sha256"}):
+    sha256 = record.get("sha256")
+    if sha256 is not None and sha256 != digest({name: value for name, value in record.items() if name != "sha256"}):
         yield "its sha256 is not that of its content: it was edited or damaged"
     if problems := list(_unlike_schema(record)):
         yield from problems
         return
-    if told is None and record["finished"][:10] > _DIGESTS_SINCE:
+    if sha256 is None and record["finished"][:10] > _DIGESTS_SINCE:
         yield "its sha256 is missing, which only the first records do not have"
     yield from _guarded(_contents(record))
 

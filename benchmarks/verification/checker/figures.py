@@ -61,9 +61,9 @@ def _coverage(record: Mapping[str, Any]) -> Iterator[str]:
         yield "it has captions of other images than it has scores"
     if record["captions"] and count != len(record["captions"]):
         yield f"its data has {count!r} test images, its captions are of {len(record['captions'])}"
-    told = re.search(r"\|images:(\d+)\|", record["signature"])
-    if told is None or int(told[1]) != len(each):
-        yield f"its signature is of {told[1] if told else 'no'} images, its scores of {len(each)}"
+    images = re.search(r"\|images:(\d+)\|", record["signature"])
+    if images is None or int(images[1]) != len(each):
+        yield f"its signature is of {images[1] if images else 'no'} images, its scores of {len(each)}"
     package = re.match(r"pycocoevalcap:([^|]+)\|", record["signature"])
     if package is None or package[1] != record["environment"].get("pycocoevalcap"):
         yield "its signature names another pycocoevalcap than its environment"

@@ -30,9 +30,9 @@ def provenance(record: Mapping[str, Any]) -> Iterator[str]:
     if record["request"].get("protocol") != PROTOCOL:
         yield f"it is of protocol {record['request'].get('protocol')!r}, this version has {PROTOCOL}"
     yield from _finished(record["finished"])
-    told = {name: value for name, value in record.items() if name not in ("captions", "samples")}
+    public = {name: value for name, value in record.items() if name not in ("captions", "samples")}
     sources = [sample.get("source") for sample in record["samples"]]
-    if found := _PRIVATE.search(json.dumps([told, sources])):
+    if found := _PRIVATE.search(json.dumps([public, sources])):
         yield f"it names a folder of somebody's own, {found[0]!r}, which a record that is passed on does not"
 
 
@@ -62,8 +62,8 @@ def _origins(record: Mapping[str, Any]) -> Iterator[str]:
     for part, origin in origins.items():
         files = [label for label in sources if label.split()[:1] == [part] and label != "backbone weights"]
         if (origin == HOME) == bool(files):
-            told = f"has the file of {files[0]}" if files else f"has no file of a {part}"
-            yield f"its {part} is from {origin!r}, but its request {told}"
+            request = f"has the file of {files[0]}" if files else f"has no file of a {part}"
+            yield f"its {part} is from {origin!r}, but its request {request}"
     for label, value in sources.items():
         if not re.fullmatch(r"[0-9a-f]{16,64}", value):
             yield f"the hash of its source {label!r} is none"
@@ -99,9 +99,9 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
         if not environment.get(name) or not isinstance(environment[name], str):
             yield f"its environment does not say which {name} there was"
     for name in _VERSIONS:
-        told = str(environment.get(name, "0"))  # one that is missing is named above
-        if len(told) > _LONGEST or not _VERSION.fullmatch(told):
-            yield f"its environment has {told[:_LONGEST]!r} for {name}, which is no version"
+        version = str(environment.get(name, "0"))  # one that is missing is named above
+        if len(version) > _LONGEST or not _VERSION.fullmatch(version):
+            yield f"its environment has {version[:_LONGEST]!r} for {name}, which is no version"
     yield from _machine(environment)
 
 

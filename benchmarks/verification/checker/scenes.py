@@ -46,14 +46,14 @@ def scenes(record: Mapping[str, Any]) -> Iterator[str]:
         yield "its captions are not those of all test images, and of no other"
         return
     test = _test(count, seed)
-    said = [record["captions"][str(image)] for image in images]
+    candidates = [record["captions"][str(image)] for image in images]
     if record["data"].get("name") != "scenes":
         yield f"its data is called {record['data'].get('name')!r}, its data set scenes"
     if f"|idf:{test.digest[:8]}|" not in record["signature"]:
         yield f"its captions are scored here on references of the hash {test.digest[:8]}, its signature has others"
-    yield from _unlike_words(images, said)
-    yield from _scores(record, images, said, test)
-    yield from _diagnostics(record, test.scenes, said)
+    yield from _unlike_words(images, candidates)
+    yield from _scores(record, images, candidates, test)
+    yield from _diagnostics(record, test.scenes, candidates)
     for shown in record["samples"]:
         if list(test.captions.get(shown.get("image"), ())) != shown.get("references"):
             yield f"the references of its sample of image {shown.get('image')!r} are not those of the scene"
@@ -71,25 +71,27 @@ class _Test:
 
 @lru_cache(2)
 def _test(count: int, seed: int) -> _Test:
-    made, told = [], {}
+    made, references = [], {}
     for image in (_TEST + _SPLITS * index for index in range(count)):
         rng = random.Random(f"{seed} {image}")
         made.append(sample(rng))
-        told[image] = captions(made[-1], rng)
-    digest = hashlib.sha256(json.dumps({image: list(texts) for image, texts in told.items()}).encode()).hexdigest()
-    return _Test(made, told, digest, References(list(told.values())))
+        references[image] = captions(made[-1], rng)
+    digest = hashlib.sha256(
+        json.dumps({image: list(texts) for image, texts in references.items()}).encode()
+    ).hexdigest()
+    return _Test(made, references, digest, References(list(references.values())))
 
 
-def _unlike_words(images: Sequence[int], said: Sequence[str]) -> Iterator[str]:
+def _unlike_words(images: Sequence[int], candidates: Sequence[str]) -> Iterator[str]:
     """Captions whose tokens are not just the letters between their blanks, which is all that is counted here."""
-    for image, caption in zip(images, said, strict=True):
+    for image, caption in zip(images, candidates, strict=True):
         if not caption.isascii() or not all(map(_WORD.fullmatch, caption.split())):
             yield f"its caption of image {image} cannot be scored here, since it has more than words: {caption[:60]!r}"
             return
 
 
-def _scores(record: Mapping[str, Any], images: Sequence[int], said: Sequence[str], test: _Test) -> Iterator[str]:
-    texts = [" ".join(re.findall("[a-z]+", caption.lower())) for caption in said]
+def _scores(record: Mapping[str, Any], images: Sequence[int], candidates: Sequence[str], test: _Test) -> Iterator[str]:
+    texts = [" ".join(re.findall("[a-z]+", caption.lower())) for caption in candidates]
     values, each = test.references.score(texts)
     for name in _COLUMNS:
         if name in record["scores"] and not math.isclose(values[name], record["scores"][name], abs_tol=_CLOSE):
@@ -101,9 +103,9 @@ def _scores(record: Mapping[str, Any], images: Sequence[int], said: Sequence[str
             return
 
 
-def _diagnostics(record: Mapping[str, Any], made: Sequence[Scene], said: Sequence[str]) -> Iterator[str]:
+def _diagnostics(record: Mapping[str, Any], made: Sequence[Scene], candidates: Sequence[str]) -> Iterator[str]:
     marks: dict[str, list[bool]] = defaultdict(list)
-    for scene, caption in zip(made, said, strict=True):
+    for scene, caption in zip(made, candidates, strict=True):
         for name, mark in _marks(content(scene), parse(caption), related=scene.related):
             marks[name].append(mark)
     for name, found in marks.items():
