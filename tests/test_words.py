@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.evaluation.scorer import Scorer
-from zoo.vocabulary import Vocabulary, normalise, tokenize
+from zoo.vocabulary import Vocabulary, has_word, normalise, tokenize
 
 SHARED = Path(__file__).parents[2] / "shared"
 WORDS = {
@@ -68,6 +68,11 @@ def _of(language):
 @given(st.text(alphabet=st.characters(max_codepoint=0x24F, exclude_characters="İ")))
 def test_what_latin_letters_make_is_cut_as_before(caption):
     assert tokenize(caption) == english(normalize("NFC", caption))
+
+
+@given(st.text(alphabet="a'n t\u2019.\u0301-\u200d\u72ac1_ \u3000\u3002\u0e01\u0e33\u0130", max_size=6))
+def test_a_caption_has_a_word_where_it_is_cut_into_some(caption):
+    assert has_word(caption) == bool(tokenize(caption))
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=127)))

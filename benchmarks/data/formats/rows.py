@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from benchmarks.data.formats.json_entry import LONGEST
 from benchmarks.data.formats.table import CAPTION, COLUMNS, FILE, TEXT, Pairs, read_pairs
-from zoo.vocabulary import tokenize
+from zoo.vocabulary import has_word
 
 _SPLIT = re.compile(r"split", re.IGNORECASE)
 _SPLITS = {"train": "train", "test": "test", **dict.fromkeys(("validation", "val", "dev", "valid"), "validation")}
@@ -60,7 +60,7 @@ def caption_texts(place: str, key: str, value: Any) -> Iterator[str]:
         if text is None:
             continue
         caption = " ".join(_clean(place, key, text).split())
-        if tokenize(caption):
+        if has_word(caption):
             yield caption
 
 
