@@ -1,5 +1,6 @@
 """Drawn pictures in folders and shards, for tests: in several layouts, with what a test wants broken."""
 
+import importlib
 import io
 import json
 import tarfile
@@ -108,4 +109,22 @@ def shard_folder(root: Path, *, train=(8, 8), val=4, test=4) -> Path:
                 ]
                 number += 1
             (root / f"{split}-{shard:03}.tar").write_bytes(tar(members))
+    return root
+
+
+def parquet_folder(root: Path, *, train=12, validation=4, test=4) -> Path:
+    """A parquet file for each split, as the Hugging Face Hub has them: images in bytes, IDs, and lists of captions."""
+    arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    root.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for split, count in (("train", train), ("validation", validation), ("test", test)):
+        rows = []
+        for _ in range(count):
+            colour = COLOURS[number % len(COLOURS)]
+            captions = [f"A {colour} square {how}." for how in ("on black", "alone")]
+            rows.append(
+                {"image": {"bytes": drawn(colour), "path": f"{number}.png"}, "captions": captions, "cocoid": number}
+            )
+            number += 1
+        parquet.write_table(arrow.Table.from_pylist(rows), root / f"{split}-00000-of-00001.parquet")
     return root

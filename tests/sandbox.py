@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from folders import coco_folder, own_folder, shard_folder
+from folders import coco_folder, own_folder, parquet_folder, shard_folder
 from PIL import Image
 
 from benchmarks.cli.main import main
@@ -49,6 +49,7 @@ def sandbox(root: Path) -> Path:
     (root / "captions.json").write_text(json.dumps(said), encoding="utf-8")
     own_folder(root / "photos")
     shard_folder(root / "shards")
+    parquet_folder(root / "parquet")
     (root / "last-time").touch()
     os.utime(root / "last-time", (0, 0))
     for name in (

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from folders import coco_folder, own_folder, shard_folder
+from folders import coco_folder, own_folder, parquet_folder, shard_folder
 from PIL import Image
 
 from benchmarks.cli.main import main
@@ -31,10 +31,12 @@ def test_metrics_keep_their_contracts(spec):
 
 def test_data_sets_keep_their_contracts(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     shards = shard_folder(tmp_path / "shards")
     root = coco_folder(tmp_path / "coco")
     own = own_folder(tmp_path / "own")
     specs = {
+        "hf": f"hf(path={str(parquet_folder(tmp_path / 'parquet'))!r})",
         "folder": f"folder(root={str(own)!r})",
         "scenes": "scenes(train=5, validation=4, test=6)",
         "coco": f"coco(root={str(root)!r})",

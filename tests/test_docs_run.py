@@ -80,6 +80,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, calls_here():
         patch.chdir(root)
         patch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", root.parent / "cache")  # read when it is imported
         patch.setattr(run, "measure", no_timing)
         patch.setattr(scorer, "tokenize", tokenize)
         patch.setattr(environment, "commit", lambda: "0" * 40)  # whatever was changed in this checkout

@@ -47,12 +47,14 @@ class Dataset(ABC):
     `split` names the test split, as published ("val2017"); `synthetic` marks synthetic
     images; `allows_hflip` says whether a mirrored image keeps its captions; `fingerprint`
     changes when an image id or a caption does; `location` names the options that say where
-    the data lie and not what they are, which no record repeats; `shareable` says whether
+    the data lie and not what they are, which no record repeats; `public` names those of them
+    that may name a published data set instead, which records do repeat; `shareable` says whether
     pictures and references may stand in a record, which is passed on; `notes` are lines for
     whoever starts a run, such as how many images have no caption.
     """
 
     location: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     shareable: bool = False
 

@@ -86,8 +86,9 @@ class RecordChecker:
 
     def _allowed(self, spec: Spec) -> Spec | None:
         """The data set to make for a record that names `spec`: a record chooses neither what is read nor how much."""
-        location = getattr(DATASETS[spec.name], "location", ())
-        if own := sorted(spec.options.keys() & set(location)):
+        factory = DATASETS[spec.name]
+        location = getattr(factory, "location", ())
+        if own := sorted(spec.options.keys() & set(location) - set(getattr(factory, "public", ()))):
             raise ValueError(f"{spec} says with {own[0]} where data lie, which is for --dataset to say")
         if self.dataset is not None and self.dataset.name == spec.name:
             return self.dataset

@@ -90,7 +90,7 @@ def _data(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"its data has {data.get(name)!r} images for {name}"
         elif record["synthetic"] and name in options and int(options[name]) != data[name]:
             yield f"its data has {data[name]} images for {name}, its data set {options[name]}"
-    if record["synthetic"] and record["dataset"].partition("(")[0] in ("coco", "folder", "webdataset"):
+    if record["synthetic"] and record["dataset"].partition("(")[0] in ("coco", "folder", "hf", "webdataset"):
         yield "it says that its photographs are synthetic scenes"
     if not is_count(data.get("vocabulary")) or not 0 < data["vocabulary"] <= record["params"]:
         yield f"its vocabulary has {data.get('vocabulary')!r} words"

@@ -1,0 +1,1 @@
+"""Data sets of the datasets library: opened, their columns found, their images read row by row."""
