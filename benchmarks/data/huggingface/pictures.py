@@ -30,7 +30,7 @@ class Pictures:
         self._lengths: list[int | None] = pc.binary_length(self._bytes).to_pylist()  # which reads no image
         paths = pc.struct_field(column, "path").to_pylist() if structured else [None] * len(column)
         self._paths: list[str | None] = paths
-        self._roots = roots
+        self._roots, self._real = roots, tuple(map(os.path.realpath, roots))
 
     def name(self, row: int) -> str:
         """What the image's file is called: below the folder, or where its bytes are in the table, without any folder.
@@ -42,8 +42,7 @@ class Pictures:
             return re.split(r"[\\/]", path)[-1]
         if zipped := _ZIPPED.fullmatch(path):
             return normalize("NFC", zipped[1])
-        root = next((root for root in self._roots if Path(self._file(path)).is_relative_to(root)), self._roots[0])
-        return normalize("NFC", os.path.relpath(self._file(path), root))
+        return normalize("NFC", os.path.relpath(self._file(path), self._roots[0]))
 
     def is_file(self, row: int) -> bool:
         """Whether it is a file of its own, which has one name wherever the table names it."""
@@ -62,7 +61,7 @@ class Pictures:
         file = self._file(zipped[2] if zipped else path)
         if "://" in file:
             raise ValueError(f"the image {path[:200]!r} is a link, and no image: download what it leads to")
-        if not is_inside(file, self._roots):
+        if not is_inside(file, self._real):
             raise ValueError(f"the image {path[:200]!r} leads out of the folder: copy it there")
         if not os.path.isfile(file):  # noqa: PTH113  pathlib may raise
             raise ValueError(f"no image {self.name(row)[:200]!r}: add it, or leave its row out")

@@ -14,6 +14,7 @@ _LONGEST = 300  # characters of another library's error
 _REMEDIES = {
     "gated": "accept its terms on its page on the Hub, then run: hf auth login",
     "doesn't exist on the Hub": "check its name; a private one takes: hf auth login",
+    "Revision '": "name one that is there with revision='...'",
     "Couldn't reach": "check the network, or HF_ENDPOINT; with HF_HUB_OFFLINE=1 only what is in the cache is there",
     "scripts are no longer supported": (
         "the Hub may have it converted, revision='refs/convert/parquet'; no script is run here"
@@ -30,7 +31,7 @@ _REMEDIES = {
 class Source:
     """An opened data set: a `datasets.Dataset` for each of its splits, mapped from disk.
 
-    roots: the only folders that its images may lie in, where they are files of their own.
+    roots: the only folders that its images may lie in, where they are files of their own; names begin at the first.
     commit: of the Hub's repository; empty for a folder.
     """
 
@@ -69,7 +70,7 @@ def open_source(path: str, config: str | None, revision: str | None) -> Source:
 
 
 def is_inside(file: str, roots: tuple[str, ...]) -> bool:
-    """Whether a file lies in one of the folders, links followed."""
+    """Whether a file lies in one of the folders, which are spelled without links, once its own links are followed."""
     real = Path(os.path.realpath(file))
     return any(real.is_relative_to(root) for root in roots)
 
@@ -111,7 +112,8 @@ def _of_hub(datasets: Any, path: str, config: str | None, revision: str | None) 
             "name that one with revision='...', or connect"
         )
     notes = (f"the Hub cannot be reached: {path} is read from the cache, commit {builder.hash}",) if cached else ()
-    return Source(_prepared(builder), (os.path.realpath(stored),), str(builder.hash), notes)
+    roots = (str(stored / "snapshots" / str(builder.hash)), str(stored / "blobs"))  # the ones are links to the others
+    return Source(_prepared(builder), roots, str(builder.hash), notes)
 
 
 def _prepared(builder: Any) -> dict[str, Any]:
