@@ -196,13 +196,13 @@ def test_show_says_why_a_size_cannot_be_told(capsys):
 
 def test_show_leads_to_the_source_and_sizes_only_models(capsys):
     for kind, name, first in (
-        ("attention", "luong", '@ATTENTIONS.register("luong")'),
-        ("metric", "cider", '@METRICS.register("cider")'),
-    ):
+        ("attention", "luong", ('@ATTENTIONS.register("luong")', "class Luong(ScoreAttention):")),
+        ("metric", "cider", ('@METRICS.register("cider")', "class Cider(PreparedMetric[ReferenceTfidf]):")),
+    ):  # Python 3.13 counts from the class and not from its decorator
         assert main(["show", kind, name]) == 0
         said = capsys.readouterr().out
         file, line = said.partition("Source:")[2].split()[0].rsplit(":", 1)
-        assert (CONFIGS.parent / file).read_text().splitlines()[int(line) - 1] == first
+        assert (CONFIGS.parent / file).read_text().splitlines()[int(line) - 1] in first
         assert ("Size:" in said) == (kind == "attention")
 
 

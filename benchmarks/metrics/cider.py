@@ -89,7 +89,10 @@ class Cider(PreparedMetric[ReferenceTfidf]):
 
 def cider_d(candidate: Vector, references: Sequence[Vector]) -> float:
     """CIDEr-D of one caption, 0 to 10."""
-    return sum(_similarity(candidate, references)) / LONGEST / len(references) * 10.0
+    total = 0.0
+    for similarity in _similarity(candidate, references):
+        total += similarity  # from Python 3.12 on its own `sum` compensates for rounding, and pycocoevalcap's does not
+    return total / LONGEST / len(references) * 10.0
 
 
 def _similarity(candidate: Vector, references: Sequence[Vector]) -> list[float]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
@@ -81,10 +82,11 @@ def convert(values: Any, kind: type[T]) -> T:
 
 def json_schema(kind: type) -> str:
     """The JSON Schema of a type."""
-    return (
-        json.dumps(msgspec.json.schema(kind, schema_hook=_spec_schema), indent=1, sort_keys=True, ensure_ascii=False)
-        + "\n"
-    )
+    schema = msgspec.json.schema(kind, schema_hook=_spec_schema)
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # a docstring, whose indentation Python 3.13 takes away
+            definition["description"] = cleandoc(definition["description"])
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _spec(kind: type, value: Any) -> Spec:
