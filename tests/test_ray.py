@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,12 +111,12 @@ def test_a_cell_resumes_after_its_worker_or_its_command_is_killed(cluster, place
         return set(folder.glob("out/.checkpoints/*/[!.]*")) - seen
 
     def kill(running, number):
-        (runner,) = until(lambda: states() and holders(folder), running)
+        (runner,) = until(lambda: holders(folder), running)
+        seen.update(states())  # with one that a cell wrote while its worker was being killed
+        until(states, running)
         os.kill(running.pid if number else runner.pid, number or signal.SIGKILL)
         assert not number or running.end().returncode == (143 if number == signal.SIGTERM else -number)
         until(lambda: runner.gone)
-        time.sleep(0.5)  # until the cell's own process is, too
-        seen.update(states())
 
     running = start(folder, cluster)
     kill(running, 0)  # the worker, which is replaced
