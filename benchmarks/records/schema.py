@@ -86,6 +86,9 @@ def json_schema(kind: type) -> str:
     for definition in schema["$defs"].values():
         if "description" in definition:  # a docstring, whose indentation Python 3.13 takes away
             definition["description"] = cleandoc(definition["description"])
+        for field in definition.get("properties", {}).values():
+            if field.get("default") == {}:  # which msgspec tells from 0.23 on
+                del field["default"]
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
