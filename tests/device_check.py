@@ -20,8 +20,9 @@ from benchmarks.training.ema import EMA
 from benchmarks.training.step import TrainStep
 from registry import Spec
 from zoo.attention import ScoreAttention
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.generate import n_best
+from zoo.parts import Parts
 from zoo.registries import ATTENTIONS, DECODERS
 from zoo.vocabulary import END, PAD, SPECIAL, START, Vocabulary
 

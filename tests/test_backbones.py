@@ -17,7 +17,8 @@ from registry import Registry, RegistryError, Spec
 from zoo import checkpoint
 from zoo.backbones import RANDOM
 from zoo.backbones.layouts import fits, from_tokens
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import SPECIAL, Vocabulary
 

@@ -11,7 +11,8 @@ from zoo.backbones import RANDOM, Backbone, Preprocess
 from zoo.backbones.cut import Cut, frozen_stem, trainable_tail
 from zoo.backbones.cutting import find_cut
 from zoo.backbones.layouts import from_map
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary
 

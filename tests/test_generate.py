@@ -9,9 +9,10 @@ from PIL import Image
 from benchmarks.config import Decoding
 from benchmarks.evaluation import decode
 from benchmarks.throughput.no_eos import NoEosDecoder
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.contracts.common import scale_weights
 from zoo.generate import generate
+from zoo.parts import Parts
 from zoo.types import Features
 from zoo.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary
 

@@ -17,7 +17,8 @@ from zoo import checkpoint
 from zoo.attention import ScoreAttention
 from zoo.backbones import RANDOM
 from zoo.backbones.patches import Patches
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.vocabulary import PAD, Vocabulary
 

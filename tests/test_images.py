@@ -25,8 +25,9 @@ from benchmarks.features.store import DamagedStore
 from benchmarks.runtime.device import free_memory
 from benchmarks.training.batches import Batch
 from benchmarks.training.step import TrainStep
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.partial import partial_path
+from zoo.parts import Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary
 

@@ -18,7 +18,8 @@ from benchmarks.training.objectives import self_critical
 from benchmarks.training.reward import Reward
 from benchmarks.training.step import TrainStep
 from registry import Spec
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.types import Features
 from zoo.vocabulary import END, PAD, SPECIAL, START, Vocabulary, tokenize
 

@@ -11,7 +11,8 @@ from benchmarks.training.batches import Batch
 from benchmarks.training.curve import refuse_divergence
 from benchmarks.training.objectives import Loss
 from benchmarks.training.step import TrainStep
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.registries import DECODERS
 from zoo.vocabulary import PAD, SPECIAL, Vocabulary
 

@@ -16,7 +16,8 @@ from benchmarks.throughput import measure as suite
 from benchmarks.throughput.operations import operations
 from zoo import checkpoint
 from zoo.backbones import RANDOM
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.vocabulary import SPECIAL, Vocabulary
 
 STAGES = {"encode", "greedy", "beam", "train"}

@@ -6,7 +6,8 @@ import torch
 from timm.models import model_entrypoint
 
 from zoo.backbones.layouts import fits
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import SPECIAL, Vocabulary
 

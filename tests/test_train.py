@@ -17,7 +17,8 @@ from benchmarks.training.optim import lr_factor
 from benchmarks.training.step import TrainStep
 from benchmarks.training.trainer import Trainer
 from registry import Spec
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.vocabulary import PAD, START, Vocabulary
 
 CPU = torch.device("cpu")

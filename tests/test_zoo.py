@@ -13,7 +13,8 @@ from registry import Spec
 from zoo import checkpoint
 from zoo.backbones import RANDOM, Preprocess
 from zoo.backbones.timm import _features
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.projection import Projection
 from zoo.registries import BACKBONES
 from zoo.types import Features

@@ -26,8 +26,9 @@ from benchmarks.training.checkpoints import Checkpoints
 from zoo import checkpoint
 from zoo.atomic import make_folder
 from zoo.backbones import WeightsSource
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.folder import WEIGHTS, read_config
+from zoo.parts import Parts
 from zoo.registries import BACKBONES
 from zoo.vocabulary import SPECIAL, Vocabulary
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor, nn
 
-from registry import Spec
 from zoo.atomic import atomic_directory
 from zoo.backbones import RANDOM, Backbone
 from zoo.backbones.build import build_backbone
@@ -19,35 +17,11 @@ from zoo.decoders import Decoder
 from zoo.explain import Explanation, NoGrid
 from zoo.folder import write
 from zoo.generate import generate, n_best
+from zoo.parts import Parts
 from zoo.pictures import open_picture, upright
-from zoo.registries import ATTENTIONS, BACKBONES, DECODERS, without_paths
+from zoo.registries import DECODERS
 from zoo.types import DecoderOutput, Features, expand_state
 from zoo.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Which backbone, attention and decoder a captioner is made of."""
-
-    backbone: Spec
-    attention: Spec
-    decoder: Spec
-
-    @classmethod
-    def parse(cls, backbone: str | Spec, attention: str | Spec, decoder: str | Spec) -> "Parts":
-        """The three Specs, each checked against its registry.
-
-        Raises:
-            RegistryError: one of them names what there is not.
-        """
-        return cls(BACKBONES.check(backbone), ATTENTIONS.check(attention), DECODERS.check(decoder))
-
-    def __str__(self) -> str:
-        return f"{self.backbone} + {self.attention} + {self.decoder}"
-
-    def as_dict(self) -> dict[str, str]:
-        """Their spellings, by kind; of a file of weights its name."""
-        return {kind: str(without_paths(spec)) for kind, spec in vars(self).items()}
 
 
 class Captioner(nn.Module):

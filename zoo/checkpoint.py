@@ -12,8 +12,9 @@ from registry import Spec
 from zoo.backbones import Backbone, WeightsSource
 from zoo.backbones.build import build_backbone
 from zoo.bounded import TooLarge, at_most
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.folder import CONFIG, FORMAT, WEIGHTS, read_config, write
+from zoo.parts import Parts
 from zoo.vocabulary import Vocabulary
 
 _BACKBONE = "backbone."

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.parts import Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.vocabulary import SPECIAL, Vocabulary
 
@@ -41,7 +42,7 @@ def create_model(
         ValueError: there is no such part or option, the parts do not fit, the backbone's
             weights cannot be had here, or a word comes twice.
     """
-    from zoo.captioner import Captioner, Parts
+    from zoo.captioner import Captioner
 
     if isinstance(vocabulary, str):
         raise ValueError(f"a vocabulary is many words, not the one string {vocabulary!r}")

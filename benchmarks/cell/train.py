@@ -15,7 +15,8 @@ from benchmarks.training.curve import TrainResult
 from benchmarks.training.trainer import Trainer
 from zoo import checkpoint
 from zoo.backbones import RANDOM, WeightsSource
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 
 
 def build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:

@@ -6,8 +6,9 @@ from torch.nn import functional as F
 from benchmarks.config import Training
 from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Objective
 from registry import Spec
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
 from zoo.contracts.common import check, is_spelled
+from zoo.parts import Parts
 from zoo.vocabulary import PAD, SPECIAL, Vocabulary
 
 _WORDS = ("a", "dog", "runs", "cat", "sits", "on", "grass")

@@ -9,7 +9,8 @@ from benchmarks.data import Dataset
 from benchmarks.features.cache import FeatureCache
 from benchmarks.features.store import ImageStore
 from benchmarks.training.trainer import Trainer
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.vocabulary import Vocabulary
 
 

@@ -11,7 +11,8 @@ from benchmarks.config import Training
 from benchmarks.speed.sizes import Size
 from benchmarks.training.batches import Batch, TokenizedExample, iter_batches
 from benchmarks.training.step import TrainStep
-from zoo.captioner import Captioner, Parts
+from zoo.captioner import Captioner
+from zoo.parts import Parts
 from zoo.types import Features
 from zoo.vocabulary import END, SPECIAL, START, Vocabulary
 
