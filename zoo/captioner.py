@@ -17,6 +17,7 @@ from zoo.decoders import Decoder
 from zoo.explain import Explanation, NoGrid
 from zoo.folder import write
 from zoo.generate import generate, n_best
+from zoo.hub.push import push
 from zoo.parts import Parts
 from zoo.pictures import open_picture, upright
 from zoo.registries import DECODERS
@@ -27,12 +28,13 @@ from zoo.vocabulary import Vocabulary
 class Captioner(nn.Module):
     """An encoder-decoder whose parts can be swapped, and the words it can say.
 
-    `backbone_weights` tells where the backbone's weights came from.
+    `backbone_weights` tells where the backbone's weights came from, `source` where the captioner did: a folder, or
+    ORG/NAME@COMMIT of the Hub; it is empty for a new one.
     """
 
     def __init__(self, parts: Parts, backbone: Backbone, decoder: Decoder, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self.parts, self.vocabulary, self.backbone_weights = parts, vocabulary, RANDOM.source
+        self.parts, self.vocabulary, self.backbone_weights, self.source = parts, vocabulary, RANDOM.source, ""
         self.backbone, self.decoder = backbone, decoder
 
     @classmethod
@@ -156,6 +158,19 @@ class Captioner(nn.Module):
         """
         with atomic_directory(folder) as partial:
             self.write(partial)
+
+    def push_to_hub(self, name: str, *, private: bool = False, revision: str = "main", token: str | None = None) -> str:
+        """Publish all of the model as ORG/NAME on the Hugging Face Hub, in one commit; a model card is left as it is.
+
+        revision: a branch, made where there is none. A repository that is there keeps its other files.
+
+        Returns:
+            ORG/NAME@COMMIT.
+
+        Raises:
+            ValueError: the Hub cannot be reached, or refuses it.
+        """
+        return push(name, self.write, private=private, revision=revision, token=token)
 
     def write(self, folder: Path) -> None:
         """As `save_pretrained`, into a folder that is there."""

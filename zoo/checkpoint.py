@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from registry import Spec
+from registry import Spec, UnknownName
 from zoo.backbones import Backbone, WeightsSource
 from zoo.backbones.build import build_backbone
 from zoo.bounded import TooLarge, at_most
@@ -43,61 +44,91 @@ def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
     )
 
 
-def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Captioner:
-    """The captioner saved in `folder`, in evaluation mode.
+@dataclass(frozen=True)
+class Saved:
+    """What the config of a saved captioner says; `stored` is whether its backbone's weights are beside it."""
+
+    parts: Parts
+    vocabulary: Vocabulary
+    stored: bool
+    backbone_weights: str
+
+
+def read(folder: Path, source: str) -> Saved:
+    """The config in `folder`, which errors call `source`; the weights need not be there.
 
     Raises:
         ValueError: there is none, or it is of another format, or its parts are not registered.
     """
-    folder = Path(folder)
-    _refuse_other_places(folder)
     try:
         config = read_config(folder)
-        if (folder / WEIGHTS).exists() and not (folder / WEIGHTS).is_file():  # reading a pipe might never end
-            raise OSError(f"{WEIGHTS} is no file")
-        tensors = load_file(folder / WEIGHTS)
+        if not isinstance(config, dict) or "format" not in config:
+            raise ValueError(f"its {CONFIG} is not of caption-zoo")
         version, parts = config["format"], [config["parts"][kind] for kind in ("backbone", "attention", "decoder")]
         words, stored = list(config["vocabulary"]), config["backbone_stored"] if version == FORMAT else None
         if not all(isinstance(text, str) for text in (*parts, *words)):
             raise TypeError("parts and words are texts")
-    except Exception as error:  # safetensors raises its own kind for a damaged file
-        raise ValueError(f"no captioner in {str(folder)!r}: {type(error).__name__}: {error}") from None
+    except Exception as error:
+        raise _no_captioner(source, error) from None
     if version != FORMAT:
         raise ValueError(
-            f"{folder / CONFIG} is of format {repr(version)[:20]}, this version reads {FORMAT}: train it again"
+            f"{CONFIG} of {source} is of format {repr(version)[:20]}, this version reads {FORMAT}: train it again"
         )
-    captioner = _build(folder, Parts.parse(*parts), Vocabulary(words), tensors, stored=bool(stored))
-    captioner.backbone_weights = str(config.get("backbone_weights", ""))
-    if not stored:
-        captioner.backbone_weights = captioner.backbone.load_pretrained().source
-        tensors |= {f"{_BACKBONE}{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
     try:
+        found = Parts.parse(*parts)
+    except UnknownName as error:
+        raise ValueError(
+            f"{source} needs a part that is not here: {error} One of a plug-in is there once that was loaded: --plugin FILE, or registry.load_plugin"
+        ) from None
+    return Saved(found, Vocabulary(words), bool(stored), str(config.get("backbone_weights", "")))
+
+
+def load(folder: str | Path, *, device: str | torch.device = "cpu", source: str = "") -> Captioner:
+    """The captioner saved in `folder`, in evaluation mode; it, and errors, call the folder `source` where that is given.
+
+    Raises:
+        ValueError: there is none, or it is of another format, or its parts are not registered.
+    """
+    folder, source = Path(folder), source or str(folder)
+    _refuse_other_places(folder)
+    saved = read(folder, source)
+    try:
+        if (folder / WEIGHTS).exists() and not (folder / WEIGHTS).is_file():  # reading a pipe might never end
+            raise OSError(f"{WEIGHTS} is no file")
+        tensors = load_file(folder / WEIGHTS)
+    except Exception as error:  # safetensors raises its own kind for a damaged file
+        raise _no_captioner(source, error) from None
+    try:
+        captioner = _build(saved, tensors)
+        captioner.source, captioner.backbone_weights = source, saved.backbone_weights
+        if not saved.stored:
+            captioner.backbone_weights = captioner.backbone.load_pretrained().source
+            tensors |= {f"{_BACKBONE}{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
         _refuse_other_kinds(tensors, captioner.state_dict())
         captioner.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise _other_weights(folder, captioner.parts, error) from None
+    except (RuntimeError, TooLarge) as error:
+        raise _other_weights(source, saved.parts, error) from None
     return captioner.to(device).eval()
 
 
-def _build(
-    folder: Path, parts: Parts, vocabulary: Vocabulary, tensors: Mapping[str, Tensor], *, stored: bool
-) -> Captioner:
-    """The captioner of `parts`, unless it would be larger by far than the weights that are there for it.
+def _build(saved: Saved, tensors: Mapping[str, Tensor]) -> Captioner:
+    """The captioner that was saved, unless it would be larger by far than the weights that are there for it.
 
     A backbone may drop much of what it builds. Where its weights are stored, a twin without memory tells before.
+
+    Raises:
+        RuntimeError: the weights are of another backbone.
+        TooLarge: it would be.
     """
     backbone = {name: tensor for name, tensor in tensors.items() if name.startswith(_BACKBONE)}
     rest = [tensor for name, tensor in tensors.items() if name not in backbone]
-    try:
-        if stored and (twin := _twin(parts.backbone)):
-            own = {name.removeprefix(_BACKBONE): tensor for name, tensor in backbone.items()}
-            twin.load_state_dict(own, assign=True)
-        backbone_built = build_backbone(parts.backbone)
-        numbers = sum(tensor.numel() for tensor in rest)
-        with at_most(_TIMES * numbers + _MORE_NUMBERS, _TIMES * len(rest) + _MORE_TENSORS):
-            return Captioner.build(parts, vocabulary, backbone_built)
-    except (RuntimeError, TooLarge) as error:
-        raise _other_weights(folder, parts, error) from None
+    if saved.stored and (twin := _twin(saved.parts.backbone)):
+        own = {name.removeprefix(_BACKBONE): tensor for name, tensor in backbone.items()}
+        twin.load_state_dict(own, assign=True)
+    backbone_built = build_backbone(saved.parts.backbone)
+    numbers = sum(tensor.numel() for tensor in rest)
+    with at_most(_TIMES * numbers + _MORE_NUMBERS, _TIMES * len(rest) + _MORE_TENSORS):
+        return Captioner.build(saved.parts, saved.vocabulary, backbone_built)
 
 
 def _twin(spec: Spec) -> Backbone | None:
@@ -107,9 +138,13 @@ def _twin(spec: Spec) -> Backbone | None:
     return None
 
 
-def _other_weights(folder: Path, parts: Parts, error: Exception) -> ValueError:
+def _no_captioner(source: str, error: Exception) -> ValueError:
+    return ValueError(f"no captioner in {source!r}: {type(error).__name__}: {error}")
+
+
+def _other_weights(source: str, parts: Parts, error: Exception) -> ValueError:
     why = " ".join(str(error).split())[:_LONGEST]
-    return ValueError(f"the weights in {str(folder)!r} are not those of {parts}: {why}")
+    return ValueError(f"the weights in {source!r} are not those of {parts}: {why}")
 
 
 def _refuse_other_kinds(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
@@ -127,8 +162,7 @@ def _refuse_other_places(folder: Path) -> None:
         beside = (folder.parent / CONFIG).is_file()
         raise ValueError(f"{str(folder)!r} is a file: name the folder of a run" + f", {folder.parent}" * beside)
     if not folder.is_dir():
-        hub = ": a model of a hub has to be downloaded first" if len(folder.parts) == 2 else ""
-        raise ValueError(f"no folder {str(folder)!r}{hub}")
+        raise ValueError(f"no folder {str(folder)!r}")
     if found := sorted(path.parent for path in folder.glob(f"*/{CONFIG}")):
         some = ", ".join(map(str, found[:_SHOWN])) + f" and {len(found) - _SHOWN} more" * (len(found) > _SHOWN)
         raise ValueError(f"{str(folder)!r} is no run, it holds runs: {some}")

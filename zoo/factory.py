@@ -53,12 +53,33 @@ def create_model(
     return captioner.eval()
 
 
-def from_pretrained(folder: str | Path, device: str = "cpu") -> "zoo.captioner.Captioner":
-    """The captioner saved in `folder`, by a run or by `save_pretrained`, in evaluation mode.
+def from_pretrained(
+    place: str | Path,
+    device: str = "cpu",
+    *,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    token: str | None = None,
+) -> "zoo.captioner.Captioner":
+    """The captioner saved in a folder, by a run or by `save_pretrained`, or on the Hugging Face Hub; in evaluation mode.
+
+    From the Hub come JSON and safetensors alone, and nothing of them runs.
+
+    Args:
+        place: a path, or ``"org/name"`` where there is no such path.
+        device: where it is put.
+        revision: a branch, a tag or a commit; the newest commit of ``main`` without one. `source` of the captioner says
+            which it is, as ``org/name@commit``.
+        cache_dir: for what is fetched; without one, the cache that other programs use too (``HF_HOME``).
+        local_files_only: nothing is asked of the Hub, as with ``HF_HUB_OFFLINE=1``.
+        token: for what is private; without one, that of ``hf auth login`` or ``HF_TOKEN``.
 
     Raises:
-        ValueError: there is none, or its parts are not registered.
+        ValueError: there is none, or it cannot be fetched, or its parts are not registered.
     """
     from zoo import checkpoint
+    from zoo.pretrained import locate
 
-    return checkpoint.load(folder, device=device)
+    found = locate(place, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
+    return checkpoint.load(found.folder, device=device, source=found.source)

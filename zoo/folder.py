@@ -13,7 +13,7 @@ from zoo.partial import remove_abandoned
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 3
-_BYTES = 64 * 2**20  # of a config; one with 200,000 words has 4 MiB
+CONFIG_BYTES = 64 * 2**20  # at most; one with 200,000 words has 4 MiB
 
 
 def write(
@@ -54,9 +54,9 @@ def read_config(folder: Path) -> Any:
     if file.exists() and not file.is_file():  # reading a pipe might never end
         raise OSError(f"{file} is no file")
     with file.open("rb") as opened:
-        content = opened.read(_BYTES + 1)
-    if len(content) > _BYTES:
-        raise ValueError(f"{file} has more than {_BYTES >> 20} MiB")
+        content = opened.read(CONFIG_BYTES + 1)
+    if len(content) > CONFIG_BYTES:
+        raise ValueError(f"{file} has more than {CONFIG_BYTES >> 20} MiB")
     return json.loads(content)
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "caption": "caption images with a trained run",
     "demo": "a local page: drop an image, see its caption and attention maps",
     "export": "write a model for others: a Hugging Face folder, or ONNX",
+    "push": "publish a model on the Hugging Face Hub",
     "score": "score captions against references",
     "leaderboard": "make the page from records, or check them",
     "compare": "paired significance test of two entries",

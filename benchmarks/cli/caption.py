@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.cli.place import add_place
 from zoo.decoding import Precision
 
 _DECODING: dict[str, tuple[Any, str]] = {
@@ -35,7 +36,7 @@ _DECODING: dict[str, tuple[Any, str]] = {
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The run and the images."""
-    parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
+    add_place(parser)
     parser.add_argument(
         "images",
         nargs="+",
@@ -60,12 +61,15 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.runtime.text import plain
     from registry import load_plugin
     from zoo import checkpoint
+    from zoo.pretrained import locate
 
     for plugin in options.plugin:
         load_plugin(plugin)
     files = listed(options.images)
-    decoding = decoding_of(Path(options.run), **{name: options[name] for name in _DECODING})
-    captioner = FileCaptioner(checkpoint.load(options.run, device=device()), decoding, options.batch_size)
+    found = locate(options.run, revision=options.revision)
+    decoding = decoding_of(found.folder, **{name: options[name] for name in _DECODING})
+    model = checkpoint.load(found.folder, device=device(), source=found.source)
+    captioner = FileCaptioner(model, decoding, options.batch_size)
     maps = None if options.maps is None else Path(options.maps)
     for batch in captioner.caption(files) if maps is None else captioner.explain(files, maps):
         for captioned in batch:

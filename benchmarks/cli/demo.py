@@ -1,13 +1,13 @@
 """A local page for the model of a run: drop an image on it, see its caption and attention maps."""
 
-from pathlib import Path
-
 from jsonargparse import ArgumentParser, Namespace
+
+from benchmarks.cli.place import add_place
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The run, and where the page is to be."""
-    parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
+    add_place(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     parser.add_argument("--port", type=int, default=7860, help="port to listen at; 0 is any free one (default: 7860)")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
@@ -21,12 +21,14 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.runtime.device import device
     from registry import load_plugin
     from zoo import checkpoint
+    from zoo.pretrained import locate
 
     demo.require()
     for plugin in options.plugin:
         load_plugin(plugin)
-    decoding = decoding_of(Path(options.run))
-    captioner = checkpoint.load(options.run, device=device())
+    found = locate(options.run, revision=options.revision)
+    decoding = decoding_of(found.folder)
+    captioner = checkpoint.load(found.folder, device=device(), source=found.source)
     with demo.listen(options.host, options.port) as at:
         host, port = at.getsockname()[:2]
         print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)

@@ -4,12 +4,14 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.cli.place import add_place
+
 _FORMATS = ("huggingface", "onnx")
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The run and where its model goes."""
-    parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
+    add_place(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument("--format", choices=_FORMATS, default="huggingface", help="what to write")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
@@ -20,9 +22,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     """Write the folder and say where it lies."""
     from benchmarks.inference.export import export_run
     from registry import load_plugin
+    from zoo.pretrained import locate
 
     for plugin in options.plugin:
         load_plugin(plugin)
-    summary = export_run(Path(options.run), Path(options.out), options.format)
+    summary = export_run(locate(options.run, revision=options.revision), Path(options.out), options.format)
     print(f"{options.out}: {summary}")
     return 0

@@ -109,11 +109,12 @@ def _help() -> str:
 
 
 def _show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
-    """A plug-in's warning in one line; where it was raised does not help its user."""
+    """A plug-in's warning, or one of the Hub, in one line; where it was raised does not help its user."""
     from benchmarks.runtime.text import plain
     from registry import PluginWarning
+    from zoo.hub import HubWarning
 
-    if issubclass(category, PluginWarning):
+    if issubclass(category, PluginWarning | HubWarning):
         print(f"caption-zoo: warning: {plain(str(message))}", file=sys.stderr)
     else:
         _show_others(message, category, *where, **rest)

@@ -11,14 +11,22 @@ from zoo import checkpoint
 from zoo.atomic import atomic_directory
 from zoo.captioner import Captioner
 from zoo.export.onnx import export
+from zoo.hub.push import push
+from zoo.pretrained import Located
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.settings import omittable, to_request
 
 
-def huggingface(run: Path, captioner: Captioner, folder: Path) -> str:
-    """Write the whole model, its card and, where there is one, the run's request; returns a line to print."""
+def huggingface(
+    run: Path, captioner: Captioner, folder: Path, place: str = "FOLDER", license_name: str | None = None
+) -> str:
+    """Write the whole model, its card and, where there is one, the run's request; returns a line to print.
+
+    The card says that it lies at `place`.
+    """
     captioner.write(folder)
-    (folder / "README.md").write_text(model_card(_record(run, captioner), {}), encoding="utf-8")
+    card = model_card(_record(run, captioner), {}, place=place, license_name=license_name)
+    (folder / "README.md").write_text(card, encoding="utf-8")
     if (run / REQUEST).is_file():
         shutil.copyfile(run / REQUEST, folder / REQUEST)  # `caption` then searches as the run did
     return "all weights are in it"
@@ -45,14 +53,28 @@ def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
 FORMATS: dict[str, Callable[[Path, Captioner, Path], str]] = {"huggingface": huggingface, "onnx": onnx}
 
 
-def export_run(run: Path, out: Path, kind: str) -> str:
+def export_run(run: Located, out: Path, kind: str) -> str:
     """Write the model of `run` into the new folder `out`, whole or not at all; returns a line to print.
 
     Raises:
         ValueError: there is no model in `run`, something lies in `out`, or `kind` cannot be made of it.
     """
     with atomic_directory(out) as partial:
-        return FORMATS[kind](run, checkpoint.load(run), partial)
+        return FORMATS[kind](run.folder, checkpoint.load(run.folder, source=run.source), partial)
+
+
+def push_run(run: Path, name: str, *, license_name: str | None, private: bool, revision: str) -> str:
+    """Publish what `huggingface` writes of `run` as ORG/NAME on the Hub; returns ORG/NAME@COMMIT.
+
+    Raises:
+        ValueError: there is no model in `run`, or the Hub cannot be reached or refuses it.
+    """
+    captioner = checkpoint.load(run)
+
+    def write(folder: Path) -> None:
+        huggingface(run, captioner, folder, name, license_name)
+
+    return push(name, write, private=private, revision=revision)
 
 
 def _record(run: Path, captioner: Captioner) -> RunRecord:

@@ -11,7 +11,7 @@ from benchmarks.records.record import PARTS, RunRecord
 _COCO_HOST = re.compile(r"https?://(?:[\w-]+\.)*cocodataset\.org/", re.ASCII)
 
 
-def front_matter(record: RunRecord, table: Table) -> str:
+def front_matter(record: RunRecord, table: Table, license_name: str | None) -> str:
     """YAML between two rules; its scores are times 100, and each says so in its name."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -32,6 +32,7 @@ def front_matter(record: RunRecord, table: Table) -> str:
     parts = [_tag(record.parts.get(part, "")) for part in PARTS]
     data = ModelCardData(
         library_name="caption-zoo",
+        license=license_name,
         pipeline_tag="image-to-text",
         tags=["image-captioning", "image-to-text", "caption-zoo", *parts],
         datasets=["coco"] if _is_coco(record) else None,

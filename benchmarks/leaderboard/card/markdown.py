@@ -1,5 +1,6 @@
 """The card of a run as Markdown, with the front matter that model hubs read."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,13 @@ from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import PARTS, RunRecord
 
 
-def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
+def model_card(
+    record: RunRecord, gallery: Mapping[str, Any], *, place: str = "FOLDER", license_name: str | None = None
+) -> str:
     """`record` as a README for its model; pictures are never in it.
 
     gallery: image id -> references, where the record may not hold them. All of them are listed.
+    place: from where the model is loaded, a folder or ORG/NAME; license_name: its owner's, as the Hub spells it.
 
     Raises:
         ValueError: the run did not come to its end, so there is no model.
@@ -30,7 +34,7 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
         raise ValueError(f"run {clean(record.id)} failed, so there is no model to make a card of")
     (table,) = summarise([record]).tables
     blocks = [
-        front_matter(record, table),
+        front_matter(record, table, license_name),
         f"# {code(model_name(record))}",
         f"An image captioning model made with caption-zoo: run {code(record.id)}, seed {code(record.seed)}, "
         f"on {code(wording.headline(table))}.",
@@ -41,7 +45,7 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
         table_of(["Part", "What"], [[part.capitalize(), code(record.parts.get(part, ""))] for part in PARTS]),
         "## Intended use and limitations",
         " ".join(facts.limitations(record)),
-        *_use(record),
+        *_use(record, place),
         *_scores(record, table),
         *_samples(shown(record, gallery)),
         *_training(record),
@@ -54,13 +58,14 @@ def model_card(record: RunRecord, gallery: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _use(record: RunRecord) -> Iterable[str]:
+def _use(record: RunRecord, place: str) -> Iterable[str]:
     loaded = [f"registry.load_plugin({name!r})" for name in rerun.plugins(record) if name.endswith(".py")]
     lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
-    lines += ['model = zoo.from_pretrained("FOLDER")', 'print(model.caption(["photo.jpg"])[0])']
+    lines += [f"model = zoo.from_pretrained({json.dumps(place)})", 'print(model.caption(["photo.jpg"])[0])']
     yield "## How to use"
-    yield f"From Python, with the folder that holds this card and weights:\n\n{fence('python', chr(10).join(lines))}"
-    yield f"Or as a command:\n\n{fence('console', rerun.caption(record, 'FOLDER'))}"
+    where = "with the folder that holds this card and weights" if place == "FOLDER" else "from the Hub"
+    yield f"From Python, {where}:\n\n{fence('python', chr(10).join(lines))}"
+    yield f"Or as a command:\n\n{fence('console', rerun.caption(record, place))}"
 
 
 def _scores(record: RunRecord, table: Table) -> Iterable[str]:

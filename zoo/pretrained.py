@@ -1,0 +1,49 @@
+"""Where a trained captioner lies: in a folder of this machine, or on the Hugging Face Hub."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo import checkpoint
+from zoo.folder import CONFIG, CONFIG_BYTES, WEIGHTS
+from zoo.hub.client import Repository, is_name
+from zoo.hub.errors import Missing
+
+_REQUEST = "request.json"  # of the run that made it: whoever captions with it searches as the run did
+
+
+@dataclass(frozen=True)
+class Located:
+    """A folder with a captioner's files, and what it is called: as it was named, or ORG/NAME@COMMIT."""
+
+    folder: Path
+    source: str
+
+
+def locate(place: str | Path, *, revision: str | None = None, **options: Any) -> Located:
+    """Find the captioner that `place` names: a path, or ORG/NAME of the Hub where there is no such path.
+
+    Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
+    fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.
+
+    Raises:
+        ValueError: the Hub has no such captioner, or it cannot be fetched, or its parts are not registered.
+    """
+    named = isinstance(place, str) and is_name(place)
+    if named and not Path(place).exists():
+        return _of_hub(Repository(str(place), **options if revision is None else {"revision": revision, **options}))
+    if revision is not None:
+        what = "there is a folder of that name" if named else "models there are called ORG/NAME"
+        raise ValueError(f"revision={revision!r} is of the Hub, and {str(place)!r} is not: {what}")
+    return Located(Path(place), str(place))
+
+
+def _of_hub(repository: Repository) -> Located:
+    folder = repository.fetch(CONFIG, most=CONFIG_BYTES).parent
+    pinned = repository.at(folder.name)
+    checkpoint.read(folder, str(pinned))
+    with suppress(Missing):
+        pinned.fetch(_REQUEST, most=CONFIG_BYTES)
+    pinned.fetch(WEIGHTS)
+    return Located(folder, str(pinned))
