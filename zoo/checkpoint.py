@@ -77,14 +77,15 @@ def read(folder: Path, source: str) -> Saved:
     try:
         found = Parts.parse(*parts)
     except UnknownName as error:
-        raise ValueError(
-            f"{source} needs a part that is not here: {error} One of a plug-in is there once that was loaded: --plugin FILE, or registry.load_plugin"
-        ) from None
+        remedy = "Load the plug-in file that has it, by --plugin or registry.load_plugin, or install it."
+        raise ValueError(f"{source} needs a part that is not here: {error} {remedy}") from None
     return Saved(found, Vocabulary(words), bool(stored), str(config.get("backbone_weights", "")))
 
 
 def load(folder: str | Path, *, device: str | torch.device = "cpu", source: str = "") -> Captioner:
-    """The captioner saved in `folder`, in evaluation mode; it, and errors, call the folder `source` where that is given.
+    """The captioner saved in `folder`, in evaluation mode.
+
+    source: what it, and errors, call the folder, if not by its path.
 
     Raises:
         ValueError: there is none, or it is of another format, or its parts are not registered.

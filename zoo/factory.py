@@ -62,7 +62,7 @@ def from_pretrained(
     local_files_only: bool = False,
     token: str | None = None,
 ) -> "zoo.captioner.Captioner":
-    """The captioner saved in a folder, by a run or by `save_pretrained`, or on the Hugging Face Hub; in evaluation mode.
+    """A trained captioner, in evaluation mode: of a run or of `save_pretrained`, from a folder or the Hugging Face Hub.
 
     From the Hub come JSON and safetensors alone, and nothing of them runs.
 

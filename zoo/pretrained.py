@@ -32,7 +32,7 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
     """
     named = isinstance(place, str) and is_name(place)
     if named and not Path(place).exists():
-        return _of_hub(Repository(str(place), **options if revision is None else {"revision": revision, **options}))
+        return _of_hub(Repository(str(place), "main" if revision is None else revision, **options))
     if revision is not None:
         what = "there is a folder of that name" if named else "models there are called ORG/NAME"
         raise ValueError(f"revision={revision!r} is of the Hub, and {str(place)!r} is not: {what}")

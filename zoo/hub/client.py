@@ -100,16 +100,19 @@ class Repository:
     def _download(self, file: str, most: int | None) -> Path:
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-        options = {"revision": self.revision, "cache_dir": self.cache_dir, "token": self.token}
+        def download() -> Path:
+            return Path(
+                hf_hub_download(self.name, file, revision=self.revision, cache_dir=self.cache_dir, token=self.token)
+            )
+
         try:  # by itself: a download would try for half a minute to reach a Hub that it cannot
             found = get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.revision), token=self.token)
         except errors.EntryNotFoundError:
-            hf_hub_download(self.name, file, **options)  # raises the same, and notes it in the cache
-            raise
+            return download()  # raises the same, and notes it in the cache
         if most is not None and (found.size or 0) > most:
             raise ValueError(f"{file} of {self} has {found.size:,} bytes, more than {most:,}")
         fetched = found.commit_hash is None or self.at(found.commit_hash)._cached(file) is None
-        path = Path(hf_hub_download(self.name, file, **options))
+        path = download()
         if fetched and _SHA256.fullmatch(found.etag or "") and _sha256(path) != found.etag:  # the client checks sizes
             path.resolve().unlink()
             path.unlink(missing_ok=True)
