@@ -1,13 +1,18 @@
-"""A Hugging Face Hub on this machine: data sets in folders, with the answers that huggingface_hub relies on."""
+"""A Hugging Face Hub on this machine: repositories in folders, with the answers that huggingface_hub relies on."""
 
+import base64
 import hashlib
 import json
+import shutil
 from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from urllib.parse import unquote, urlsplit
+
+_LARGE = ".safetensors"  # what the Hub keeps apart, under its SHA-256
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -19,33 +24,73 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self):
         self.do_GET()
 
+    def do_PUT(self):
+        self.server.hub.large[self.path.rpartition("/")[2]] = self.content()
+        self.give("", b"")
+
     def do_POST(self):
-        self.body = (
-            json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
-            if self.headers.get("Content-Type", "").startswith("application/json")
-            else self.rfile.read(int(self.headers["Content-Length"])).decode()
-        )
-        self.do_GET()
+        content, hub = self.content(), self.server.hub
+        _, *words = unquote(urlsplit(self.path).path).split("/")
+        if words == ["api", "validate-yaml"]:
+            return self.answer({"errors": [], "warnings": []})
+        if words[-1] == "batch":
+            actions = [_upload(each, f"http://{self.headers['Host']}") for each in json.loads(content)["objects"]]
+            return self.answer({"transfer": "basic", "objects": actions})
+        if words[-2:-1] == ["paths-info"]:
+            form = self.headers.get("Content-Type", "").startswith("application/json")
+            self.paths = json.loads(content)["paths"] if form else _of_form(content.decode())
+            return self.do_GET()
+        hub.tokens.add(self.headers.get("Authorization"))
+        if (token := self.headers.get("Authorization")) not in hub.writers:
+            return self.refuse(403 if token else 401, "")
+        if words == ["api", "repos", "create"]:
+            asked = json.loads(content)
+            name = f"{asked['organization']}/{asked['name']}"
+            if name in hub.repositories:
+                return self.refuse(409, "")
+            if asked.get("private") or asked.get("visibility") == "private":
+                hub.private.add(name)
+            hub.repositories[name] = {}
+            return self.answer({"url": f"http://{self.headers['Host']}/{name}"})
+        *_, org, title, what, branch = words
+        return self.write(f"{org}/{title}", what, branch, content)
+
+    def write(self, name, what, branch, content):
+        """A step of a push: which files are large, a new branch, the commit."""
+        hub = self.server.hub
+        if what == "preupload":
+            files = [each["path"] for each in json.loads(content)["files"]]
+            modes = {file: "lfs" if file.endswith(_LARGE) else "regular" for file in files}
+            return self.answer(
+                {"files": [{"path": f, "uploadMode": mode, "shouldIgnore": False} for f, mode in modes.items()]}
+            )
+        if what == "branch":
+            hub.repositories[name].setdefault(branch, "")
+            return self.answer({})
+        entries = [json.loads(line) for line in content.splitlines()]
+        commit = hub.commit(name, branch, [(each["key"], each["value"]) for each in entries])
+        return self.answer({"commitOid": commit, "commitUrl": f"http://{self.headers['Host']}/{name}/commit/{commit}"})
 
     def do_GET(self):
         hub, words = self.server.hub, unquote(urlsplit(self.path).path).strip("/").split("/")
         hub.requests[self.command] += 1
         hub.tokens.add(self.headers.get("Authorization"))
         api, words = words[0] == "api", words[1:] if words[0] == "api" else words
-        name = "/".join(words[1:3])
-        if words[0] != "datasets" or name not in hub.repositories:
+        words = words[1:] if words[0] in ("datasets", "models") else words
+        name = "/".join(words[:2])
+        if name in hub.refused:
+            return self.refuse(*hub.refused[name])
+        if name not in hub.repositories:
             return self.refuse(404, "RepoNotFound")
-        if name in hub.gated:
-            return self.refuse(401, "GatedRepo")
-        kind, revision = words[3:5] if len(words) > 4 else [*words[3:], "", "main"][:2]
-        path = "/".join(words[5:])
+        kind, revision = words[2:4] if len(words) > 3 else [*words[2:], "", "main"][:2]
+        path = "/".join(words[4:])
         commit = hub.repositories[name].get(revision)
         if commit is None:
             return self.refuse(404, "RevisionNotFound")
         folder = hub.commits[commit]
         if kind == "resolve":
-            file = folder / path
-            return self.give(commit, file.read_bytes()) if file.is_file() else self.refuse(404, "EntryNotFound", commit)
+            hub.files[path] += 1
+            return self.give_file(commit, folder / path)
         assert api
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         if kind in ("", "revision"):
@@ -57,20 +102,30 @@ class _Handler(BaseHTTPRequestHandler):
             recursive = "recursive=true" in self.path.lower()
             inside = sorted((folder / path).rglob("*") if recursive else (folder / path).iterdir())
             return self.answer([_entry(folder, file) for file in inside])
-        asked = (
-            self.body["paths"]
-            if isinstance(self.body, dict)
-            else [unquote(each.partition("=")[2]) for each in self.body.split("&") if each.startswith("paths=")]
-        )
-        return self.answer([_entry(folder, folder / each) for each in asked if (folder / each).exists()])
+        return self.answer([_entry(folder, folder / each) for each in self.paths if (folder / each).exists()])
+
+    def content(self):
+        return self.rfile.read(int(self.headers["Content-Length"]))
 
     def answer(self, content):
         self.give("", json.dumps(content).encode())
 
-    def give(self, commit, content):
+    def give_file(self, commit, file):
+        if not file.is_file():
+            return self.refuse(404, "EntryNotFound", commit)
+        content, headers = file.read_bytes(), {}
+        if file.suffix == _LARGE:
+            headers = {"X-Linked-ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Linked-Size": str(len(content))}
+        sent = self.server.hub.sent.get(file.name, content)
+        headers |= {"X-Linked-Size": str(size)} if (size := self.server.hub.sizes.get(file.name)) else {}
+        return self.give(commit, sent, headers)
+
+    def give(self, commit, content, headers=()):
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        for name, value in dict(headers).items():
+            self.send_header(name, value)
         self.finish_answer(commit, content)
 
     def refuse(self, status, code, commit=""):
@@ -87,6 +142,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
+def _of_form(text):
+    return [unquote(each.partition("=")[2]) for each in text.split("&") if each.startswith("paths=")]
+
+
+def _upload(wanted, address):
+    return {**wanted, "actions": {"upload": {"href": f"{address}/large/{wanted['oid']}"}}}
+
+
 def _entry(folder, file):
     path = file.relative_to(folder).as_posix()
     if file.is_dir():
@@ -95,14 +158,24 @@ def _entry(folder, file):
 
 
 class Hub:
-    """What it serves: `repositories` has each name's branches and tags with their commits, `commits` their folders."""
+    """What it serves: `repositories` has each name's branches and tags with their commits, `commits` their folders.
 
-    def __init__(self):
+    refused: names, each with the status and code that it is answered with; writers: tokens that may push.
+    sent: what is sent of files, by name, where it is not what they hold; sizes: likewise what is said of their size.
+    """
+
+    def __init__(self, root):
+        self.root = Path(root)  # of what is pushed
         self.repositories: dict[str, dict[str, str]] = {}
         self.commits: dict[str, Path] = {}
-        self.gated: set[str] = set()
+        self.refused: dict[str, tuple[int, str]] = {}
+        self.writers: set[str] = set()
+        self.private: set[str] = set()
         self.tokens: set[str | None] = set()
-        self.requests = Counter()
+        self.sent: dict[str, bytes] = {}
+        self.sizes: dict[str, int] = {}
+        self.large: dict[str, bytes] = {}
+        self.requests, self.files = Counter(), Counter()
 
     def add(self, name, folder, branch="main"):
         """Publish a folder as the newest commit of a branch; the commit."""
@@ -110,6 +183,18 @@ class Hub:
         self.repositories.setdefault(name, {}).update({branch: commit, commit: commit})
         self.commits[commit] = Path(folder)
         return commit
+
+    def commit(self, name, branch, entries):
+        """Publish the newest commit with what a push changes; the commit."""
+        folder = self.root / str(len(self.commits))
+        before = self.commits.get(self.repositories[name].get(branch, ""))
+        shutil.copytree(before, folder) if before else folder.mkdir()
+        for kind, value in entries:
+            if kind == "file":
+                (folder / value["path"]).write_bytes(base64.b64decode(value["content"]))
+            elif kind == "lfsFile":
+                (folder / value["path"]).write_bytes(self.large[value["oid"]])
+        return self.add(name, folder, branch)
 
 
 class _Server(ThreadingHTTPServer):
@@ -120,13 +205,14 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def hub():
     """The hub and its address, while the block runs."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.hub = Hub()
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.hub, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with TemporaryDirectory() as root:
+        server = _Server(("127.0.0.1", 0), _Handler)
+        server.hub = Hub(root)
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.hub, f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()

@@ -112,7 +112,7 @@ def test_refusals_of_the_hub_are_one_line_with_a_remedy(served, ask, tmp_path):
     folder = parquet_folder(tmp_path / "one")
     server.add("lab/squares", folder)
     server.add("lab/gated", folder)
-    server.gated.add("lab/gated")
+    server.refused["lab/gated"] = (401, "GatedRepo")
     (tmp_path / "scripted").mkdir()
     (tmp_path / "scripted" / "scripted.py").write_text("raise SystemExit('it ran')")
     server.add("lab/scripted", tmp_path / "scripted")

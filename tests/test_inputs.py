@@ -214,6 +214,7 @@ def test_without_a_home_folder_one_line_says_what_to_set(capsys, monkeypatch, tm
 
 def test_what_is_no_run_says_which_runs_there_are(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for name in ("a", "b"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "config.json").write_text("{}")
@@ -221,7 +222,7 @@ def test_what_is_no_run_says_which_runs_there_are(capsys, tmp_path, monkeypatch)
     for place, why in (
         ("runs", "is no run, it holds runs: runs/a, runs/b"),
         ("runs/a/record.json", "is a file: name the folder of a run, runs/a"),
-        ("user/repo", "no folder 'user/repo': a model of a hub has to be downloaded first"),
+        ("user/repo", "no folder 'user/repo', and the cache has no config.json of user/repo@main, and nothing is asked"),
         ("none", "no folder 'none'"),
     ):
         code, out, err = said(capsys, "caption", place, "photo.jpg")

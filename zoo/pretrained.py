@@ -40,7 +40,10 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
 
 
 def _of_hub(repository: Repository) -> Located:
-    folder = repository.fetch(CONFIG, most=CONFIG_BYTES).parent
+    try:
+        folder = repository.fetch(CONFIG, most=CONFIG_BYTES).parent
+    except ValueError as error:
+        raise ValueError(f"no folder {repository.name!r}, and {error}") from None
     pinned = repository.at(folder.name)
     checkpoint.read(folder, str(pinned))
     with suppress(Missing):

@@ -58,7 +58,7 @@ def in_one_line(name: str, revision: str = "main", file: str = "") -> Iterator[N
 def _refused(name: str, status: int, message: str | None) -> ValueError:
     why = f"{status} {_short(message or '')}".strip()
     if status == 401:
-        return ValueError(f"the Hub does not know the token in use ({why}): {_LOGIN}")
+        return ValueError(f"the Hub takes no such token, or asks for one ({why}): {_LOGIN}")
     if status == 403:
         return ValueError(f"the Hub refuses {name} to the token in use ({why}): take one with the rights: {_LOGIN}")
     if status == 429 or status >= 500:
