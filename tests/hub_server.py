@@ -46,12 +46,13 @@ class _Handler(BaseHTTPRequestHandler):
         if words == ["api", "repos", "create"]:
             asked = json.loads(content)
             name = f"{asked['organization']}/{asked['name']}"
+            url = json.dumps({"url": f"http://{self.headers['Host']}/{name}"}).encode()
             if name in hub.repositories:
-                return self.refuse(409, "")
+                return self.give("", url, status=409)
             if asked.get("private") or asked.get("visibility") == "private":
                 hub.private.add(name)
             hub.repositories[name] = {}
-            return self.answer({"url": f"http://{self.headers['Host']}/{name}"})
+            return self.give("", url)
         *_, org, title, what, branch = words
         return self.write(f"{org}/{title}", what, branch, content)
 
@@ -120,8 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= {"X-Linked-Size": str(size)} if (size := self.server.hub.sizes.get(file.name)) else {}
         return self.give(commit, sent, headers)
 
-    def give(self, commit, content, headers=()):
-        self.send_response(200)
+    def give(self, commit, content, headers=(), status=200):
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
         for name, value in dict(headers).items():
@@ -208,7 +209,7 @@ def hub():
     with TemporaryDirectory() as root:
         server = _Server(("127.0.0.1", 0), _Handler)
         server.hub = Hub(root)
-        thread = Thread(target=server.serve_forever, daemon=True)
+        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield server.hub, f"http://127.0.0.1:{server.server_port}"

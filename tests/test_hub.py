@@ -22,6 +22,7 @@ from benchmarks.cli.main import main
 from zoo.hub import HubWarning
 from zoo.hub.client import Repository
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own, in a push
 PHOTO = Image.effect_noise((50, 40), 60).convert("RGB")
 DECODING = {"num_beams": 2, "max_length": 3, "length_penalty": 0.0}
 
@@ -119,9 +120,8 @@ def test_offline_the_cache_is_all_there_is(served, tmp_path, monkeypatch):
     assert zoo.from_pretrained("lab/model", cache_dir=tmp_path / "own").source == f"lab/model@{commit}"
     assert "the cache has no config.json of lab/model@main, and nothing is asked" in refusal("lab/model")
     assert "of lab/model@v2" in refusal("lab/model", revision="v2", cache_dir=tmp_path / "own")
-    assert "the Hub cannot be reached for lab/new" in str(
-        pytest.raises(ValueError, model().push_to_hub, "lab/new").value
-    )
+    with pytest.raises(ValueError, match="the Hub cannot be reached for lab/new"):
+        model().push_to_hub("lab/new")
     assert served.requests.total() == before
 
 
@@ -211,8 +211,8 @@ def test_nothing_of_a_repository_runs_and_no_other_file_is_fetched(served, tmp_p
         ({"format": 1}, "train it again"),
         ({"parts": {"backbone": "patches(dim=8)", "attention": "gaussian", "decoder": "lstm"}}, "needs a part that is not here: no attention 'gaussian'"),
         ({"parts": {"backbone": "../../evil", "attention": "mean", "decoder": "lstm"}}, "evil"),
-        ({"parts": {"backbone": "patches(dim=8)", "attention": "os.system", "decoder": "lstm"}}, "no attention 'os.system'"),
-        ({"vocabulary": "../../etc/passwd"}, "Error"),
+        ({"parts": {"backbone": "patches(dim=8)", "attention": "os.system", "decoder": "lstm"}}, "cannot read component 'os.system'"),
+        ({"vocabulary": "../../etc/passwd"}, "a vocabulary starts with"),
         ({"vocabulary": [["a"]]}, "TypeError"),
     ],
 )  # fmt: skip
@@ -294,7 +294,8 @@ def test_the_command_pushes_a_run_with_its_card_and_captions_with_what_it_pushed
 def test_a_push_that_the_hub_refuses_is_one_line_before_anything_is_written(served, tmp_path, capsys, monkeypatch):
     made = model()
     monkeypatch.setattr(type(made), "write", lambda *_: pytest.fail("it was written"))
-    assert "asks for one (401" in str(pytest.raises(ValueError, made.push_to_hub, "lab/model").value)
+    with pytest.raises(ValueError, match=r"asks for one \(401"):
+        made.push_to_hub("lab/model")
     with pytest.raises(ValueError, match=r"\Athe Hub refuses lab/model to the token in use \(403.*hf auth login"):
         made.push_to_hub("lab/model", token="wrong")
     for name in ("model", "a/b/c"):
@@ -316,13 +317,27 @@ def test_a_warning_of_the_hub_is_one_line_of_the_command(served, tmp_path, capsy
 
 
 def test_importing_needs_no_client_and_the_environment_is_heeded(served, tmp_path):
-    publish(served, tmp_path / "one")
-    code = "import sys, zoo; assert not {'torch', 'huggingface_hub'} & set(sys.modules); print(zoo.from_pretrained('lab/model').source)"
+    commit = publish(served, tmp_path / "one")
+    code = """if True:
+        import sys, zoo
+        from zoo.hub.client import Repository
+        assert "huggingface_hub" not in sys.modules
+        print(Repository("lab/model").fetch("config.json"))
+        assert "torch" not in sys.modules
+    """
     environment = {
         **os.environ, "HF_ENDPOINT": constants.ENDPOINT, "HF_HOME": str(tmp_path / "home"),
         "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": os.pathsep.join(sys.path),
     }  # fmt: skip
     for more in ({}, {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}):
-        done = subprocess.run([sys.executable, "-c", code], env=environment | more, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("lab/model@")
+        assert Path(done.stdout.strip()).parts[-2:] == (commit, "config.json")

@@ -75,11 +75,12 @@ def read(folder: Path, source: str) -> Saved:
             f"{CONFIG} of {source} is of format {repr(version)[:20]}, this version reads {FORMAT}: train it again"
         )
     try:
-        found = Parts.parse(*parts)
+        return Saved(Parts.parse(*parts), Vocabulary(words), bool(stored), str(config.get("backbone_weights", "")))
     except UnknownName as error:
         remedy = "Load the plug-in file that has it, by --plugin or registry.load_plugin, or install it."
         raise ValueError(f"{source} needs a part that is not here: {error} {remedy}") from None
-    return Saved(found, Vocabulary(words), bool(stored), str(config.get("backbone_weights", "")))
+    except ValueError as error:
+        raise _no_captioner(source, error) from None
 
 
 def load(folder: str | Path, *, device: str | torch.device = "cpu", source: str = "") -> Captioner:

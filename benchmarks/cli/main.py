@@ -78,8 +78,10 @@ def _command(argv: list[str]) -> int:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"no command {name!r}.{hint} There are {', '.join(COMMANDS)}.")
     from registry import PluginWarning  # late, as all that help can do without
+    from zoo.hub import HubWarning
 
-    warnings.simplefilter("always", PluginWarning)
+    for category in (PluginWarning, HubWarning):
+        warnings.simplefilter("always", category)
     warnings.showwarning = _show
     module, parser = parser_of(name)
     try:

@@ -42,7 +42,7 @@ def in_one_line(name: str, revision: str = "main", file: str = "") -> Iterator[N
             f"{constants.ENDPOINT}/{name}/commits/main"
         ) from None
     except errors.LocalEntryNotFoundError as error:
-        raise Unreachable(_unreachable(name, error.__cause__ or error)) from None
+        raise _unreachable(name, error) from None
     except errors.EntryNotFoundError:
         raise Missing(f"{name}@{revision} has no {file}") from None
     except errors.HfHubHTTPError as error:
@@ -52,7 +52,7 @@ def in_one_line(name: str, revision: str = "main", file: str = "") -> Iterator[N
     except Exception as error:  # of whichever library of HTTP the client has
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
             raise  # of the disk
-        raise Unreachable(_unreachable(name, error)) from None
+        raise _unreachable(name, error) from None
 
 
 def _refused(name: str, status: int, message: str | None) -> ValueError:
@@ -66,9 +66,10 @@ def _refused(name: str, status: int, message: str | None) -> ValueError:
     return ValueError(f"the Hub refuses {name} ({why})")
 
 
-def _unreachable(name: str, error: BaseException) -> str:
-    why = _short(str(error)) or type(error).__name__
-    return f"the Hub cannot be reached for {name} ({why}): check the network, or HF_ENDPOINT"
+def _unreachable(name: str, error: Exception) -> Unreachable:
+    cause = error.__cause__ or error
+    why = _short(str(cause)) or type(cause).__name__
+    return Unreachable(f"the Hub cannot be reached for {name} ({why}): check the network, or HF_ENDPOINT")
 
 
 def _short(text: str) -> str:
