@@ -1,8 +1,8 @@
 """A place where what the documentation tells to do can be done in seconds: everything is there, and tiny.
 
 Placeholders of the pages are real here: FOLDER and DIR are a folder in COCO's layout, FLICKR one
-in Flickr8k's, `runs/ID` and any other capitals below `runs` are trained runs, photo.jpg and
-other.png photographs. Configs keep their names and questions, and lose their size.
+in Flickr8k's, `runs/ID` and any other capitals below `runs` are trained runs, ORG/NAME one in the cache of the
+Hub, photo.jpg and other.png photographs. Configs keep their names and questions, and lose their size.
 """
 
 import json
@@ -149,6 +149,18 @@ def provide_first_runs(root: Path) -> list[Path]:
     for folder in trained:
         shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
     return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]
+
+
+def hub_cache(cache: Path, run: Path) -> Path:
+    """A cache of the Hugging Face Hub that has fetched a trained run as ORG/NAME, and knows its tag v1."""
+    stored = cache / "models--ORG--NAME"
+    (stored / "refs").mkdir(parents=True)
+    for name in ("main", "v1"):
+        (stored / "refs" / name).write_text("0" * 40)
+    (stored / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    for name in ("config.json", "request.json", "model.safetensors"):
+        shutil.copy(run / name, stored / "snapshots" / ("0" * 40))
+    return cache
 
 
 def provide_runs(root: Path, words: list[str], trained: list[Path]) -> None:

@@ -18,7 +18,7 @@ from types import ModuleType
 
 import pytest
 from jsonargparse import ArgumentParser
-from sandbox import calls_here, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
+from sandbox import calls_here, hub_cache, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
 
 from benchmarks.cell import run
 from benchmarks.cli.main import COMMANDS, main
@@ -41,6 +41,7 @@ _SAID = re.compile(r"print\(.*\)  # (.*) \.\.\.$", re.MULTILINE)
 PARSED_ONLY = {
     "demo": "serves a page until it is stopped",
     "data": "fetches gigabytes",
+    "push": "publishes on the Hub",
 }
 CODES = {"doctor": {0, 1}}  # 1 where this machine lacks something
 
@@ -84,7 +85,10 @@ def place(tmp_path_factory):
         patch.setattr(run, "measure", no_timing)
         patch.setattr(scorer, "tokenize", tokenize)
         patch.setattr(environment, "commit", lambda: "0" * 40)  # whatever was changed in this checkout
-        yield root, provide_first_runs(root)
+        trained = provide_first_runs(root)
+        patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub_cache(root.parent / "hub", trained[0])))
+        yield root, trained
 
 
 @pytest.fixture
