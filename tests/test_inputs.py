@@ -222,7 +222,7 @@ def test_what_is_no_run_says_which_runs_there_are(capsys, tmp_path, monkeypatch)
     for place, why in (
         ("runs", "is no run, it holds runs: runs/a, runs/b"),
         ("runs/a/record.json", "is a file: name the folder of a run, runs/a"),
-        ("user/repo", "no folder 'user/repo', and the cache has no config.json of user/repo@main, and nothing is asked"),
+        ("user/repo", "no folder 'user/repo', and the cache has no config.json of user/repo@main"),
         ("none", "no folder 'none'"),
     ):
         code, out, err = said(capsys, "caption", place, "photo.jpg")
