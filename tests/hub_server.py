@@ -52,6 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
             if asked.get("private") or asked.get("visibility") == "private":
                 hub.private.add(name)
             hub.repositories[name] = {}
+            hub.commit(name, "main", [])
             return self.give("", url)
         *_, org, title, what, branch = words
         return self.write(f"{org}/{title}", what, branch, content)
@@ -66,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
                 {"files": [{"path": f, "uploadMode": mode, "shouldIgnore": False} for f, mode in modes.items()]}
             )
         if what == "branch":
-            hub.repositories[name].setdefault(branch, "")
+            hub.repositories[name].setdefault(branch, hub.repositories[name]["main"])
             return self.answer({})
         entries = [json.loads(line) for line in content.splitlines()]
         commit = hub.commit(name, branch, [(each["key"], each["value"]) for each in entries])
@@ -188,7 +189,7 @@ class Hub:
     def commit(self, name, branch, entries):
         """Publish the newest commit with what a push changes; the commit."""
         folder = self.root / str(len(self.commits))
-        before = self.commits.get(self.repositories[name].get(branch, ""))
+        before = self.commits.get(self.repositories[name].get(branch))
         shutil.copytree(before, folder) if before else folder.mkdir()
         for kind, value in entries:
             if kind == "file":

@@ -16,6 +16,7 @@ from zoo.bounded import TooLarge, at_most
 from zoo.captioner import Captioner
 from zoo.folder import CONFIG, FORMAT, WEIGHTS, read_config, write
 from zoo.parts import Parts
+from zoo.registries import without_paths
 from zoo.vocabulary import Vocabulary
 
 _BACKBONE = "backbone."
@@ -75,7 +76,10 @@ def read(folder: Path, source: str) -> Saved:
             f"{CONFIG} of {source} is of format {repr(version)[:20]}, this version reads {FORMAT}: train it again"
         )
     try:
-        return Saved(Parts.parse(*parts), Vocabulary(words), bool(stored), str(config.get("backbone_weights", "")))
+        saved = Saved(Parts.parse(*parts), Vocabulary(words), bool(stored), str(config.get("backbone_weights", "")))
+        if any(without_paths(spec) != spec for spec in vars(saved.parts).values()):
+            raise ValueError("its parts name a file elsewhere, which none that was saved does")
+        return saved
     except UnknownName as error:
         remedy = "Load the plug-in file that has it, by --plugin or registry.load_plugin, or install it."
         raise ValueError(f"{source} needs a part that is not here: {error} {remedy}") from None

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo.hub.errors import Missing, Unreachable, in_one_line
@@ -38,7 +38,7 @@ class Repository:
     revision: str = "main"
     cache_dir: str | Path | None = None
     local_files_only: bool = False
-    token: str | bool | None = None
+    token: str | bool | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
