@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from hub_server import hub
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_hub_download
 from PIL import Image
 from records import record
 
@@ -125,6 +125,13 @@ def test_offline_the_cache_is_all_there_is(served, tmp_path, monkeypatch):
     assert served.requests.total() == before
 
 
+def test_a_cache_that_another_program_has_filled_will_do(served, tmp_path):
+    commit = publish(served, tmp_path / "one")
+    for file in ("config.json", "model.safetensors"):
+        hf_hub_download("lab/model", file)
+    assert zoo.from_pretrained("lab/model", local_files_only=True).source == f"lab/model@{commit}"
+
+
 def test_a_hub_out_of_reach_is_told_at_once_and_the_cache_is_taken_with_a_warning(served, tmp_path, monkeypatch):
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
@@ -178,7 +185,10 @@ def test_what_is_missing_or_misnamed_is_told(served, tmp_path):
     assert refusal("lab/bare").endswith("has no model.safetensors")
     (tmp_path / "empty").mkdir()
     served.add("lab/empty", tmp_path / "empty")
-    assert refusal("lab/empty") == "no folder 'lab/empty', and lab/empty@main has no config.json"
+    for options in ({}, {}, {"local_files_only": True}):
+        assert refusal("lab/empty", **options) == "no folder 'lab/empty', and lab/empty@main has no config.json"
+    publish(served, tmp_path / "filled", "lab/empty")
+    assert zoo.from_pretrained("lab/empty").source.startswith("lab/empty@")
 
 
 class Harm:

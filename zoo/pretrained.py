@@ -8,7 +8,7 @@ from typing import Any
 from zoo import checkpoint
 from zoo.folder import CONFIG, CONFIG_BYTES, WEIGHTS
 from zoo.hub.client import Repository, is_name
-from zoo.hub.errors import Missing
+from zoo.hub.errors import Missing, Unreachable
 
 _REQUEST = "request.json"  # of the run that made it: whoever captions with it searches as the run did
 
@@ -46,7 +46,7 @@ def _of_hub(repository: Repository) -> Located:
         raise ValueError(f"no folder {repository.name!r}, and {error}") from None
     pinned = repository.at(folder.name)
     checkpoint.read(folder, str(pinned))
-    with suppress(Missing):
+    with suppress(Missing, Unreachable):  # before the weights: a cache that has them and no request lacks none
         pinned.fetch(_REQUEST, most=CONFIG_BYTES)
     pinned.fetch(WEIGHTS)
     return Located(folder, str(pinned))

@@ -67,9 +67,12 @@ class Repository:
         from huggingface_hub import constants
 
         offline = self.local_files_only or constants.HF_HUB_OFFLINE
-        cached = self._cached(file)
-        if cached is not None and (offline or _COMMIT.fullmatch(self.revision)):
-            return cached
+        cached, absent = self._cached(file)
+        if offline or _COMMIT.fullmatch(self.revision):  # of a branch there may be a newer commit, with that file
+            if absent:
+                raise Missing(f"{self} has no {file}")
+            if cached is not None:
+                return cached
         if offline:
             raise Unreachable(
                 f"the cache has no {file} of {self}, and nothing is asked of the Hub: fetch it once without "
@@ -84,18 +87,12 @@ class Repository:
             warnings.warn(f"{error}; its cache has commit {cached.parent.name}", HubWarning, stacklevel=2)
             return cached
 
-    def _cached(self, file: str) -> Path | None:
-        """The file at the commit that the revision was when it was last asked for.
-
-        Raises:
-            Missing: the commit is known to have none.
-        """
+    def _cached(self, file: str) -> tuple[Path | None, bool]:
+        """The file at the commit that the revision was when last asked for; whether that is known to have none."""
         from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
         found = try_to_load_from_cache(self.name, file, cache_dir=self.cache_dir, revision=self.revision)
-        if found is _CACHED_NO_EXIST:
-            raise Missing(f"{self} has no {file}")
-        return Path(found) if isinstance(found, str) else None
+        return Path(found) if isinstance(found, str) else None, found is _CACHED_NO_EXIST
 
     def _download(self, file: str, most: int | None) -> Path:
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
@@ -111,7 +108,7 @@ class Repository:
             return download()  # raises the same, and notes it in the cache
         if most is not None and (found.size or 0) > most:
             raise ValueError(f"{file} of {self} has {found.size:,} bytes, more than {most:,}")
-        fetched = found.commit_hash is None or self.at(found.commit_hash)._cached(file) is None
+        fetched = found.commit_hash is None or self.at(found.commit_hash)._cached(file)[0] is None
         path = download()
         if fetched and _SHA256.fullmatch(found.etag or "") and _sha256(path) != found.etag:  # the client checks sizes
             path.resolve().unlink()
