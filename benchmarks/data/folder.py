@@ -1,15 +1,16 @@
 """Images of one's own: a folder, and one file that says what they show."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from unicodedata import normalize
 
 from benchmarks.data import DATASETS, Dataset, Example, Prediction, photos
-from benchmarks.data.formats.rows import Row, read_rows
+from benchmarks.data.formats.rows import Row
 from benchmarks.data.formats.splits import assign, numbers
-from benchmarks.data.formats.table import SUFFIXES
+from benchmarks.data.local.discovery import find_captions
+from benchmarks.data.local.listing import Listing
+from benchmarks.data.local.reading import read_content
 from benchmarks.data.photos import Photo
 
 if TYPE_CHECKING:
@@ -55,25 +56,18 @@ class Folder(Dataset):
         self.folder = folder = Path(os.path.realpath(expand(root.replace("\0", "?"))))
         if not folder.is_dir():
             raise ValueError(f"no folder {root!r}: say where the images lie with --dataset \"folder(root='...')\"")
-        beside = PurePosixPath(expand(captions or _captions_file(folder)))
-        away = beside.is_absolute() or ".." in beside.parts
-        if away:
+        listing = Listing(folder)
+        captions = expand(captions) if captions else find_captions(listing)
+        beside = PurePosixPath(captions)
+        if beside.is_absolute() or ".." in beside.parts:
             self.location = ("root", "captions")
         self.allows_hflip = allows_hflip
-        file = folder / beside
-        rows = read_rows(file)
-        listed = dict(everything := list(_listed(folder)))
-        found = _photos(folder, rows, listed)
-        if alike := [name for name, path in everything if name in found and listed[name] != path]:
-            raise ValueError(
-                f"{root} has two files called {alike[0]!r}, which spell its letters in two Unicode forms: rename one"
-            )
-        names, self.split = assign(rows, file, validation, test)
+        content = read_content(listing, captions)
+        found = _photos(listing, content.rows)
+        names, self.split = assign(content.rows, folder / beside, validation, test)
         self.train, self.validation, self.test = ([found[name] for name in part] for part in names.values())
         self.fingerprint = photos.fingerprint(self.train, self.validation, self.test)
-        silent = sorted(name for name in listed.keys() - found.keys() if name.lower().endswith(photos.SUFFIXES))
-        if silent:
-            self.notes = (f"{len(silent)} images of {root} have no caption and are left out, such as {silent[0]!r}",)
+        self.notes = (*content.notes, *_uncaptioned(listing, found, content.unlisted, root))
 
     def load(self, example: Example) -> "Image.Image":
         """The photograph, decoded in full."""
@@ -88,60 +82,47 @@ class Folder(Dataset):
         return {}
 
 
-def _captions_file(folder: Path) -> str:
-    found = sorted(
-        path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if len(found) != 1:
-        has = f"several captions files, {', '.join(found)}" if found else f"no file that ends in {', '.join(SUFFIXES)}"
-        raise ValueError(f"{folder} has {has}: say which one holds the captions with captions='...'")
-    return found[0]
-
-
-def _listed(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below `folder`, by its name as captions spell it; hidden ones are nobody's images."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith("."):
-                path = Path(place, name)
-                yield normalize("NFC", path.relative_to(folder).as_posix()), path
-
-
-def _photos(folder: Path, rows: Sequence[Row], listed: Mapping[str, Path]) -> dict[str, Photo]:
-    """Each image that has captions, by name; every file there, inside the folder and under one name and one id."""
+def _photos(listing: Listing, rows: Sequence[Row]) -> dict[str, Photo]:
+    """Each image that has captions, by name; every file there, under one name and one id."""
     captions: dict[str, list[str]] = {}
-    places: dict[str, str] = {}
+    first: dict[str, Row] = {}
     for row in rows:
         if row.captions:
             captions.setdefault(row.name, []).extend(row.captions)
-            places.setdefault(row.name, row.place)
-    files = {name: listed.get(name, folder / name) for name in captions}
-    missing = [name for name, file in files.items() if not os.path.isfile(file)]  # noqa: PTH113  pathlib may raise
+            first.setdefault(row.name, row)
+    located = {name: _located(listing, row) for name, row in first.items()}
+    files = {name: file for name, file in located.items() if file is not None}
+    missing = [name for name in located if name not in files]
     if missing:
         raise ValueError(
-            f"{places[missing[0]]}: no image {missing[0]!r} in {folder}{_nearest(missing[0], listed)}; "
+            f"{first[missing[0]].place}: no image {missing[0]!r} in {listing.folder}{listing.nearest(missing[0])}; "
             f"{len(missing)} of {len(captions)} images with captions are missing. Names are relative to root, "
             "and capitals count"
         )
     owners: dict[int | str, str] = {}
     found = {}
     for name, file in files.items():
-        number, real = numbers(name)[0], os.path.realpath(file)
-        if not Path(real).is_relative_to(folder):
-            raise ValueError(f"{places[name]}: {name!r} is a link that leads out of the folder: copy the image into it")
-        for key, what in ((real, "are one file: name it once"), (number, "get one id: rename one of them")):
+        row, real = first[name], os.path.realpath(file)
+        number = numbers(name)[0] if row.number is None else row.number
+        # Outside, as in the Hub's cache, one file may stand for several pictures that are alike.
+        place = real if Path(real).is_relative_to(listing.folder) else str(file)
+        for key, what in ((place, "are one file: name it once"), (number, "get one id: rename one of them")):
             if owners.setdefault(key, name) != name:
-                raise ValueError(f"{places[name]}: {owners[key]!r} and {name!r} {what}")
+                raise ValueError(f"{row.place}: {owners[key]!r} and {name!r} {what}")
         found[name] = Photo(number, tuple(captions[name]), file, source=name)
     return found
 
 
-def _nearest(name: str, listed: Mapping[str, Path]) -> str:
-    """A file that may be meant: of the same name but for its folder, its capitals or its ending."""
-    wanted = PurePosixPath(name)
-    for alike in (lambda path: path.name.casefold(), lambda path: path.stem.casefold()):
-        for other in listed:
-            if alike(PurePosixPath(other)) == alike(wanted):
-                return f" (there is {other!r})"
-    return ""
+def _located(listing: Listing, row: Row) -> Path | None:
+    try:
+        return listing.find(row.name)
+    except ValueError as error:
+        raise ValueError(f"{row.place}: {error}") from None
+
+
+def _uncaptioned(listing: Listing, found: Mapping[str, Photo], unlisted: Iterable[str], root: str) -> Iterator[str]:
+    """A line on the images of which nothing is said."""
+    spoken = {photo.file for photo in found.values()} | {listing.find(name) for name in unlisted}
+    silent = sorted(name for name in listing.images if listing.files[name] not in spoken)
+    if silent:
+        yield f"{len(silent)} images of {root} have no caption and are left out, such as {silent[0]!r}"

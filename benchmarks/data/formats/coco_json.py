@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.data.formats.content import NoCaptions
 from benchmarks.data.formats.json_entry import Entry, load
 
 if TYPE_CHECKING:
@@ -46,10 +47,12 @@ def read_captions(path: str | Path) -> CaptionFile:
         ValueError: it cannot be read, has another form, or an id twice; the message names entry and field.
     """
     root = load(Path(path), _CAPTIONS)
+    if root.has("images") and not root.has("annotations") and not _is_karpathy(root):
+        raise NoCaptions(str(root.error("has no 'annotations'")))
     images: dict[int, Entry] = {}
     annotations, rejected = _karpathy(root, images) if _is_karpathy(root) else _coco(root, images)
     if not annotations:
-        raise root.error("holds no caption")
+        raise NoCaptions(str(root.error("holds no caption")))
     found = _index(images, annotations).imgToAnns
     return CaptionFile(images, {image: [each["caption"] for each in found[image]] for image in found}, rejected)
 

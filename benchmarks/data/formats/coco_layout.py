@@ -31,11 +31,11 @@ def read_splits(folder: Path, layout: Layout) -> tuple[Splits, tuple[str, ...]]:
     for split, name in names.items():
         file = folder / "annotations" / f"captions_{name}.json"
         content = _read(file, folder)
-        captioned, left_out = _captioned(content, file)
+        found, left_out = captioned(content, file)
         notes += left_out
         splits[split] = [
             _photo(folder, content.images[image], captions, image, name, "file_name")
-            for image, captions in captioned.items()
+            for image, captions in found.items()
         ]
         if not splits[split]:
             raise ValueError(f"{file} holds no image with a caption")
@@ -46,8 +46,8 @@ def _read_karpathy(folder: Path) -> tuple[Splits, tuple[str, ...]]:
     file = folder / "dataset_coco.json"
     content = _read(file, folder)
     listed: Splits = defaultdict(list)
-    captioned, notes = _captioned(content, file)
-    for image, captions in captioned.items():
+    found, notes = captioned(content, file)
+    for image, captions in found.items():
         entry = content.images[image]
         place = entry.field("filepath", str)
         listed[entry.field("split", str)].append(_photo(folder, entry, captions, image, place, "filename"))
@@ -79,7 +79,7 @@ def _read(file: Path, folder: Path) -> CaptionFile:
     return read_captions(file)
 
 
-def _captioned(content: CaptionFile, file: Path) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
+def captioned(content: CaptionFile, file: Path) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
     """The captions with a word of each listed image that has one, and in numbers what is left out."""
     worded = {image: tuple(filter(tokenize, captions)) for image, captions in content.captions.items()}
     captioned = {image: worded[image] for image in content.images if worded.get(image)}

@@ -7,6 +7,12 @@ from typing import Any
 
 _BYTES = 2**30  # COCO's captions have 0.1 of it
 
+Pairs = list[tuple[str, Any]]
+
+
+class NoCaptions(ValueError):
+    """A captions file without a caption, as those of test images are published."""
+
 
 def read(file: Path) -> bytes:
     """Its bytes.
@@ -22,6 +28,26 @@ def read(file: Path) -> bytes:
     if len(content) > _BYTES:
         raise ValueError(f"it has more than {_BYTES >> 30} GiB")
     return content
+
+
+def read_text(file: Path) -> str:
+    """Its text, in UTF-8 with or without a byte order mark.
+
+    Raises:
+        ValueError: it is not there, cannot be read, or is in another encoding; the message names file and line.
+    """
+    try:
+        if not file.is_file():
+            raise ValueError(f"no captions file {file}")
+        content = read(file)
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        why = f"not in UTF-8 (byte {content[error.start]:#x}): save it as UTF-8"
+        raise ValueError(f"{file}, line {line}: {why}") from None
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,38 +4,53 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data.formats.content import read, unique
+from benchmarks.data.formats.content import Pairs, read, read_text, unique
+from benchmarks.data.formats.flickr import reader_of
+from benchmarks.data.formats.textcaps import is_textcaps, textcaps_pairs
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".tsv")
-FILE = re.compile(r"file|image|file_?name", re.IGNORECASE)
-CAPTION = re.compile(r"captions?[ _-]?\d*", re.IGNORECASE)
-TEXT = re.compile(r"text", re.IGNORECASE)  # Hugging Face's name for it, where nothing is called a caption
+FILE = tuple(re.compile(name, re.IGNORECASE) for name in (r"file|image|file_?name", r"image_?name|(image|file)_?path"))
+CAPTION = tuple(
+    re.compile(name, re.IGNORECASE) for name in (r"captions?[ _-]?\d*", r"texts?", r"sentences?[ _-]?\d*|comments?|raw")
+)  # of these, the first that a row has counts
 COLUMNS = "one of file, image, filename and file_name, and caption, captions or caption1, caption2, ..."
 
-_TEXT_FILE = ".txt"  # a table too, where it is named: Kaggle's Flickr8k has its captions in one
-
-Pairs = list[tuple[str, Any]]
+_TEXT_FILES = (".txt", ".token")  # of Kaggle's Flickr8k and of Flickr30k
 
 
 def is_rows(file: Path) -> bool:
     """Whether a file has rows, and is none of COCO's or Karpathy's."""
-    suffix = file.suffix.lower()
-    if suffix != ".json":
-        return suffix in (*SUFFIXES, _TEXT_FILE)
-    try:
-        content = json.loads(read(file).decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return False  # whoever reads it says what is wrong
+    if file.suffix.lower() != ".json":
+        return file.suffix.lower() in (*SUFFIXES, *_TEXT_FILES)
+    content = _parsed_or_none(file)
     if isinstance(content, list):
         first = content[0] if content else None
-        return isinstance(first, dict) and any(FILE.fullmatch(str(key).strip()) for key in first)
+        return isinstance(first, dict) and any(named(FILE, key) for key in first)
     if not isinstance(content, dict) or {"annotations", "images"} & content.keys():
         return False
-    return all(isinstance(each, str | list | dict) for each in content.values())
+    return is_textcaps(content) or all(isinstance(each, str | list | dict) for each in content.values())
+
+
+def is_coco(file: Path) -> bool:
+    """Whether a file is one of COCO's or Karpathy's."""
+    content = _parsed_or_none(file) if file.suffix.lower() == ".json" else None
+    return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in ("annotations", "images"))
+
+
+def named(names: Iterable[re.Pattern[str]], column: str) -> bool:
+    """Whether a column, or the last part of one that is called as in ``annotation.caption``, has one of the names."""
+    return any(name.fullmatch(column.strip().rpartition(".")[2]) for name in names)
+
+
+def _parsed_or_none(file: Path) -> Any:
+    try:
+        return json.loads(read(file).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return None  # whoever reads it says what is wrong
 
 
 def read_pairs(file: Path) -> Iterator[tuple[str, Pairs]]:
@@ -44,25 +59,11 @@ def read_pairs(file: Path) -> Iterator[tuple[str, Pairs]]:
     Raises:
         ValueError: it cannot be read, or is something else; the message says where, and the remedy.
     """
-    if file.suffix.lower() not in (*SUFFIXES, _TEXT_FILE):
+    if file.suffix.lower() not in (*SUFFIXES, *_TEXT_FILES):
         raise ValueError(f"{file} should be a captions file, which ends in {', '.join(SUFFIXES)}")
-    reader = {".json": _json, ".jsonl": _json_lines}.get(file.suffix.lower(), _table)
-    return reader(file, _text(file))
-
-
-def _text(file: Path) -> str:
-    try:
-        if not file.is_file():
-            raise ValueError(f"no captions file {file}")
-        content = read(file)
-    except OSError as error:
-        raise ValueError(f"cannot read {file}: {error.strerror}") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        why = f"not in UTF-8 (byte {content[error.start]:#x}): save it as UTF-8"
-        raise ValueError(f"{file}, line {line}: {why}") from None
+    text = read_text(file)
+    reader = {".json": _json, ".jsonl": _json_lines}.get(file.suffix.lower()) or reader_of(text) or _table
+    return reader(file, text)
 
 
 def _table(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
@@ -92,8 +93,7 @@ def _delimiter(file: Path, text: str) -> str:
         raise ValueError(f"{file} is empty: its first line should name the columns, {COLUMNS}")
     for delimiter in (",", ";", "\t"):
         names = [name.strip().strip('"').strip() for name in first.split(delimiter)]
-        captions = any(CAPTION.fullmatch(name) or TEXT.fullmatch(name) for name in names)
-        if captions and any(FILE.fullmatch(name) for name in names):
+        if any(named(CAPTION, name) for name in names) and any(named(FILE, name) for name in names):
             return delimiter
     why = f"does not name the columns, {COLUMNS}, with , or ; or tabs between"
     raise ValueError(f"{file}, line 1: {first[:80]!r} {why}")
@@ -114,8 +114,8 @@ def _json(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
     if isinstance(content, list):
         for number, entry in enumerate(content, start=1):
             yield f"entry {number}", _pairs(f"{file}, entry {number}", entry)
-    elif isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        raise ValueError(f"{file} is in COCO's form: lay it out as COCO does, and use coco(root='...')")
+    elif is_textcaps(content):
+        yield from textcaps_pairs(file, content)
     elif isinstance(content, dict):
         for name, value in content.items():
             yield (

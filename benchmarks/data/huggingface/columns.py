@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.data.formats.rows import TEXT_KEYS
+
 _PICTURE = re.compile(r"image|img|picture|photo|jpg|png", re.IGNORECASE)
 _IDS = ("cocoid", "coco_id", "image_id", "imageid", "img_id", "imgid", "filename", "file_name", "image_name")
 _CAPTIONS = tuple(
@@ -18,7 +20,6 @@ _CAPTIONS = tuple(
         r"descriptions?[ _-]?\d*",
     )
 )  # the first that a column has counts
-_TEXTS = ("raw", "caption", "text", "sentence", "answer")  # of an object, the key that holds its text
 _SPLIT = re.compile("split", re.IGNORECASE)
 
 Features = Mapping[str, Any]
@@ -62,7 +63,7 @@ def texts(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [text for each in value for text in ((each,) if isinstance(each, str) else texts(each))]
     if isinstance(value, dict):
-        return texts(next((value[key] for key in _TEXTS if key in value), None))
+        return texts(next((value[key] for key in TEXT_KEYS if key in value), None))
     return [value]
 
 
@@ -115,7 +116,7 @@ def _is_image(feature: Any) -> bool:
 
 def _holds_texts(feature: Any) -> bool:
     if isinstance(feature, dict):
-        return any(key in feature and _holds_texts(feature[key]) for key in _TEXTS)
+        return any(key in feature and _holds_texts(feature[key]) for key in TEXT_KEYS)
     if isinstance(feature, list):
         return _holds_texts(feature[0])
     inner = getattr(feature, "feature", None)  # of a list

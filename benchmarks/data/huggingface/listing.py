@@ -11,7 +11,6 @@ from benchmarks.data.huggingface.columns import Columns, label, texts
 from benchmarks.data.huggingface.pictures import Pictures
 
 _LARGEST = 2**53  # ids below it are whole numbers to every reader of JSON
-_RESTVAL = "restval"  # Karpathy's name for what he adds to training
 
 
 class Rows(NamedTuple):
@@ -111,8 +110,7 @@ def _captions(place: str, columns: Columns, values: Mapping[str, Any]) -> Iterat
 def _split(place: str, columns: Columns, features: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
     if columns.split is None:
         return None
-    value = label(features[columns.split], values[columns.split])
-    return "train" if str(value).strip().lower() == _RESTVAL else split_name(place, [value])
+    return split_name(place, [label(features[columns.split], values[columns.split])])
 
 
 def _identity(

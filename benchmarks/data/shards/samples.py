@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
 
-from benchmarks.data.formats.rows import caption_texts, split_name
-from benchmarks.data.formats.table import CAPTION, TEXT
+from benchmarks.data.formats.rows import SPLIT, caption_texts, first_named, split_name
+from benchmarks.data.formats.table import CAPTION
 from benchmarks.data.photos import SUFFIXES
 from benchmarks.data.shards.tar import TarMember, read_members
 
 _KEY = re.compile(r"((?:.*/)?[^/.]+)\.([^/]+)", re.DOTALL)
 _LINE_END = re.compile(r"\r\n|\r|\n")  # and no other sign that Python would split at
-_SPLIT = re.compile(r"split", re.IGNORECASE)
 _IMAGE, _TEXT, _NAME = 2**28, 2**20, 1024  # bytes of an image and of captions, characters of a name
 
 Problems = dict[str, tuple[int, str]]
@@ -105,9 +104,8 @@ def _add(group: _Group, member: TarMember, ending: str, file: IO[bytes]) -> None
         captions += caption_texts(member.name, "the text", _LINE_END.split(_text(member, file)))
     elif ending == "json":
         pairs = [(key.strip(), value) for key, value in _object(member, _text(member, file))]
-        texts = [(key, value) for key, value in pairs if CAPTION.fullmatch(key)]
-        texts = texts or [(key, value) for key, value in pairs if TEXT.fullmatch(key)]
-        group.split = split_name(member.name, [value for key, value in pairs if _SPLIT.fullmatch(key)]) or group.split
+        splits, texts = first_named(SPLIT, pairs), first_named(CAPTION, pairs)
+        group.split = split_name(member.name, [value for _, value in splits]) or group.split
         group.captions += [text for key, value in texts for text in caption_texts(member.name, key, value)]
 
 

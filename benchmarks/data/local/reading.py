@@ -1,0 +1,100 @@
+"""What the captions files of a folder say of its images, file by file, whatever their form."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from benchmarks.data.formats.coco_rows import read_coco_rows
+from benchmarks.data.formats.content import NoCaptions, read_text
+from benchmarks.data.formats.flickr import split_lists
+from benchmarks.data.formats.rows import Row, caption_texts, read_rows
+from benchmarks.data.formats.table import is_coco
+from benchmarks.data.local.discovery import matching, split_word, text_files
+from benchmarks.data.local.listing import Listing
+
+
+@dataclass(frozen=True)
+class Content:
+    """Rows, notes on what was left out, and the names that have captions and are in no list of a split."""
+
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+    unlisted: frozenset[str] = frozenset()
+
+
+def read_content(listing: Listing, captions: str) -> Content:
+    """The rows of the files that `captions` names, or of the text files beside images.
+
+    Raises:
+        ValueError: one cannot be read, or none holds a caption; the message names file and row, and says the remedy.
+    """
+    if captions.endswith(".txt") and "*" in captions and not listing.has(captions):
+        return _beside(listing, captions)
+    names = matching(listing, captions)
+    splits = _splits(names)
+    contents, empty = [], []
+    for name in names:
+        try:
+            content = _read(listing, name)
+        except NoCaptions as error:
+            empty.append(f"{name} holds no caption and is left out")
+            if len(empty) == len(names):
+                raise NoCaptions(str(error)) from None
+            continue
+        rows = [row if row.split else replace(row, split=splits[name]) for row in content.rows]
+        contents.append(replace(content, rows=rows))
+    rows, clash = _numbered([row for content in contents for row in content.rows])
+    notes = (*empty, *(note for content in contents for note in content.notes), *clash)
+    return Content(rows, notes, frozenset().union(*(content.unlisted for content in contents)))
+
+
+def _read(listing: Listing, name: str) -> Content:
+    """The rows of one file; names are those below its own folder, where the image lies there."""
+    file = listing.folder / name
+    rows, notes = read_coco_rows(file) if is_coco(file) else (read_rows(file), ())
+    beside = PurePosixPath(name).parent
+    if beside.parts and not beside.is_absolute() and ".." not in beside.parts:
+        rows = [
+            replace(row, name=f"{beside}/{row.name}") if listing.has(f"{beside}/{row.name}") else row for row in rows
+        ]
+    lists = split_lists(file.parent)
+    if not lists:
+        return Content(rows, notes)
+    unlisted = sorted({row.name for row in rows if row.captions} - lists.keys())
+    if unlisted:
+        notes += (f"{name}: {len(unlisted):,} images in none of the lists left out, such as {unlisted[0]!r}",)
+    listed = [replace(row, split=lists[row.name]) for row in rows if row.name in lists]
+    return Content(listed, notes, frozenset(unlisted))
+
+
+def _beside(listing: Listing, pattern: str) -> Content:
+    """A caption in each line of the text file beside an image; folders say the splits."""
+    texts = text_files(listing, pattern)
+    splits = _splits(str(PurePosixPath(name).parent) for name in texts)
+    owners: dict[str, str] = {}
+    rows = []
+    for name, text in texts.items():
+        file = listing.folder / text
+        if (other := owners.setdefault(text, name)) != name:
+            raise ValueError(f"{file} lies beside two images, {other!r} and {name!r}: keep one, or rename it")
+        captions = caption_texts(f"{file}", "a line", read_text(file).split("\n"))
+        rows.append(Row(f"{file}", name, tuple(captions), splits[str(PurePosixPath(name).parent)]))
+    if not any(row.captions for row in rows):
+        raise ValueError(f"{listing.folder} has no text beside an image that matches captions={pattern!r}")
+    return Content(rows)
+
+
+def _splits(names: Iterable[str]) -> dict[str, str | None]:
+    """The split that each name says, where they say more than one: a single one divides nothing."""
+    said = {name: split_word(name) for name in names}
+    return said if len(set(said.values()) - {None}) > 1 else dict.fromkeys(said)
+
+
+def _numbered(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
+    """Without the files' own ids, where two images have one, as where each file counts from 1."""
+    names: dict[int, str] = {}
+    for row in rows:
+        if row.number is not None and (other := names.setdefault(row.number, row.name)) != row.name:
+            note = f"id {row.number} is that of {other!r} and of {row.name!r}: ids are made of the names"
+            return [replace(row, number=None) for row in rows], (note,)
+    return rows, ()
