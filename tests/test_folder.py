@@ -228,7 +228,7 @@ def test_a_captions_file_elsewhere_is_a_place_and_one_inside_is_a_name(folder, t
         ("captions.json", '{"a.png": 3}', "'a.png': captions is 3, not text"),
         ("captions.json", '{"a.png": ["x", 3]}', "captions is 3, not text"),
         ("captions.json", '{"a.png": "x", "a.png": "y"}', "'a.png' stands there twice: give it a list"),
-        ("captions.json", '{"images": [], "annotations": []}', "in COCO's form"),
+        ("captions.json", '{"images": [], "annotations": []}', "the file: holds no caption"),
         ("captions.json", '[{"file": 3, "caption": "x"}]', "the file's name is 3, not text"),
         ("captions.json", '[{"file": "a.png"}]', "entry 1: has 'file'; needs one of"),
         ("captions.json", '{"a.png": "\\ud800"}', "no valid Unicode"),
@@ -250,11 +250,11 @@ def test_places_that_are_wrong_are_named(folder, monkeypatch):
     for root in (str(folder / "none"), "~nobody-of-that-name/x", "\0", ""):
         with pytest.raises((ValueError, OSError), match=r"no folder|no file that ends in"):
             Folder(root=root)
-    with pytest.raises(ValueError, match=r"no file that ends in .csv, .json, .jsonl, .tsv: say which one"):
+    with pytest.raises(ValueError, match=r"no file that ends in .csv, .json, .jsonl, .tsv, no captions.txt .*: say which one"):
         Folder(root=str(folder))
     write(folder, table())
     write(folder, "{}", "more.json")
-    with pytest.raises(ValueError, match=r"several captions files, captions.csv, more.json: say which one"):
+    with pytest.raises(ValueError, match=r"several captions files: say which one .* captions='captions.csv' or captions='more.json'$"):
         Folder(root=str(folder))
     for captions, said in (
         ("none.csv", "no captions file"),
@@ -268,13 +268,15 @@ def test_places_that_are_wrong_are_named(folder, monkeypatch):
             Folder(root=str(folder), captions="captions.csv", **shares)
 
 
-def test_links_stay_inside_and_one_file_has_one_name(folder, tmp_path_factory):
+def test_links_may_lead_outside_and_one_file_inside_has_one_name(folder, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "x.png"
     Image.new("RGB", (8, 8)).save(outside)
     (folder / "link.png").symlink_to(outside)
     rows = [(name, "a") for name in NAMES]
-    with pytest.raises(ValueError, match=r"line 8: 'link.png' is a link that leads out of the folder"):
-        Folder(root=write(folder, table(rows=[*rows, ("link.png", "x")])), **HALF)
+    data = Folder(root=write(folder, table(rows=[*rows, ("link.png", "x")])), **HALF)
+    assert held(data)["link.png"] == ["x"]
+    linked = next(photo for photo in (*data.train, *data.validation, *data.test) if photo.source == "link.png")
+    assert data.load(linked).size == (8, 8)
     (folder / "again.png").symlink_to(folder / "a.png")
     with pytest.raises(ValueError, match=r"'a.png' and 'again.png' are one file"):
         Folder(root=write(folder, table(rows=[*rows, ("again.png", "x")])), **HALF)

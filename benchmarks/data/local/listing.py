@@ -71,22 +71,21 @@ class Listing:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
-    linked: set[str] = set()
+    listed = [folder]
     for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and _follow(folder, place, name, linked)]
+        folders[:] = [name for name in folders if not name.startswith(".") and _follow(Path(place), name, listed)]
         for name in files:
             if not name.startswith("."):
                 path = Path(place, name)
                 yield normalize("NFC", path.relative_to(folder).as_posix()), path
 
 
-def _follow(folder: Path, place: str, name: str, linked: set[str]) -> bool:
-    """Whether a folder is listed; a link that has been followed, or leads back, would have no end."""
-    path = Path(place, name)
-    if not path.is_symlink():
+def _follow(place: Path, name: str, listed: list[Path]) -> bool:
+    """Whether a folder is to be listed; a link to what is listed, or to what holds it, would have no end."""
+    if not (place / name).is_symlink():
         return True
-    real = os.path.realpath(path)
-    if real in linked or folder.is_relative_to(real) or Path(real).is_relative_to(folder):
+    real, here = Path(os.path.realpath(place / name)), Path(os.path.realpath(place))
+    if here.is_relative_to(real) or any(real.is_relative_to(each) or each.is_relative_to(real) for each in listed):
         return False
-    linked.add(real)
+    listed.append(real)
     return True
