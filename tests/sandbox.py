@@ -1,20 +1,22 @@
 """A place where what the documentation tells to do can be done in seconds: everything is there, and tiny.
 
 Placeholders of the pages are real here: FOLDER and DIR are a folder in COCO's layout, FLICKR one
-in Flickr8k's, `runs/ID` and any other capitals below `runs` are trained runs, ORG/NAME one in the cache of the
-Hub, photo.jpg and other.png photographs. Configs keep their names and questions, and lose their size.
+in Flickr8k's, photos.sqlite a database, `runs/ID` and any other capitals below `runs` are trained runs, ORG/NAME
+one in the cache of the Hub, photo.jpg and other.png photographs. Configs keep their names and questions, and lose
+their size.
 """
 
 import json
 import os
 import re
 import shutil
-from contextlib import contextmanager, nullcontext
+import sqlite3
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 import yaml
-from folders import coco_folder, own_folder, parquet_folder, shard_folder
+from folders import COLOURS, coco_folder, drawn, own_folder, parquet_folder, shard_folder
 from PIL import Image
 
 from benchmarks.cli.main import main
@@ -43,6 +45,7 @@ def sandbox(root: Path) -> Path:
     for name in ("FOLDER", "DIR"):
         coco_folder(root / name)
     flickr_folder(root / "FLICKR")
+    database(root / "photos.sqlite")
     shutil.copytree(root / "FOLDER" / "annotations", root / "annotations")
     shutil.copy(root / "FOLDER" / "dataset_coco.json", root)
     said = [{"image_id": 1001 + number, "caption": "a red square on black"} for number in range(6)]
@@ -93,6 +96,21 @@ def flickr_folder(root: Path, *, train=8, dev=2, test=3) -> Path:
             lines += [f"{name}#{caption}\tA {shade} wall without a dog .\n" for caption in range(5)]
     (root / "Flickr8k.token.txt").write_text("".join(lines))
     return root
+
+
+def database(file: Path, *, train=8, validation=2, test=3) -> Path:
+    """Plain pictures with two captions each, as the example of a data set's plug-in has them."""
+    splits = ["train"] * train + ["validation"] * validation + ["test"] * test
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE image (id INTEGER PRIMARY KEY, name TEXT, split TEXT, content BLOB)")
+        connection.execute("CREATE TABLE caption (image_id INTEGER, caption TEXT)")
+        for number, split in enumerate(splits):
+            image = (number, f"{number}.png", split, drawn(COLOURS[number % len(COLOURS)]))
+            connection.execute("INSERT INTO image VALUES (?, ?, ?, ?)", image)
+            for how in ("on black", "alone"):
+                caption = f"A {COLOURS[number % len(COLOURS)]} square {how}."
+                connection.execute("INSERT INTO caption VALUES (?, ?)", (number, caption))
+    return file
 
 
 class CallsHere(nullcontext):

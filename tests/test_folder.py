@@ -250,11 +250,15 @@ def test_places_that_are_wrong_are_named(folder, monkeypatch):
     for root in (str(folder / "none"), "~nobody-of-that-name/x", "\0", ""):
         with pytest.raises((ValueError, OSError), match=r"no folder|no file that ends in"):
             Folder(root=root)
-    with pytest.raises(ValueError, match=r"no file that ends in .csv, .json, .jsonl, .tsv, no captions.txt .*: say which one"):
+    with pytest.raises(
+        ValueError, match=r"no file that ends in .csv, .json, .jsonl, .tsv, no captions.txt .*: say which one"
+    ):
         Folder(root=str(folder))
     write(folder, table())
     write(folder, "{}", "more.json")
-    with pytest.raises(ValueError, match=r"several captions files: say which one .* captions='captions.csv' or captions='more.json'$"):
+    with pytest.raises(
+        ValueError, match=r"several captions files: say which one .* captions='captions.csv' or captions='more.json'$"
+    ):
         Folder(root=str(folder))
     for captions, said in (
         ("none.csv", "no captions file"),

@@ -1,4 +1,4 @@
-"""Images of one's own: a folder, and one file that says what they show."""
+"""Images of one's own: a folder, and what says what they show: a file, several, or one beside each image."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 
 @DATASETS.register("folder")
 class Folder(Dataset):
-    """Images of your own, with their captions in one CSV or JSON file.
+    """Images in a folder, with their captions in a CSV or JSON file, in the form of a data set, or in text files.
 
-    A row names a file below `root` and a caption of it; several captions of an image are
-    several rows, several columns, or a list. Which split an image is in, a hash of its name
-    decides, so that more images never move one; or else a column ``split`` says train,
-    validation or test. Where that has no validation, about a tenth of training chooses the
-    epoch, by the same hash; where it has no test, its validation images are the test split.
+    The forms are COCO's, Karpathy's, Flickr's, Kaggle's, TextCaps', metadata of the Hub in each
+    folder, and a .txt beside each image; what lies there says which. A row names a file below
+    `root` and a caption of it; several captions of an image are several rows, several columns, or
+    a list. Which split an image is in, a hash of its name decides, so that more images never move
+    one; or else the files say train, validation or test. Where they have no validation, about a
+    tenth of training chooses the epoch, by the same hash; where they have no test, their
+    validation images are the test split.
 
     Options:
         root: folder that holds the images, in sub-folders too.
-        captions: the captions file, as seen from `root`; by default the only one there that
-            ends in .csv, .json, .jsonl or .tsv.
+        captions: the captions file, as seen from `root`, or a pattern for several, such as
+            ``*/metadata.csv``, or ``*.txt`` for those beside images; by default what is there.
         validation, test: shares of the images, a tenth each by default; not where
-            the file has a column ``split``.
+            the files say the splits.
         allows_hflip: whether a mirrored image keeps its captions. False where they say left
             and right, or what is written.
     """

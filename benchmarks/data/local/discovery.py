@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from fnmatch import fnmatchcase
 from glob import escape
-from pathlib import PurePosixPath
 
 from benchmarks.data.formats.rows import SPLITS
 from benchmarks.data.formats.table import SUFFIXES
@@ -32,10 +31,10 @@ def find_captions(listing: Listing) -> str:
     """
     forms: dict[str, list[str]] = defaultdict(list)
     beside = text_files(listing, BESIDE)
-    stems = {str(PurePosixPath(name).with_suffix("")) for name in listing.images}
+    stems = {name.rpartition(".")[0] for name in listing.images}
     for name in listing.files:
-        path = PurePosixPath(name)
-        if _is_captions(path.name) and not (path.suffix in (".json", ".txt") and str(path.with_suffix("")) in stems):
+        stem, _, ending = name.rpartition(".")
+        if _is_captions(name.rpartition("/")[2]) and not (ending in ("json", "txt") and stem in stems):
             metadata = _METADATA.fullmatch(name)
             forms[f"*metadata{metadata[1]}" if metadata else _SPLIT.sub("*", escape(name))].append(name)
     found = sorted(names[0] if len(names) == 1 else pattern for pattern, names in forms.items())
@@ -64,7 +63,7 @@ def matching(listing: Listing, captions: str) -> list[str]:
 
 def text_files(listing: Listing, pattern: str) -> dict[str, str]:
     """Image -> the text file beside it, for each that has one which matches."""
-    beside = {name: str(PurePosixPath(name).with_suffix(".txt")) for name in listing.images}
+    beside = {name: f"{name.rpartition('.')[0]}.txt" for name in listing.images}
     return {name: text for name, text in beside.items() if text in listing.files and fnmatchcase(text, pattern)}
 
 

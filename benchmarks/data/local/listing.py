@@ -12,8 +12,8 @@ from benchmarks.data import photos
 class Listing:
     """Every file below `folder`, by its name as captions spell it; hidden ones are nobody's images.
 
-    Links are followed, also out of the folder, as the Hub's cache has them; a linked folder is listed
-    once, and not where it holds this one or lies in it.
+    Links are followed, also out of the folder, as the Hub's cache has them; a link to a folder that is
+    listed anyway, or that holds this one, is not.
     """
 
     def __init__(self, folder: Path) -> None:
