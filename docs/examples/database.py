@@ -2,11 +2,11 @@
 
 import hashlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -25,15 +25,15 @@ class Database(Dataset):
     name, split, synthetic, allows_hflip, location = "database", "test", False, True, ("file",)
 
     def __init__(self, *, file: str) -> None:
-        self.file = Path(file).expanduser().absolute()
+        self.file = Path(file).expanduser()
         if not self.file.is_file():
             raise ValueError(f"no database {file!r}: give it with --dataset \"database(file='...')\"")
-        captions: dict[int, list[str]] = {}
+        captions = defaultdict(list)
         for image, caption in self._rows("SELECT image_id, caption FROM caption ORDER BY rowid"):
-            captions.setdefault(image, []).append(caption)
-        listed = self._rows("SELECT id, name, split FROM image ORDER BY id")
+            captions[image].append(caption)
+        listed = "SELECT id, name FROM image WHERE split = ? AND id IN (SELECT image_id FROM caption) ORDER BY id"
         self.train, self.validation, self.test = splits = [
-            [Example(image, tuple(captions[image]), source=name) for image, name, its in listed if its == split]
+            [Example(image, tuple(captions[image]), source=name) for image, name in self._rows(listed, split)]
             for split in ("train", "validation", "test")
         ]
         self.fingerprint = hashlib.sha256(repr(splits).encode()).hexdigest()[:16]
@@ -55,7 +55,6 @@ class Database(Dataset):
         """Nothing beyond the usual metrics."""
         return {}
 
-    def _rows(self, query: str, *values: Any) -> list[tuple]:
-        """Opened for each query: a connection belongs to one thread, and `load` is called in several."""
-        with closing(sqlite3.connect(f"{self.file.as_uri()}?mode=ro", uri=True)) as connection:
+    def _rows(self, query: str, *values: object) -> list[tuple]:
+        with closing(sqlite3.connect(self.file)) as connection:  # one for each query: `load` is called in several threads
             return connection.execute(query, values).fetchall()
