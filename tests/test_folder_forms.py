@@ -331,6 +331,21 @@ def test_images_in_no_list_that_are_there_are_not_called_captionless(root):
     assert len(Folder(root=str(root)).notes) == 1
 
 
+def test_lists_and_images_may_lie_beside_their_captions(root):
+    _tokens(root)
+    for file in (root / "Flicker8k_Dataset").iterdir():
+        file.rename(root / "text" / file.name)
+    assert held(Folder(root=str(root))) == AS_TOLD
+
+
+def test_where_only_one_split_has_captions_its_images_are_drawn(root):
+    _vizwiz(root)
+    for split in ("val", "test"):
+        write(root / f"annotations/{split}.json", {"images": []})
+    with pytest.raises(ValueError, match="3 images with captions, and none is in .*: add images, raise the shares"):
+        Folder(root=str(root), validation=0.01, test=0.01)
+
+
 def test_several_forms_are_listed_with_the_option_that_decides(root):
     _vizwiz(root)
     write(root / "TextCaps.json", {})

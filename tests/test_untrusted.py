@@ -32,6 +32,7 @@ from benchmarks.cli.main import main
 from benchmarks.config import Decoding, Training
 from benchmarks.data.formats import content
 from benchmarks.data.formats.coco_json import read_captions, read_results
+from benchmarks.data.formats.coco_rows import read_coco_rows
 from benchmarks.data.formats.references import read_references
 from benchmarks.data.formats.rows import read_rows
 from benchmarks.leaderboard import write
@@ -243,10 +244,12 @@ FORMS = {
     "karpathy": '{"images": [{"cocoid": 1, "filepath": "a", "filename": "b", "split": "train", "sentences": [{"raw": "a"}]}]}',
     "results": '[{"image_id": 1, "caption": "a"}]',
     "rows": '[{"file": "a.jpg", "caption": "a", "split": "train"}]',
+    "textcaps": '{"data": [{"image_id": "a", "caption_str": "a", "reference_strs": ["a"], "set_name": "train"}]}',
+    "nested": '[{"image": {"file_name": "a"}, "annotations": [{"caption": "a"}]}]',
     "names": '{"a.jpg": ["a", "b"]}',
     "request": '{"decoding": {"num_beams": 2, "precision": "float32"}}',
 }
-READERS = (read_captions, read_results, read_references, read_rows, RunRecord.load, read_decoding)
+READERS = (read_captions, read_coco_rows, read_results, read_references, read_rows, RunRecord.load, read_decoding)
 
 
 def places(value):

@@ -1,7 +1,7 @@
 """Images of one's own: a folder, and what says what they show: a file, several, or one beside each image."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -122,9 +122,13 @@ def _located(listing: Listing, row: Row) -> Path | None:
         raise ValueError(f"{row.place}: {error}") from None
 
 
-def _uncaptioned(listing: Listing, found: Mapping[str, Photo], unlisted: Iterable[str], root: str) -> Iterator[str]:
-    """A line on the images of which nothing is said."""
-    spoken = {photo.file for photo in found.values()} | {listing.find(name) for name in unlisted}
-    silent = sorted(name for name in listing.images if listing.files[name] not in spoken)
+def _uncaptioned(listing: Listing, found: Mapping[str, Photo], unlisted: Set[str], root: str) -> Iterator[str]:
+    """A line on the images without a caption; those that are in no list have a line already."""
+    captioned = {photo.file for photo in found.values()}
+    silent = sorted(
+        name
+        for name in listing.images
+        if listing.files[name] not in captioned and name.rpartition("/")[2] not in unlisted
+    )
     if silent:
         yield f"{len(silent)} images of {root} have no caption and are left out, such as {silent[0]!r}"

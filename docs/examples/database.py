@@ -56,5 +56,5 @@ class Database(Dataset):
         return {}
 
     def _rows(self, query: str, *values: object) -> list[tuple]:
-        with closing(sqlite3.connect(self.file)) as connection:  # one for each query: `load` is called in several threads
+        with closing(sqlite3.connect(self.file)) as connection:  # each time: threads share none
             return connection.execute(query, values).fetchall()

@@ -52,7 +52,7 @@ def _row(place: str, pairs: Pairs) -> Row:
     if len(files) != 1 or not texts:
         found = ", ".join(repr(key)[:40] for key, _ in pairs) or "nothing"
         raise ValueError(f"{place}: has {found}; needs {COLUMNS}")
-    splits = [value for _, value in _columns(SPLIT, pairs)]
+    splits = [value for _, value in first_named(SPLIT, pairs)]
     captions = (caption for key, value in texts for caption in caption_texts(place, key, value))
     return Row(place, name_below(place, files[0][1]), tuple(captions), split_name(place, splits))
 

@@ -12,8 +12,8 @@ from benchmarks.data.local.listing import Listing
 BESIDE = "*.txt"  # the text file beside each image
 _SPLIT = re.compile(rf"(?<![a-z])({'|'.join(SPLITS)})(?![a-z])", re.IGNORECASE)
 _METADATA = re.compile(r"(?:.*/)?metadata(\.csv|\.jsonl)")  # of Hugging Face: one in each folder that needs it
-_TEXT = re.compile(r"captions?\.txt|.*\.token(\.txt)?", re.IGNORECASE)  # Kaggle's and Flickr's own
-_OTHER = re.compile(r"(instances|person_keypoints|stuff|panoptic|image_info)_.*\.json|.*\.lemma\.token\.txt")
+_TEXT = re.compile(r"captions?\.txt|(flickr|results).*\.token(\.txt)?", re.IGNORECASE)  # Kaggle's and Flickr's own
+_OTHER = re.compile(r"(instances|person_keypoints|stuff|panoptic)_.*\.json|.*image_info.*\.json|.*\.lemma\.token\.txt")
 _SHOWN = 8
 
 

@@ -30,41 +30,42 @@ def read_content(listing: Listing, captions: str) -> Content:
     """
     if captions.endswith(".txt") and "*" in captions and not listing.has(captions):
         return _beside(listing, captions)
-    names = matching(listing, captions)
-    splits = _splits(names)
-    contents, empty = [], []
-    for name in names:
+    contents: dict[str, Content] = {}
+    empty = []
+    for name in (names := matching(listing, captions)):
         try:
-            content = _read(listing, name)
-        except NoCaptions as error:
+            contents[name] = _read(listing, name)
+        except NoCaptions:
             empty.append(f"{name} holds no caption and is left out")
             if len(empty) == len(names):
-                raise NoCaptions(str(error)) from None
-            continue
-        rows = [row if row.split else replace(row, split=splits[name]) for row in content.rows]
-        contents.append(replace(content, rows=rows))
-    rows, clash = _numbered([row for content in contents for row in content.rows])
-    notes = (*empty, *(note for content in contents for note in content.notes), *clash)
-    return Content(rows, notes, frozenset().union(*(content.unlisted for content in contents)))
+                raise
+    splits = _splits(contents)
+    rows = [
+        row if row.split else replace(row, split=splits[name])
+        for name, content in contents.items()
+        for row in content.rows
+    ]
+    rows, clash = _numbered(rows)
+    notes = (*empty, *(note for content in contents.values() for note in content.notes), *clash)
+    return Content(rows, notes, frozenset().union(*(content.unlisted for content in contents.values())))
 
 
 def _read(listing: Listing, name: str) -> Content:
     """The rows of one file; names are those below its own folder, where the image lies there."""
     file = listing.folder / name
     rows, notes = read_coco_rows(file) if is_coco(file) else (read_rows(file), ())
+    unlisted: list[str] = []
+    if lists := split_lists(file.parent):
+        unlisted = sorted({row.name for row in rows if row.captions} - lists.keys())
+        rows = [replace(row, split=lists[row.name]) for row in rows if row.name in lists]
+    if unlisted:
+        notes += (f"{name}: {len(unlisted):,} images in none of the lists left out, such as {unlisted[0]!r}",)
     beside = PurePosixPath(name).parent
     if beside.parts and not beside.is_absolute() and ".." not in beside.parts:
         rows = [
             replace(row, name=f"{beside}/{row.name}") if listing.has(f"{beside}/{row.name}") else row for row in rows
         ]
-    lists = split_lists(file.parent)
-    if not lists:
-        return Content(rows, notes)
-    unlisted = sorted({row.name for row in rows if row.captions} - lists.keys())
-    if unlisted:
-        notes += (f"{name}: {len(unlisted):,} images in none of the lists left out, such as {unlisted[0]!r}",)
-    listed = [replace(row, split=lists[row.name]) for row in rows if row.name in lists]
-    return Content(listed, notes, frozenset(unlisted))
+    return Content(rows, notes, frozenset(unlisted))
 
 
 def _beside(listing: Listing, pattern: str) -> Content:
