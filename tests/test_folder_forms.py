@@ -342,7 +342,7 @@ def test_where_only_one_split_has_captions_its_images_are_drawn(root):
     _vizwiz(root)
     for split in ("val", "test"):
         write(root / f"annotations/{split}.json", {"images": []})
-    with pytest.raises(ValueError, match="3 images with captions, and none is in .*: add images, raise the shares"):
+    with pytest.raises(ValueError, match=r"3 images with captions, and none is in .*: add images, raise the shares"):
         Folder(root=str(root), validation=0.01, test=0.01)
 
 
