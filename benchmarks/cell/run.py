@@ -103,8 +103,10 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints) -
     write_results(captions, folder / CAPTIONS, {example.image_id: example.source for example in dataset.test})
     shown = _samples(captioner, dataset, images, hypotheses, scores, folder)
     with clock.measure("measure"):
-        frozen = None if captioner.backbone.trainable else backbone_name(cell)
-        measured = measure(folder, captioner, frozen=frozen, encoder_timings=context.encoder_timings)
+        named = backbone_name(cell)
+        encoder = context.features.encoder(images, captioner.backbone, named=named)
+        frozen = None if captioner.backbone.trainable else named
+        measured = measure(folder, captioner, encoder, frozen=frozen, encoder_timings=context.encoder_timings)
     return RunRecord(
         **request_fields(cell),
         status="done",
@@ -122,14 +124,18 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints) -
         best_epoch=outcome.best_epoch,
         reward=outcome.reward,
         files=_hashes(folder),
-        environment=environment(java=context.java) | _how(outcome, context.resources),
+        environment=environment(java=context.java) | _how(outcome, images, context.resources),
         finished=now(),
     )
 
 
-def _how(outcome: TrainResult, resources: Resources) -> dict[str, int]:
-    """What was particular in how it was trained and timed."""
-    noted = {"resumed": outcome.resumed, "micro_batch": outcome.micro_batch}
+def _how(outcome: TrainResult, images: ImageStore, resources: Resources) -> dict[str, int | str]:
+    """What was particular in how it was encoded, trained and timed."""
+    noted: dict[str, int | str] = {
+        "encoder": images.runtime,
+        "resumed": outcome.resumed,
+        "micro_batch": outcome.micro_batch,
+    }
     several = {"processes": resources.launch.world, "workers": resources.workers}
     return {name: value for name, value in noted.items() if value} | {
         name: value for name, value in several.items() if value > 1

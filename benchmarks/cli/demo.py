@@ -1,5 +1,7 @@
 """A local page for the model of a run: drop an image on it, see its caption and attention maps."""
 
+from math import inf
+
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli.place import add_place
@@ -16,6 +18,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the page's address and answer there until interrupted."""
+    from benchmarks.features.runtime import encoder_of
     from benchmarks.inference import demo
     from benchmarks.inference.caption_files import decoding_of
     from benchmarks.runtime.device import device
@@ -29,6 +32,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     found = locate(options.run, revision=options.revision)
     decoding = decoding_of(found.folder)
     captioner = checkpoint.load(found.folder, device=device(), source=found.source)
+    captioner.backbone = encoder_of(captioner, inf)
     with demo.listen(options.host, options.port) as at:
         host, port = at.getsockname()[:2]
         print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)

@@ -11,16 +11,18 @@ import time
 from collections.abc import Container, Sequence
 from contextlib import closing
 from importlib.metadata import version
-from math import prod
+from math import inf, prod
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
-from benchmarks.features.encode import encode_batches, row_encoder
+from benchmarks.features.encode import encode_batches, lanes, row_encoder
 from benchmarks.features.files import Writer, listed, open_or_discard, open_store
+from benchmarks.features.runtime import GRAPHS, ONNX, fast_encoder, runtime_of
 from benchmarks.features.store import ImageStore
+from benchmarks.features.weights import add_weights
 from benchmarks.runtime.device import free_memory
 from benchmarks.runtime.locks import locked
 from benchmarks.runtime.progress import bar, write
@@ -75,12 +77,22 @@ class FeatureCache:
             if store is None:
                 if why:
                     write(f"{named.strip()}: its frozen part runs in each step: {why}", sys.stderr)
-                _make_store(folder, dataset, backbone, cut, views, self.device)
+                images = views * sum(map(len, (dataset.train, dataset.validation, dataset.test)))
+                encoder = backbone if backbone.trainable else self._fast(backbone, named, images, lanes(self.device))
+                _make_store(folder, dataset, encoder, cut, views, self.device)
                 which, store = listed(folder), open_store(folder, key)
         fits = store.source.nbytes <= _SHARE * free_memory(self.device)
         store = store.on(self.device) if fits else store
         self._open = (folder, which, store) if which else None
         return store
+
+    def encoder(self, store: ImageStore, backbone: Backbone, *, named: str) -> Backbone:
+        """What made the features in `store`: `backbone`, or what encodes the same faster."""
+        return self._fast(backbone, named, inf, 1) if store.runtime.startswith(ONNX) else backbone
+
+    def _fast(self, backbone: Backbone, named: str, images: float, at_once: int) -> Backbone:
+        threads = max(1, torch.get_num_threads() // at_once)
+        return fast_encoder(backbone, self.folder / GRAPHS, named=named, images=images, threads=threads)
 
     def _state_of_files(self, dataset: Dataset) -> str:
         if self._files is None or self._files[0] is not dataset:
@@ -132,8 +144,7 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
     content = (_FORMAT, dataset.fingerprint, files, named, versions, views, backbone.preprocess)
     digest = hashlib.sha256(repr((*content, cut and cut.modules)).encode())
     if cut or not backbone.trainable:
-        for name, tensor in backbone.state_dict().items():
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        add_weights(digest, backbone)
     return digest.hexdigest()[:24]
 
 
@@ -179,4 +190,5 @@ def _make(
                 grid = batch.grid
             progress.update(len(batch.examples) + len(batch.unreadable))
         _refuse_lost(dataset, writer.rows, skipped)
-        writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started)
+        runtime = "" if backbone.trainable and not cut else runtime_of(backbone)
+        writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started, runtime=runtime)

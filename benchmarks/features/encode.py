@@ -128,16 +128,20 @@ def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | 
         return str(error)
 
 
+def lanes(device: torch.device) -> int:
+    """Batches in work at a time, which share the threads that torch has."""
+    return min(torch.get_num_threads(), _LANES) if device.type == "cpu" else min(cores(), _READERS)
+
+
 @contextmanager
 def _workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Threads that share the cores which torch may use; beside another device, one for each core up to a limit."""
-    threads = torch.get_num_threads()
-    lanes = min(threads, _LANES) if device.type == "cpu" else min(cores(), _READERS)
-    torch.set_num_threads(max(1, threads // lanes))  # which new threads start with
+    threads, workers = torch.get_num_threads(), lanes(device)
+    torch.set_num_threads(max(1, threads // workers))  # which new threads start with
     try:
-        with ThreadPoolExecutor(lanes) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             try:
-                yield pool, lanes
+                yield pool, workers
             finally:
                 pool.shutdown(cancel_futures=True)  # where nobody wants more batches
     finally:

@@ -109,7 +109,7 @@ class Writer:
         self.sums.append(np.array([[zlib.crc32(view.data) for view in image] for image in values], np.uint32))
         self.rows |= {image: len(self.rows) + place for place, image in enumerate(image_ids)}
 
-    def finish(self, *, grid: tuple[int, int] | None, skipped: Sequence[str], seconds: float) -> None:
+    def finish(self, *, grid: tuple[int, int] | None, skipped: Sequence[str], seconds: float, runtime: str) -> None:
         """Write the rest, and wait until all of it is on the disk."""
         sums = np.concatenate(self.sums)
         content = {
@@ -118,6 +118,7 @@ class Writer:
             "grid": grid,
             "skipped": list(skipped),
             "seconds": seconds,
+            "runtime": runtime,
         }
         manifest = json.dumps({**content, "sums": zlib.crc32(sums.data)})
         array = BytesIO()
@@ -156,7 +157,8 @@ def open_store(folder: Path, key: str) -> ImageStore:
         raise DamagedStore(folder, "is of other images or another backbone")
     rows = {image: row for row, image in enumerate(content["rows"])}
     grid = tuple(content["grid"]) if content["grid"] else None
-    return ImageStore(_File(folder, sums), rows, grid, content["skipped"], content["seconds"])
+    rest = (content["skipped"], content["seconds"], content.get("runtime", ""))
+    return ImageStore(_File(folder, sums), rows, grid, *rest)
 
 
 def open_or_discard(folder: Path) -> ImageStore | None:

@@ -39,6 +39,7 @@ class ImageStore:
     rows: image id -> row; an image that could not be read has none.
     skipped: what could not be read, and why.
     seconds: how long it took to make.
+    runtime: what ran the backbone, by name and version; empty where nothing did, or it is not known.
     """
 
     source: Rows
@@ -46,6 +47,7 @@ class ImageStore:
     grid: tuple[int, int] | None
     skipped: Sequence[str]
     seconds: float
+    runtime: str = ""
 
     def batch(self, image_ids: Sequence[int], views: Sequence[int] | int = 0) -> Tensor:
         """The stored rows of these images, each in its view, on the device where they lie.

@@ -18,7 +18,7 @@ def environment(*, java: str | None) -> dict[str, object]:
     libraries = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()} if gpu else {}
     return {
         "device": gpu or "cpu",
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -30,7 +30,7 @@ def environment(*, java: str | None) -> dict[str, object]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name, as Linux tells it; elsewhere its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -1,17 +1,20 @@
 """What the suite is run on: ``--run FOLDER``, a run with its checkpoint and its request."""
 
+from math import inf
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.config import Decoding, Training
+from benchmarks.features.runtime import encoder_of
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import Settings
 from benchmarks.runtime.device import device
-from benchmarks.throughput.measure import CAPTIONER
+from benchmarks.throughput.measure import CAPTIONER, ENCODER
 from benchmarks.throughput.no_eos import NoEosDecoder
 from zoo import checkpoint
+from zoo.backbones import Backbone
 from zoo.captioner import Captioner
 from zoo.types import Features
 
@@ -38,6 +41,13 @@ def captioner(request: pytest.FixtureRequest) -> Captioner:
     """The run's captioner, on the device that runs use: the one at hand, or else the one in the folder."""
     at_hand = request.config.stash.get(CAPTIONER, None)
     return at_hand or checkpoint.load(request.config.getoption("--run"), device=device())
+
+
+@pytest.fixture(scope="session")
+def encoder(request: pytest.FixtureRequest, captioner: Captioner) -> Backbone:
+    """What encodes for it: at hand, or else the quickest there is."""
+    at_hand = request.config.stash.get(ENCODER, None)
+    return at_hand or encoder_of(captioner, inf)
 
 
 @pytest.fixture(scope="session")

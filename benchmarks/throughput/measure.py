@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from zoo.backbones import Backbone
 from zoo.captioner import Captioner
 
-CAPTIONER = pytest.StashKey[Captioner]()
+CAPTIONER, ENCODER = pytest.StashKey[Captioner](), pytest.StashKey[Backbone]()
 _SUITE = Path(__file__).parent
 # One keeps a folder; the other looks through all memory for errors of destructors, which takes longer than a round.
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
@@ -36,21 +37,27 @@ class Measurement(NamedTuple):
 
 
 class _AtHand:
-    """Hands the suite a captioner, so that it reads and builds none."""
+    """Hands the suite a captioner and what encodes for it, so that it reads and builds none."""
 
-    def __init__(self, captioner: Captioner) -> None:
-        self.captioner = captioner
+    def __init__(self, captioner: Captioner, encoder: Backbone) -> None:
+        self.captioner, self.encoder = captioner, encoder
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Put it where conftest.py looks for it."""
-        config.stash[CAPTIONER] = self.captioner
+        """Put them where conftest.py looks for them."""
+        config.stash[CAPTIONER], config.stash[ENCODER] = self.captioner, self.encoder
 
 
 def measure(
-    run: Path, captioner: Captioner, *, frozen: str | None = None, encoder_timings: dict[str, Measurement] | None = None
+    run: Path,
+    captioner: Captioner,
+    encoder: Backbone,
+    *,
+    frozen: str | None = None,
+    encoder_timings: dict[str, Measurement] | None = None,
 ) -> Measurement:
     """Run the suite on the run in folder `run`, whose `captioner` learns a few steps from noise by it.
 
+    `encoder` is its backbone, or what encodes the same faster.
     `frozen` names the backbone where no run changes it: its encoding speed is taken from
     `encoder_timings`, or else timed and put there for further runs that have it.
 
@@ -59,7 +66,7 @@ def measure(
     """
     timings = {} if encoder_timings is None else encoder_timings
     earlier = timings.get(frozen) if frozen else None
-    measured = _suite(run, captioner, ["-k", "not test_encode"] if earlier else [])
+    measured = _suite(run, _AtHand(captioner, encoder), ["-k", "not test_encode"] if earlier else [])
     if earlier:
         return Measurement(*({**before, **now} for before, now in zip(earlier, measured, strict=True)))
     if frozen:
@@ -69,14 +76,14 @@ def measure(
     return measured
 
 
-def _suite(run: Path, captioner: Captioner, only: Sequence[str]) -> Measurement:
+def _suite(run: Path, at_hand: _AtHand, only: Sequence[str]) -> Measurement:
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder) / "benchmark.json", StringIO()
         plugins = [*_WITHOUT, "-p", "pytest_benchmark.plugin"]
         options = ["-q", "-c", "/dev/null", "--benchmark-json", str(report), *plugins]
         with redirect_stdout(output), redirect_stderr(output), _own_pytest():
             words = [str(_SUITE), "--rootdir", str(_SUITE), "--run", str(run), *options, *only]
-            status = pytest.main(words, plugins=[_AtHand(captioner)])
+            status = pytest.main(words, plugins=[at_hand])
         if status:
             raise RuntimeError(f"the throughput suite failed: {output.getvalue()[-2000:]}")
         measured = json.loads(report.read_text())["benchmarks"]

@@ -5,9 +5,7 @@ runs the decoder, as `caption.py` does, which is written beside them.
 """
 
 import json
-import logging
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export import Dim
 
 from zoo.captioner import Captioner
 from zoo.export.graphs import DecoderStep, Encoder, flat
+from zoo.tracing import require_onnx, write_graph
 from zoo.types import State, expand_state
 from zoo.vocabulary import SPECIAL
 
@@ -40,7 +39,7 @@ def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -
     Raises:
         ValueError: the extra is missing, the parts cannot be exported, or the graphs say something else.
     """
-    _needs_extra()
+    require_onnx()
     preprocess = captioner.backbone.preprocess._asdict()
     config = {"parts": captioner.parts.as_dict(), **preprocess, "decoding": dict(decoding)}
     _write_json(config, folder / "config.json")  # the check reads both of these
@@ -68,17 +67,6 @@ def check(captioner: Captioner, folder: Path) -> float:
             f"which should be {TOLERANCE} at most"
         )
     return difference
-
-
-def _needs_extra() -> None:
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401  only to see whether it is there
-    except ImportError as error:  # missing or broken
-        why = " ".join(str(error).split())
-        remedy = "in a clone, pip install --editable '.[onnx]'"
-        raise ValueError(f"ONNX needs onnxscript and onnxruntime ({why}): {remedy}") from None
-    onnxruntime.set_default_logger_severity(3)  # errors
 
 
 @contextmanager
@@ -109,49 +97,15 @@ def _write_graphs(captioner: Captioner, folder: Path) -> None:
     state_axes = _axes({0: images, 1: hypotheses}, past, earlier[1], state)
     memories, states = (_names(name, tensors) for name, tensors in (("memory", memory), ("state", state)))
     outside = (["pixels"], [*memories, *states])
-    _trace(Encoder(captioner), {"pixels": pixels}, {"pixels": {0: images}}, outside, folder / ENCODER)
+    write_graph(Encoder(captioner), {"pixels": pixels}, {"pixels": {0: images}}, outside, folder / ENCODER)
     later = [f"next_{name}" for name in (*states, *(memories[place] for place in step.grows))]
-    _trace(
+    write_graph(
         step,
         {"words": words, "memory": memory, "state": state},
         {"words": {0: images, 1: hypotheses}, "memory": memory_axes, "state": state_axes},
         (["words", *memories, *states], ["log_probabilities", *later]),
         folder / DECODER,
     )
-
-
-def _trace(
-    module: nn.Module,
-    example: dict[str, Any],
-    dynamic: dict[str, Any],
-    names: tuple[Sequence[str], Sequence[str]],
-    file: Path,
-) -> None:
-    """Write `module` as an ONNX graph."""
-    try:
-        with _quiet():
-            traced = torch.export.export(module.eval(), (), example, dynamic_shapes=dynamic)
-            program = torch.onnx.export(traced, input_names=names[0], output_names=names[1], verbose=False)
-        assert program is not None
-        for node in program.model.graph.all_nodes():
-            node.metadata_props.clear()  # where in the sources it came from, as places on this machine
-        program.save(file)
-    except Exception as error:  # whatever a part or the tracer raises
-        reason = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
-        raise ValueError(f"{file.name} cannot be made of these parts: {reason[:300]}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what torch says of its own tracing."""
-    disabled = logging.root.manager.disable
-    logging.disable(max(disabled, logging.WARNING))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
 
 
 @torch.inference_mode()
