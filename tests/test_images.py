@@ -364,7 +364,7 @@ def test_the_manifest_names_no_place(data, tmp_path):
     (manifest,) = tmp_path.glob("images/*/manifest.json")
     text = manifest.read_text()
     assert str(tmp_path) not in text
-    assert set(json.loads(text.splitlines()[0])) == {"store", "rows", "grid", "skipped", "seconds", "sums"}
+    assert set(json.loads(text.splitlines()[0])) == {"store", "rows", "grid", "skipped", "seconds", "runtime", "sums"}
 
 
 def no_lock(*_):

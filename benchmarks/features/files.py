@@ -109,7 +109,9 @@ class Writer:
         self.sums.append(np.array([[zlib.crc32(view.data) for view in image] for image in values], np.uint32))
         self.rows |= {image: len(self.rows) + place for place, image in enumerate(image_ids)}
 
-    def finish(self, *, grid: tuple[int, int] | None, skipped: Sequence[str], seconds: float, runtime: str) -> None:
+    def finish(
+        self, *, grid: tuple[int, int] | None, skipped: Sequence[str], seconds: float, runtime: str = ""
+    ) -> None:
         """Write the rest, and wait until all of it is on the disk."""
         sums = np.concatenate(self.sums)
         content = {
