@@ -6,6 +6,7 @@ kept in the cache together with what came out; another machine or version makes 
 
 import hashlib
 import json
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ from benchmarks.features.weights import add_weights
 from benchmarks.runtime.cache_folder import optional_cache_folder
 from benchmarks.runtime.environment import processor
 from benchmarks.runtime.locks import locked
-from benchmarks.runtime.progress import alive
+from benchmarks.runtime.progress import alive, write
 from zoo.atomic import make_folder, write_atomically
 from zoo.backbones import Backbone
 from zoo.backbones.onnx import OnnxBackbone, write_backbone
@@ -95,6 +96,7 @@ def _graph(backbone: Backbone, folder: Path, probe: Tensor, named: str) -> Path 
     with locked(graph.with_suffix(".lock"), "that makes a graph of the backbone"):
         trial = _read(graph)
         if trial is None:
+            write(f"{named.strip()}: ONNX Runtime is tried for it, once on this machine", sys.stderr)
             trial = _try(backbone, graph, probe)
             write_atomically(graph.with_suffix(".json"), json.dumps(asdict(trial), indent=1) + "\n")
     return None if trial.unfit else graph
