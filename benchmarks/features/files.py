@@ -114,15 +114,9 @@ class Writer:
     ) -> None:
         """Write the rest, and wait until all of it is on the disk."""
         sums = np.concatenate(self.sums)
-        content = {
-            "store": self.key,
-            "rows": list(self.rows),
-            "grid": grid,
-            "skipped": list(skipped),
-            "seconds": seconds,
-            "runtime": runtime,
-        }
-        manifest = json.dumps({**content, "sums": zlib.crc32(sums.data)})
+        made = {"grid": grid, "skipped": list(skipped), "seconds": seconds, "runtime": runtime}
+        content = {"store": self.key, "rows": list(self.rows), **made, "sums": zlib.crc32(sums.data)}
+        manifest = json.dumps(content)
         array = BytesIO()
         np.save(array, sums)  # into a file it would not notice that the disk is full
         with naming(self.folder / _ROWS):
@@ -159,8 +153,8 @@ def open_store(folder: Path, key: str) -> ImageStore:
         raise DamagedStore(folder, "is of other images or another backbone")
     rows = {image: row for row, image in enumerate(content["rows"])}
     grid = tuple(content["grid"]) if content["grid"] else None
-    rest = (content["skipped"], content["seconds"], content.get("runtime", ""))
-    return ImageStore(_File(folder, sums), rows, grid, *rest)
+    seconds, runtime = content["seconds"], content.get("runtime", "")
+    return ImageStore(_File(folder, sums), rows, grid, content["skipped"], seconds, runtime)
 
 
 def open_or_discard(folder: Path) -> ImageStore | None:
