@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.cell.checkpoints import cell_checkpoints
 from benchmarks.cell.context import Context
+from benchmarks.cell.observer import CellObserver
 from benchmarks.cell.prepare import backbone_name, store
 from benchmarks.cell.samples import picked, samples, write_gallery
 from benchmarks.cell.train import build, train
@@ -92,7 +93,7 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints) -
     scorer = context.scorer(cell.located_dataset, cell.metrics)
     captioner, weights = build(cell, context)
     images = store(cell, captioner.backbone, context)
-    outcome = train(cell, captioner, context, images, checkpoints)
+    outcome = train(cell, captioner, context, images, checkpoints, CellObserver(cell))
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
         hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)

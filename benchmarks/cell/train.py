@@ -12,6 +12,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.runtime.process_group import joined
 from benchmarks.training.checkpoints import Preempted, Requests
 from benchmarks.training.curve import TrainResult
+from benchmarks.training.observer import Observer
 from benchmarks.training.trainer import Trainer
 from zoo import checkpoint
 from zoo.backbones import RANDOM, WeightsSource
@@ -45,8 +46,9 @@ def train(
     context: Context,
     images: ImageStore,
     checkpoints: Requests | None = None,
+    observer: Observer | None = None,
 ) -> TrainResult:
-    """Train the model on the images of the training split, with the other processes of the cell."""
+    """Train the model on the training images, with the other processes of the cell; the first one is observed."""
     validation = context.validation(cell.located_dataset)
     if context.resources.grad_checkpointing and captioner.backbone.trainable:
         captioner.backbone.set_grad_checkpointing()
@@ -60,6 +62,7 @@ def train(
             validate_fn=lambda model: validation.score(model, images, cell.decoding),
             group=group,
             micro_batch=context.resources.micro_batch,
+            observer=observer,
         )
         return trainer.run(checkpoints)
 

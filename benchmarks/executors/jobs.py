@@ -75,14 +75,22 @@ def prepared(cell: "Cell", cache: Path, plugins: Sequence[str], resources: Resou
 
 
 def ran(
-    cell: "Cell", out: Path, cache: Path, plugins: Sequence[str], resources: Resources, timings: Timings
+    cell: "Cell",
+    out: Path,
+    cache: Path,
+    plugins: Sequence[str],
+    resources: Resources,
+    timings: Timings,
+    lines: Path | None,
 ) -> "Iterator[tuple[RunRecord, Timings]]":
-    """The record of a cell, and the timings with those of its encoder."""
+    """The record of a cell, and the timings with those of its encoder; `lines` is a file for those of its epochs."""
     from benchmarks.cell.checkpoints import dying_of_its_signal
     from benchmarks.cell.context import Context
     from benchmarks.cell.run import run_cell
     from benchmarks.runtime.device import restrict_to
+    from benchmarks.runtime.progress import lines_to
 
+    lines_to(lines)
     restrict_to(resources.cores)
     _load_planned(plugins, cell, KINDS)
     with Context(cache, timings, output=1, resources=resources) as context, dying_of_its_signal():

@@ -1,16 +1,19 @@
 """Actors of Ray: cells on the machines of a cluster, or on this one."""
 
+import shutil
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from benchmarks.executors import EXECUTORS, Executor
 from benchmarks.executors.allotment import require_one_node
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.lines import PATTERN, Lines
 from benchmarks.executors.ray_actors import Actors
 from benchmarks.executors.ray_cluster import Demand, connect, room, shortage
 from benchmarks.executors.setup import RunSetup, Task
@@ -82,13 +85,15 @@ class Ray(Executor):
                     raise ValueError(why)
                 write(f"caption-zoo: note: {why}; they are waited for", sys.stderr)  # the cluster may grow
             self._mark = partial_path(setup.out / "shared")
-            given = (self._ray.put(setup), self._mark, revision(), Path.cwd(), cpus, gpus)
+            watched = self._ray.put(replace(setup, lines=self._mark))
+            given = (watched, self._mark, revision(), Path.cwd(), cpus, gpus)
             self._actors = Actors(self._ray, demand, workers, given)
         except BaseException:
             self._ray.shutdown()
             raise
         self._calls: dict[Any, _Call] = {}
         self._waiting: deque[_Waiting] = deque()
+        self._lines = Lines()
         self._lost: Counter[str] = Counter()  # actors, by the cell that they had
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
@@ -100,10 +105,13 @@ class Ray(Executor):
                 self._stop()
                 raise Stopped
             with suppress(OSError):  # which an actor will name
+                self._mark.mkdir(exist_ok=True)
                 self._mark.touch()  # after a week another command would remove it
             self._actors.fill(left)
             self._give()
-            for answer in self._answers():
+            answers = self._answers()
+            self._lines.forward(self._mark.glob(PATTERN))  # before the records
+            for answer in answers:
                 if answer in self._actors.starting:
                     self._actors.begin(answer)
                 elif record := self._result(call := self._calls.pop(answer), answer):
@@ -116,7 +124,7 @@ class Ray(Executor):
         if ending:
             self._ray.wait(ending, num_returns=len(ending), timeout=_CLOSING)
         self._ray.shutdown()
-        self._mark.unlink(missing_ok=True)
+        shutil.rmtree(self._mark, ignore_errors=True)
 
     def _give(self) -> None:
         """Give tasks to actors that have none."""

@@ -31,7 +31,7 @@ class Runner:
     Every record is published here, so nothing is lost with the command that has started it.
 
     Args:
-        mark: a file that the command has put into the folder of runs.
+        mark: a folder that the command has put into that of the runs, for lines of cells.
         revision: of the command's caption-zoo.
         folder: where that command works, to which paths are relative.
     """

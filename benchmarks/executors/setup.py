@@ -21,6 +21,7 @@ class RunSetup:
     Attributes:
         out: folder of the runs, which other runners may share.
         cache: folder of features and tokens, likewise.
+        lines: folder where each cell has a file with a line for each epoch, for a command that is elsewhere.
     """
 
     plan: "Plan"
@@ -29,6 +30,7 @@ class RunSetup:
     resources: Resources = field(default_factory=Resources)
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
+    lines: Path | None = None
 
 
 class Stamp(NamedTuple):

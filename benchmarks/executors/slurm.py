@@ -11,6 +11,7 @@ from benchmarks.executors import EXECUTORS, Executor
 from benchmarks.executors import slurm_queue as queue
 from benchmarks.executors.allotment import require_one_node
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.lines import PATTERN, Lines
 from benchmarks.executors.setup import RunSetup, Task, leases_in
 from benchmarks.executors.slurm_arrays import ARRAY, Arrays, options_of_sbatch
 from benchmarks.executors.slurm_job import Request
@@ -84,6 +85,7 @@ class Slurm(Executor):
         self._over: set[str] = set()  # jobs that had ended when the queue was last looked at
         self._most = workers or sys.maxsize
         self._said: set[str] = set()
+        self._lines = Lines()
         self._answered = self._look_at = 0.0
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
@@ -98,8 +100,10 @@ class Slurm(Executor):
             there = {path.name for path in self._setup.out.iterdir()}
             for name, task in [each for each in self._waiting.items() if each[0] in there]:
                 if (record := task.settled(self._setup.out)) and (record.done or name not in held):
+                    self._forward_lines()  # before the record
                     del self._waiting[name]
                     yield task.cell, record
+            self._forward_lines()
             if self._waiting and time.monotonic() >= self._look_at:
                 self._look()
                 self._look_at = time.monotonic() + self._interval
@@ -117,6 +121,10 @@ class Slurm(Executor):
         if others := sorted(left - self._own):
             self._note(f"{len(others)} jobs that another command has submitted go on; scancel ends them: {others[0]}")
         self._arrays.remove_finished(lambda name: finished(self._setup.out / name) is not None)
+
+    def _forward_lines(self) -> None:
+        files = self._arrays.home.glob(f"run-*/{PATTERN}")
+        self._lines.forward(file for file in files if file.stem in self._waiting)
 
     def _fill(self) -> None:
         """Have a job for every cell, as far as there may be so many: one of another command's, or a new one.

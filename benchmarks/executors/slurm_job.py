@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -104,8 +104,8 @@ class Job:
         gpus = request.gpus or any(map(os.environ.get, GPUS))  # as options of sbatch may ask for them too
         restrict_environment(request.setup.resources.launch, request.cpus, gpus)
         request.setup.cache.mkdir(parents=True, exist_ok=True)  # on this node, perhaps
-        task = request.tasks[self._cell]
-        with ForkServer() as server, Site(server, request.setup) as site:
+        task, setup = request.tasks[self._cell], replace(request.setup, lines=self._file.parent)
+        with ForkServer() as server, Site(server, setup) as site:
             self._server = server
             self._thread = threading.Thread(target=self._work, args=(site, task))
             signal.signal(signal.SIGTERM, lambda *_: server.stop())  # submitit ignores it; cells may have had it too

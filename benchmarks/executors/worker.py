@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.cell.workdir import failed, publish, remove_leftovers, working_folder
 from benchmarks.executors import jobs
 from benchmarks.executors.limits import Limits
+from benchmarks.executors.lines import lines_file
 from benchmarks.executors.meeting import FirstIsGone, Meeting
 from benchmarks.executors.planning import plugins_for
 from benchmarks.executors.setup import RunSetup, Task
@@ -97,7 +98,8 @@ class Worker:
         # A timing that a plug-in was near is for its own cell.
         trusted = not cell.sources.keys() - {"backbone weights"}
         timings = self._site.timings if trusted else {}
-        first, other = (jobs.ran, *self._given(cell), timings), (jobs.assisted, *self._given(cell))
+        given, lines = self._given(cell), self._setup.lines and lines_file(self._setup.lines, cell)
+        first, other = (jobs.ran, *given, timings, lines), (jobs.assisted, *given)
         if self._meeting:
             self._meeting.announce(cell.id)
         try:

@@ -1,10 +1,11 @@
-"""Progress of long work: on a terminal, and told to whoever waits for it; nothing where the output goes to a file."""
+"""Progress of long work: bars on a terminal, lines in a file, and signs of life to whoever waits for it."""
 
 import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from threading import RLock
 from typing import Any, TextIO
 
@@ -14,6 +15,7 @@ tqdm.set_lock(RLock())  # its own is shared between processes, and is left behin
 
 
 _terminal: TextIO | None = None  # of a process whose own stderr is a file
+_lines: Path | None = None  # read by a command elsewhere
 _EVERY = 1.0  # seconds between two signs of life
 _report: Callable[[str], None] | None = None
 _reported = 0.0
@@ -23,6 +25,12 @@ def stream_to(descriptor: int) -> None:
     """Have progress and notes go to an open file, a terminal perhaps, and not to stdout and stderr."""
     global _terminal
     _terminal = os.fdopen(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+
+
+def lines_to(file: Path | None) -> None:
+    """Have what `line` is given appended to a file, for a command elsewhere, where there is one."""
+    global _lines
+    _lines = file
 
 
 def report_to(report: Callable[[str], None]) -> None:
@@ -60,3 +68,12 @@ def bar(total: int | None, what: str, unit: str) -> tqdm:
 def write(line: str, file: TextIO | None = None) -> None:
     """Print a line, on stdout or elsewhere, above any bar."""
     tqdm.write(line, file=_terminal or file)
+
+
+def line(text: str) -> None:
+    """Print a line of progress on stderr, unless a terminal has bars there."""
+    if _lines:
+        with suppress(OSError), _lines.open("a", encoding="utf-8", errors="backslashreplace") as opened:
+            opened.write(f"{text}\n")
+    elif not (stream := _terminal or sys.stderr).isatty():
+        write(text, stream)

@@ -29,6 +29,12 @@ class TrainResult:
     micro_batch: int = 0
 
 
+def best_epoch(curve: Sequence[Mapping[str, float]]) -> int:
+    """The one with the highest validation, the later of equals; 0 where there is none."""
+    best = max(curve, key=lambda entry: (entry["validation"], entry["epoch"]), default={"epoch": 0})
+    return int(best["epoch"])
+
+
 def refuse_divergence(figures: Sequence[Tensor], epoch: int, allowed: int) -> None:
     """Raise where more than `allowed` steps in a row were skipped; their last figure says whether they were not.
 
@@ -52,11 +58,20 @@ def epoch_entry(
     The gradient's norm is that before it is clipped, the learning rate the decoder's in the last
     step. Memory is the most so far, in bytes: on a GPU of tensors, else of the process.
     """
-    steps = [dict(zip(names, values, strict=True)) for values in torch.stack(list(figures)).tolist()]
-    taken = [step for step in steps if step["finite"]]
-    entry = {name: sum(step[name] for step in taken) / len(taken) for name in names if name not in ("words", "finite")}
-    entry |= {"learning_rate": learning_rate}
-    if len(taken) < len(steps):
-        entry |= {"skipped": len(steps) - len(taken)}
+    steps = _steps(names, figures)
+    entry = step_means(names, figures) | {"learning_rate": learning_rate}
+    if skipped := sum(not step["finite"] for step in steps):
+        entry |= {"skipped": skipped}
     words = sum(step["words"] for step in steps)
     return entry | {"words_per_second": round(words / seconds, 1), "memory": peak_memory(device)}
+
+
+def step_means(names: Sequence[str], figures: Sequence[Tensor]) -> dict[str, float]:
+    """Means over the steps that were not skipped; nothing where all were."""
+    taken = [step for step in _steps(names, figures) if step["finite"]]
+    shown = [name for name in names if name not in ("words", "finite")]
+    return {name: sum(step[name] for step in taken) / len(taken) for name in shown} if taken else {}
+
+
+def _steps(names: Sequence[str], figures: Sequence[Tensor]) -> list[dict[str, float]]:
+    return [dict(zip(names, values, strict=True)) for values in torch.stack(list(figures)).tolist()]

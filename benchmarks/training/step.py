@@ -95,6 +95,12 @@ class TrainStep:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * factor
 
+    @property
+    def learning_rate(self) -> float:
+        """The decoder's, of the last update."""
+        rate: float = self.optimizer.param_groups[0]["lr"]
+        return rate
+
     def _gradients(self, batch: Batch, before: Sequence[Tensor]) -> Tensor:
         """Leave the part's gradients in the parameters; words, and total and count of what is reported."""
         while True:

@@ -2,11 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,17 +20,18 @@ from benchmarks.runtime.progress import bar
 from benchmarks.training.augmentation import refuse_augmentation
 from benchmarks.training.batches import Batch, iter_batches, tokenize
 from benchmarks.training.checkpoints import Checkpoints, Preempted, Requests
-from benchmarks.training.curve import TrainResult, epoch_entry, refuse_divergence
+from benchmarks.training.curve import TrainResult, best_epoch, epoch_entry, refuse_divergence, step_means
 from benchmarks.training.ema import EMA
 from benchmarks.training.loader import read_ahead
+from benchmarks.training.observer import Epoch, NoObserver, Observer
 from benchmarks.training.optim import lr_factor
-from benchmarks.training.random_state import random_state, seed_epoch, set_random_state
+from benchmarks.training.random_state import seed_epoch
+from benchmarks.training.state import restore, state_of
 from benchmarks.training.step import TrainStep
 from zoo.captioner import Captioner
 from zoo.compiling import compile_steps
 
 ValidateFn = Callable[[Captioner], float]
-_PLAIN = ("epoch", "position", "seconds", "epoch_seconds", "resumed")  # of a state
 _LOOK = 50  # steps between looks at the figures, for which the device is waited for
 
 
@@ -43,7 +43,8 @@ class Trainer:
     training was cut off after any step and resumed from its state; GPUs add in no fixed order.
 
     In a `group` each process trains a part of every batch, all end each step with the same
-    weights, and the first one alone validates and keeps the best. `micro_batch` is that of `TrainStep`.
+    weights, and the first one alone validates, keeps the best, and has an `observer`. `micro_batch` is that of
+    `TrainStep`.
     """
 
     def __init__(
@@ -57,10 +58,11 @@ class Trainer:
         validate_fn: ValidateFn,
         group: ProcessGroup | None = None,
         micro_batch: int = 0,
+        observer: Observer | None = None,
     ) -> None:
         self.captioner, self.store, self.settings = captioner, store, settings
         self.seed, self.validate_fn, self.device = seed, validate_fn, next(captioner.parameters()).device
-        self.group = group or ProcessGroup()
+        self.group, self.observer = group or ProcessGroup(), observer or NoObserver()
         refuse_augmentation(settings, pixels=store.batch([]).dtype == torch.uint8)
         self.tokenized = tokenize(captioner.vocabulary, examples, settings)
         self.steps = math.ceil(len(self.tokenized) / settings.batch_size)  # of an epoch
@@ -86,19 +88,15 @@ class Trainer:
             Preempted: a stop was requested, and the state is saved.
         """
         if state := self.group.first(checkpoints.latest() if checkpoints else None):
-            try:
-                self.load_state_dict(state)
-            except Exception as error:  # whatever torch makes of other tensors than its own
-                why = " ".join(str(error).split())[:200]
-                where = checkpoints.folder if isinstance(checkpoints, Checkpoints) else "use"
-                raise ValueError(f"the checkpoint in {where} does not fit: remove it ({why})") from error
+            restore(self, state, checkpoints.folder if isinstance(checkpoints, Checkpoints) else None)
         with tf32() if self.settings.precision == "tf32" else nullcontext():
             return self._run(checkpoints)
 
     def _run(self, checkpoints: Requests | None) -> TrainResult:
         started = time.perf_counter() - self.seconds
         with bar(self.settings.epochs * self.steps, "training", "step") as progress:
-            progress.update((self.epoch - 1) * self.steps + self.position)
+            progress.update(self._done)
+            self.observer.on_train_begin(self._done - (self.position == self.steps))  # that epoch's end comes again
             while self.epoch <= self.settings.epochs:
                 with checkpoints.used() if checkpoints else nullcontext():
                     for _ in self._epoch():
@@ -109,41 +107,19 @@ class Trainer:
                     self._leave_if_stopped(checkpoints)
                 self._validate()
                 self.seconds = time.perf_counter() - started
+                self._report_epoch()
                 self.epoch, self.position, self.epoch_seconds, self.figures = self.epoch + 1, 0, 0.0, []
         if self.best:
             self.trained.load_state_dict(self.best)
         self.captioner.eval()
-        best = max(self.curve, key=lambda entry: (entry["validation"], entry["epoch"]), default={"epoch": 0})
-        seconds, reward = time.perf_counter() - started, self.step.objective.signature
-        return TrainResult(tuple(self.curve), int(best["epoch"]), seconds, reward, self.resumed, self.step.micro_batch)
+        best, reward = best_epoch(self.curve), self.step.objective.signature
+        seconds = time.perf_counter() - started
+        return TrainResult(tuple(self.curve), best, seconds, reward, self.resumed, self.step.micro_batch)
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that decides what training gives from here on, in tensors and plain values."""
-        return {
-            "weights": self.trained.state_dict(),
-            "optimizer": self.step.optimizer.state_dict(),
-            "ema": {"steps": self.ema.steps, "values": self.ema.values},
-            "best": self.best,
-            "curve": self.curve,
-            "figures": list(self.figures),
-            "micro_batch": self.step.micro_batch,
-            "random": self.group.gather(random_state(self.device)),
-            **{name: getattr(self, name) for name in _PLAIN},
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the same training."""
-        self.trained.load_state_dict(state["weights"])
-        self.step.load_optimizer(state["optimizer"])
-        self.step.micro_batch = min(filter(None, (state["micro_batch"], self.step.micro_batch)), default=0)
-        self.ema.load(state["ema"]["steps"], state["ema"]["values"])
-        self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
-        self.curve, self.figures = list(state["curve"]), [figures.to(self.device) for figures in state["figures"]]
-        for name in _PLAIN:
-            setattr(self, name, state[name])
-        self.resumed += 1
-        if not set_random_state(state["random"], self.device, self.group):  # another result anyway
-            seed_epoch((self.seed, self.epoch, self.position), self.group.rank)
+    @property
+    def _done(self) -> int:
+        """Steps of all epochs."""
+        return (self.epoch - 1) * self.steps + self.position
 
     def _epoch(self) -> Iterator[None]:
         """The steps of this epoch that are left."""
@@ -151,14 +127,14 @@ class Trainer:
             seed_epoch((self.seed, self.epoch), self.group.rank)
         self.captioner.train()
         for batch in read_ahead(self._batches(), self.store, pin=self.device.type == "cuda"):
-            done = (self.epoch - 1) * self.steps + self.position
-            self.step.set_learning_rate(lr_factor(done, self.steps, self.settings))
-            self.figures.append(self.step(replace(batch, progress=done / (self.settings.epochs * self.steps))))
+            self.step.set_learning_rate(lr_factor(self._done, self.steps, self.settings))
+            self.figures.append(self.step(replace(batch, progress=self._done / (self.settings.epochs * self.steps))))
             self.ema.update()
             self.position += 1
             if self.position % _LOOK == 0:
                 since = _LOOK + self.settings.max_skipped_steps
                 refuse_divergence(self.figures[-since:], self.epoch, self.settings.max_skipped_steps)
+                self._report_steps()
             yield
 
     def _batches(self) -> Iterator[Batch]:
@@ -172,8 +148,9 @@ class Trainer:
         due = (checkpoints is not None and checkpoints.due()) or self.position == self.steps
         (due,) = self.group.any(due)
         if due:
-            state = self.state_dict()
+            state = state_of(self)
             if checkpoints:
+                self.observer.on_save()
                 checkpoints.save(state)
             self._leave_if_stopped(checkpoints)
 
@@ -185,8 +162,7 @@ class Trainer:
 
     def _validate(self) -> None:
         refuse_divergence(self.figures, self.epoch, min(self.settings.max_skipped_steps, len(self.figures) - 1))
-        rate = self.step.optimizer.param_groups[0]["lr"]
-        entry = epoch_entry(self.step.reports, self.figures, self.epoch_seconds, rate, self.device)
+        entry = epoch_entry(self.step.reports, self.figures, self.epoch_seconds, self.step.learning_rate, self.device)
         if self.group.rank:
             return
         with self.ema.in_place():
@@ -194,3 +170,18 @@ class Trainer:
             self.curve.append({"epoch": self.epoch, **entry, "validation": self.validate_fn(self.captioner)})
             if self.curve[-1]["validation"] >= max(entry["validation"] for entry in self.curve):
                 self.best = {name: tensor.clone() for name, tensor in self.trained.state_dict().items()}
+
+    def _report_steps(self) -> None:
+        if self.position < self.steps:
+            means = step_means(self.step.reports, self.figures[-_LOOK:])
+            self.observer.on_steps(self._done, means | {"learning_rate": self.step.learning_rate})
+
+    def _report_epoch(self) -> None:
+        if self.group.rank:
+            return
+        objective, epochs = self.step.objective, self.settings.epochs
+        captions = len(self.tokenized) * objective.captions_per_image / self.epoch_seconds
+        left = self.seconds / self.epoch * (epochs - self.epoch)
+        self.observer.on_epoch_end(
+            Epoch(self.epoch, epochs, self._done, self.curve[-1], objective.reports, captions, left)
+        )
