@@ -1,7 +1,9 @@
-"""Every data set, metric and objective keeps its contracts; every contract catches one that breaks it."""
+"""Every data set, metric, objective and logger keeps its contracts; every contract catches one that breaks it."""
 
 import itertools
+import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from folders import coco_folder, own_folder, parquet_folder, shard_folder
@@ -11,6 +13,8 @@ from benchmarks.cli.main import main
 from benchmarks.contracts import CONTRACTS, check
 from benchmarks.data import DATASETS, Example
 from benchmarks.data.scenes import Scenes
+from benchmarks.loggers import LOGGERS
+from benchmarks.loggers.csv import Csv
 from benchmarks.metrics import METRICS, MetricScore
 from benchmarks.metrics.cider import Cider
 from benchmarks.metrics.rouge import Rouge
@@ -248,11 +252,77 @@ def test_objectives_keep_their_contracts(spec):
     assert dict(check("objective", spec)) == dict.fromkeys(CONTRACTS["objective"])
 
 
+class Eager(Csv):
+    def __init__(self):
+        Path("metrics.csv").touch()
+
+
+class Littering(Csv):
+    def open(self, run, step):
+        super().open(run, step)
+        run.folder.with_suffix(".lock").touch()
+
+
+class Hidden(Csv):
+    def open(self, run, step):
+        super().open(replace(run, folder=Path("elsewhere")), step)
+
+
+class Late(Csv):
+    def log(self, step, metrics):
+        self.rows = [*getattr(self, "rows", []), (step, metrics)]
+
+    def close(self):
+        for row in getattr(self, "rows", ()):
+            super().log(*row)
+        super().close()
+
+
+class Columns(Csv):
+    def log(self, step, metrics):
+        self.names = getattr(self, "names", metrics.keys())
+        assert self.names == metrics.keys()
+        super().log(step, metrics)
+
+
+class Once(Csv):
+    def open(self, run, step):
+        super().open(run, step)
+        if step:
+            self.close()
+            raise FileExistsError
+
+
+class Named(Csv):
+    def open(self, run, step):
+        super().open(run, step)
+        self.id = random.random()
+
+
+LOGGER_MISTAKES = [
+    (Eager, "is made without a trace"),
+    (Littering, "writes into its folder alone"),
+    (Hidden, "writes into its folder alone"),
+    (Late, "survives a kill after each metric"),
+    (Columns, "accepts any name and value"),
+    (Once, "resumes before its last step"),
+    (Named, "leaves random numbers alone"),
+]
+
+
+@pytest.mark.parametrize("spec", LOGGERS)
+def test_loggers_keep_their_contracts(spec, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path))
+    assert dict(check("logger", spec)) == dict.fromkeys(CONTRACTS["logger"])
+
+
 @pytest.mark.parametrize(
     ("registry", "part", "contract"),
     [(DATASETS, *mistake) for mistake in DATA_MISTAKES]
     + [(METRICS, *mistake) for mistake in METRIC_MISTAKES]
-    + [(OBJECTIVES, *mistake) for mistake in OBJECTIVE_MISTAKES],
+    + [(OBJECTIVES, *mistake) for mistake in OBJECTIVE_MISTAKES]
+    + [(LOGGERS, *mistake) for mistake in LOGGER_MISTAKES],
 )
 def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
     monkeypatch.setitem(registry._factories, "planted", part)
@@ -260,7 +330,7 @@ def test_a_planted_mistake_is_caught(registry, part, contract, monkeypatch):
 
 
 def test_every_contract_has_a_mistake_that_it_catches():
-    caught = {contract for _, contract in DATA_MISTAKES + METRIC_MISTAKES + OBJECTIVE_MISTAKES}
+    caught = {contract for _, contract in DATA_MISTAKES + METRIC_MISTAKES + OBJECTIVE_MISTAKES + LOGGER_MISTAKES}
     assert caught | {"is named as registered"} == {name for kind in CONTRACTS.values() for name in kind}
 
 

@@ -17,7 +17,7 @@ from benchmarks.cli.main import COMMANDS, main
 from zoo.registries import ATTENTIONS
 
 ROOT = Path(__file__).parents[1]
-KINDS = ["backbone", "attention", "decoder", "dataset", "metric", "objective"]
+KINDS = ["backbone", "attention", "decoder", "dataset", "metric", "objective", "logger"]
 AS_FISH = {
     "_ARGCOMPLETE": "1",
     "_ARGCOMPLETE_SHELL": "fish",
@@ -52,6 +52,7 @@ def offered(tmp_path):
         (["li"], ["list"]),
         (["--v"], ["--version"]),
         (["list", ""], KINDS),
+        (["run", "configs/quickstart.yaml", "--logger", ""], ["csv", "tensorboard", "wandb"]),
         (["list", "attention", ""], []),
         (["list", "attention", "--fi"], ["--filter"]),
         (["list", "--filter", "a"], FILES),

@@ -13,13 +13,14 @@ from forking import caption_zoo, until
 
 from benchmarks.executors import ray as ray_executor
 from benchmarks.executors import ray_actors
-from benchmarks.executors.allotment import extra, require_one_node
+from benchmarks.executors.allotment import require_one_node
 from benchmarks.executors.limits import Retries
 from benchmarks.executors.ray_cluster import Demand, connect
 from benchmarks.executors.ray_runner import Place, Runner
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.plan.matrix import Plan
 from benchmarks.records.record import records
+from benchmarks.runtime.extras import extra
 from benchmarks.runtime.launch import Launch
 from benchmarks.runtime.revision import differ, revision
 from zoo.owner import Owner

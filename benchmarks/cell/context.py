@@ -1,5 +1,6 @@
 """What a cell needs that others may share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.data import DATASETS, Dataset
@@ -28,6 +29,7 @@ class Context(Closing):
         encoder_timings: how fast each frozen backbone encodes, by its name.
         output: an open file that has whatever parts print, where there is one.
         resources: what a cell may use.
+        loggers: what takes the metrics of a cell while it trains.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class Context(Closing):
         *,
         output: int | None = None,
         resources: Resources | None = None,
+        loggers: Sequence[Spec] = (),
     ) -> None:
-        self.resources = resources or Resources()
+        self.resources, self.loggers = resources or Resources(), tuple(loggers)
         allow_tf32(False)  # features serve all cells; training may allow it for itself
         self.cache, self.device, self.output = cache, device(), output
         self.features = FeatureCache(cache, self.device)

@@ -1,35 +1,67 @@
-"""What becomes of a training's events: a line for each epoch."""
+"""What becomes of a training's events: a line for each epoch, and metrics for loggers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import final
 
 from tqdm import tqdm
 
+from benchmarks.cell.logging import open_loggers
 from benchmarks.plan.cell import Cell
+from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.progress import line
 from benchmarks.runtime.text import plain
 from benchmarks.training.observer import Epoch
+from registry import Spec
 
 
 @final
-class CellObserver:
-    """Watches the training of a cell."""
+class CellObserver(Closing):
+    """Watches a cell, from its training to its scores; used by `with`.
 
-    def __init__(self, cell: Cell) -> None:
+    Metrics have names such as ``train/loss`` (of the latest steps), ``epoch/validation`` and ``test/CIDEr``.
+    """
+
+    def __init__(self, cell: Cell, out: Path, loggers: Sequence[Spec]) -> None:
         self._name = plain(f"{cell.id}  {cell}")
+        self._loggers, self._step = open_loggers(loggers, cell, out), 0
+
+    def close(self) -> None:
+        """Have the loggers end."""
+        for logger in self._loggers:
+            logger.close()
 
     def on_train_begin(self, step: int) -> None:
-        """Nothing is shown of it."""
+        """Have the loggers begin, or go on; their start is no part of what training takes."""
+        for logger in self._loggers:
+            logger.open(step)
+        for logger in self._loggers:
+            logger.wait()
 
     def on_steps(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Nothing is shown of them."""
+        """Log them."""
+        self._log(step, {f"train/{name}": value for name, value in metrics.items()})
 
     def on_epoch_end(self, epoch: Epoch) -> None:
-        """Print a line."""
+        """Print a line, and log the epoch."""
         line(f"{self._name}: {_summary(epoch)}")
+        entry = {f"epoch/{name}": value for name, value in epoch.entry.items() if name != "epoch"}
+        self._log(epoch.step, {"epoch": epoch.number, **entry, "epoch/captions_per_second": epoch.captions_per_second})
 
     def on_save(self) -> None:
-        """Nothing is shown of it."""
+        """Wait for the loggers, which resume from there."""
+        for logger in self._loggers:
+            logger.wait()
+
+    def on_scores(self, scores: Mapping[str, float]) -> None:
+        """Log the scores of the test images, with the last step; loggers end, since what follows is timed."""
+        self._log(self._step, {f"test/{name}": value for name, value in scores.items()})
+        self.close()
+
+    def _log(self, step: int, metrics: dict[str, float]) -> None:
+        self._step = step
+        for logger in self._loggers:
+            logger.log(step, metrics)
 
 
 def _summary(epoch: Epoch) -> str:

@@ -57,7 +57,8 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     with working_folder(cell, out) as partial, cell_checkpoints(cell, out) as checkpoints:
         try:
             (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            record = _run(cell, partial, context, checkpoints)
+            with CellObserver(cell, out, context.loggers) as observer:
+                record = _run(cell, partial, context, checkpoints, observer)
             record.save(partial)  # a part may have given what no record can hold
         except Exception as error:
             if fault := storage_fault(error, out, context.cache):
@@ -86,14 +87,14 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints) -> RunRecord:
+def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints, observer: CellObserver) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), _Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
     captioner, weights = build(cell, context)
     images = store(cell, captioner.backbone, context)
-    outcome = train(cell, captioner, context, images, checkpoints, CellObserver(cell))
+    outcome = train(cell, captioner, context, images, checkpoints, observer)
     checkpoint.save(captioner, folder, weights=weights)
     with clock.measure("decode"):
         hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)
@@ -101,6 +102,7 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints) -
     captions = {image: " ".join(words) for image, words in hypotheses.items()}
     with clock.measure("score"):
         scores = scorer.score(captions)
+    observer.on_scores(scores.values)
     write_results(captions, folder / CAPTIONS, {example.image_id: example.source for example in dataset.test})
     shown = _samples(captioner, dataset, images, hypotheses, scores, folder)
     with clock.measure("measure"):

@@ -7,7 +7,7 @@ from benchmarks.cli.notes import print_notes
 from benchmarks.runtime.text import plain
 from registry import load_plugin
 
-KINDS = ("backbone", "attention", "decoder", "dataset", "metric", "objective")
+KINDS = ("backbone", "attention", "decoder", "dataset", "metric", "objective", "logger")
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.cli.execution_args import is_plugin
 from benchmarks.config import Decoding, Experiment, Matrix, Training
 from registry import UnknownName
 from zoo.settings import hint
@@ -22,6 +23,7 @@ _EXECUTION = "execution"  # how a matrix is run, which changes no result
 
 _HOW: Mapping[str, type] = {
     "executor": str,
+    "logger": list,
     "workers": int,
     "devices": int,
     "micro_batch": int,
@@ -105,6 +107,7 @@ def _how(values: Any, file: str) -> dict[str, Any]:
     """What a config says of execution, as the options of the command line are."""
     if not isinstance(values, dict):
         raise ValueError(f"config {file}: {_EXECUTION} should have keys and values, such as workers: 2")
+    values = {key: [value] if key == "logger" and isinstance(value, str) else value for key, value in values.items()}
     for key, value in values.items():
         if key not in _HOW:
             raise UnknownName(f"key of {_EXECUTION} in a config ({file})", str(key)[:60], list(_HOW))
@@ -114,9 +117,19 @@ def _how(values: Any, file: str) -> dict[str, Any]:
         if not text and type(value) is not _HOW[key]:
             wrong = f"should be of type {_HOW[key].__name__}, not {repr(value)[:60]}"
             raise ValueError(f"config {file}: {_EXECUTION}.{key} {wrong}")
+    _refuse_logger_files(values.get("logger", []), file)
     return {
-        key: ",".join(map(str, value)) if isinstance(value, list) else _HOW[key](value) for key, value in values.items()
+        key: ",".join(map(str, value)) if _HOW[key] is str and isinstance(value, list) else _HOW[key](value)
+        for key, value in values.items()
     }
+
+
+def _refuse_logger_files(loggers: list[Any], file: str) -> None:
+    for logger in loggers:
+        if not isinstance(logger, str):
+            raise ValueError(f"config {file}: {_EXECUTION}.logger: {repr(logger)[:60]} is no text: write csv, or [csv]")
+        if is_plugin(logger):
+            raise ValueError(f"config {file}: a file belongs on the command line, --logger {logger}: a config is data")
 
 
 def _refuse_unknown(values: dict[Any, Any], file: str) -> None:

@@ -38,6 +38,12 @@ def add_execution(parser: ArgumentParser) -> None:
         "--executor", type=str, default="local", metavar="SPEC", help="local, ray or slurm, and its options"
     )
     parser.add_argument(
+        "--logger",
+        action="append",
+        metavar="SPEC",
+        help="where metrics go: tensorboard, wandb, csv, or a Python file with one's own; repeatable",
+    )
+    parser.add_argument(
         "--workers", type=int, metavar="N", help="cells at once (default: one for each GPU, one on a processor)"
     )
     parser.add_argument("--devices", type=int, default=1, help="processes that train a cell, a GPU each (default: 1)")
@@ -61,6 +67,11 @@ def add_execution(parser: ArgumentParser) -> None:
         metavar="OUTCOME,...",
         help="and after which ones (default: killed)",
     )
+
+
+def is_plugin(logger: str) -> bool:
+    """Whether a logger is named by the file that registers it."""
+    return logger.endswith(".py")
 
 
 def executor_of(options: Namespace) -> Spec:

@@ -9,7 +9,9 @@ from registry import Registry, UnknownName
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and filter."""
-    parser.add_argument("kind", nargs="?", help="backbone, attention, decoder, dataset or metric; all without it")
+    parser.add_argument(
+        "kind", nargs="?", help="backbone, attention, decoder, dataset, metric, objective, logger; all without it"
+    )
     parser.add_argument("--filter", type=str, metavar="GLOB", help="only names like this, timm's too: '*lite*'")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv

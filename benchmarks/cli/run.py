@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.execution_args import Execution, add_execution, executor_of, limits_of, read_execution
+from benchmarks.cli.execution_args import (
+    Execution,
+    add_execution,
+    executor_of,
+    is_plugin,
+    limits_of,
+    read_execution,
+)
 from benchmarks.cli.experiment_args import add_config, read
 from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
@@ -34,37 +41,44 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Run what is left to run; exit code 1 where a cell failed, 3 where records cannot be written."""
 
-    experiment, plugins = read(parser, options), tuple(options.plugin or ())
+    experiment, loggers = read(parser, options), tuple(options.logger or ())
+    files = (text for text in loggers if is_plugin(text))
+    plugins = tuple(dict.fromkeys((*(options.plugin or ()), *files)))
     with ForkServer() as server, forwarding(server):
         EXECUTORS.check(executor_of(options))
         if options.dry_run:  # also where no job would find its node
-            return _show(experiment, plugins, server, limits_of(options))
-        return _run(experiment, plugins, server, read_execution(options))
+            return _show(experiment, plugins, server, limits_of(options), loggers)
+        return _run(experiment, plugins, server, read_execution(options), loggers)
 
 
-def _show(experiment: Experiment, plugins: Sequence[str], server: ForkServer, limits: Limits) -> int:
-    from benchmarks.executors.planning import incompatibilities, plan
+def _show(
+    experiment: Experiment, plugins: Sequence[str], server: ForkServer, limits: Limits, loggers: Sequence[str]
+) -> int:
+    from benchmarks.executors.planning import checked_loggers, incompatibilities, plan
 
     planned = plan(server, experiment, plugins)
+    found = checked_loggers(server, planned, loggers)
     print_notes(planned.notes)
     for cell, why in zip(planned.cells, incompatibilities(server, planned, planned.cells, limits.time), strict=True):
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
-    print(f"{len(planned.cells)} cells")
+    print(f"{len(planned.cells)} cells" + (f", logged by {', '.join(map(str, found))}" if found else ""))
     return 0
 
 
-def _run(experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution) -> int:
-    from benchmarks.executors.planning import incompatibilities, plan
+def _run(
+    experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution, loggers: Sequence[str]
+) -> int:
+    from benchmarks.executors.planning import checked_loggers, incompatibilities, plan
     from benchmarks.executors.schedule import Survey, run
     from benchmarks.executors.setup import RunSetup
 
     planned = plan(server, experiment, plugins)
-    cells = planned.cells
+    cells, found = planned.cells, checked_loggers(server, planned, loggers)
     print_notes(planned.notes)
     for folder in (how.out, how.cache):
         writable(folder)
     process.version()  # scoring needs it, and comes last
-    setup = RunSetup(planned, how.out, how.cache, how.resources, how.limits, how.retries)
+    setup = RunSetup(planned, how.out, how.cache, how.resources, how.limits, how.retries, found)
     if setup.resources.launch.first:
         return _assist(server, setup)
     survey, refused = Survey.of(cells, how.out), {}

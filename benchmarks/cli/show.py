@@ -17,7 +17,7 @@ _HOME = Path(__file__).parents[2]
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and name."""
-    parser.add_argument("kind", help="backbone, attention, decoder, dataset or metric")
+    parser.add_argument("kind", help="backbone, attention, decoder, dataset, metric, objective or logger")
     parser.add_argument("spec", metavar="NAME", help="its name, as in caption-zoo list, or a whole Spec")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv

@@ -1,11 +1,11 @@
-"""What every data set, metric and objective promises, beside what `zoo.contracts` has for the parts of a model.
+"""What every data set, metric, objective and logger promises, beside what `zoo.contracts` has for the parts of a model.
 
 ``caption-zoo check dataset NAME`` runs them on one; the tests run them on all.
 """
 
 from collections.abc import Iterator
 
-from benchmarks.contracts import dataset, metric, objective
+from benchmarks.contracts import dataset, logger, metric, objective
 from benchmarks.plan.kinds import KINDS
 from registry import Spec, UnknownName
 from zoo import contracts as zoo_contracts
@@ -15,7 +15,7 @@ __all__ = ["CONTRACTS", "check"]
 
 
 def check(kind: str, spec: str | Spec) -> Iterator[tuple[str, str | None]]:
-    """Every contract of `kind`, any of the six, in words, with what is wrong with `spec`, or None where it holds.
+    """Every contract of `kind`, any of the seven, in words, with what is wrong with `spec`, or None where it holds.
 
     Raises:
         ValueError: no such kind or component.
@@ -60,5 +60,14 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
         objective.ignores_padding,
         objective.adds_up_over_parts,
         objective.is_named_as_registered,
+    ),
+    "logger": named(
+        logger.is_made_without_a_trace,
+        logger.writes_into_its_folder_alone,
+        logger.survives_a_kill_after_each_metric,
+        logger.accepts_any_name_and_value,
+        logger.resumes_before_its_last_step,
+        logger.leaves_random_numbers_alone,
+        logger.is_named_as_registered,
     ),
 }

@@ -1,23 +1,8 @@
 """What a cell gets of a cluster: checked before anything starts, and made known to its processes."""
 
 import os
-from importlib import import_module
-from typing import Any
 
 from benchmarks.runtime.launch import Launch
-
-
-def extra(module: str) -> Any:
-    """A library that is installed by the extra of its name.
-
-    Raises:
-        ValueError: it is missing, or cannot be imported.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        name = "slurm" if module == "submitit" else module
-        raise ValueError(f"{module} cannot be imported: {error}. pip install 'caption-zoo[{name}]'") from error
 
 
 def require_one_node(launch: Launch, gpus: float, executor: str) -> None:

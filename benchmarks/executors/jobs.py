@@ -6,7 +6,7 @@ Each loads the plug-in files that it is given, which are those that it needs.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from benchmarks.config import Experiment, Training
 from benchmarks.plan.kinds import KINDS
@@ -19,6 +19,14 @@ if TYPE_CHECKING:  # who asks for a job needs nothing of what the job needs
     from benchmarks.plan.matrix import Plan
     from benchmarks.records.record import RunRecord
     from benchmarks.throughput.measure import Measurement
+
+
+class Watch(NamedTuple):
+    """Where a cell's progress goes: to loggers, and into a file for its lines, where the command is elsewhere."""
+
+    loggers: tuple[Spec, ...] = ()
+    lines: Path | None = None
+
 
 SHARED = ("backbone", "dataset", "metric")  # what features and tokens are made with
 Timings: TypeAlias = "dict[str, Measurement]"  # of encoders, by the backbone's name
@@ -52,6 +60,16 @@ def incompatibilities(
         yield incompatibility(shape, attention, decoder)
 
 
+def loggers(specs: Sequence[Spec], plugins: Sequence[str]) -> Iterator[str]:
+    """An empty reason once all are made, which imports what they need; raises where one cannot be."""
+    from benchmarks.loggers import LOGGERS
+
+    load(plugins)
+    for spec in specs:
+        LOGGERS.build(spec)
+    yield ""
+
+
 def gpus() -> Iterator[int]:
     """How many there are."""
     import torch
@@ -81,19 +99,20 @@ def ran(
     plugins: Sequence[str],
     resources: Resources,
     timings: Timings,
-    lines: Path | None,
+    watch: Watch,
 ) -> "Iterator[tuple[RunRecord, Timings]]":
-    """The record of a cell, and the timings with those of its encoder; `lines` is a file for those of its epochs."""
+    """The record of a cell, and the timings with those of its encoder."""
     from benchmarks.cell.checkpoints import dying_of_its_signal
     from benchmarks.cell.context import Context
     from benchmarks.cell.run import run_cell
     from benchmarks.runtime.device import restrict_to
     from benchmarks.runtime.progress import lines_to
 
-    lines_to(lines)
+    lines_to(watch.lines)
     restrict_to(resources.cores)
     _load_planned(plugins, cell, KINDS)
-    with Context(cache, timings, output=1, resources=resources) as context, dying_of_its_signal():
+    made = Context(cache, timings, output=1, resources=resources, loggers=watch.loggers)
+    with made as context, dying_of_its_signal():
         yield run_cell(cell, out, context), context.encoder_timings
 
 

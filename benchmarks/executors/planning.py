@@ -82,6 +82,31 @@ def _batch(
             yield cells.pop(0), " ".join(str(error).split()) or type(error).__name__
 
 
+def checked_loggers(server: ForkServer, plan: "Plan", texts: Sequence[str]) -> tuple[Spec, ...]:
+    """The loggers that are meant: Specs, and of a plug-in file of the plan all that it registers.
+
+    Raises:
+        ValueError: there is no such logger, it cannot be made here, or one is there twice.
+    """
+    found: list[Spec] = []
+    for text in texts:
+        of_file = [Spec(name) for kind, name in sorted(plan.plugins.get(text, ())) if kind == "logger"]
+        if text in plan.plugins and not of_file:
+            raise ValueError(f'--logger {text}: the file registers no logger: @LOGGERS.register("a_name")')
+        found += of_file or [Spec.parse(text)]
+    if twice := {spec.name for spec in found if [each.name for each in found].count(spec.name) > 1}:
+        raise ValueError(f"--logger {min(twice)} is there twice")
+    if found and (why := _answer(server, Limits(silence=_BUILDING), jobs.loggers, found, tuple(plan.plugins))):
+        raise ValueError(why)
+    return tuple(found)
+
+
+def logger_plugins(plan: "Plan", specs: Sequence[Spec]) -> tuple[str, ...]:
+    """The plug-in files that have these loggers."""
+    used = {("logger", spec.name) for spec in specs}
+    return tuple(file for file, provided in plan.plugins.items() if used & provided)
+
+
 def plugins_for(plan: "Plan", cell: "Cell", kinds: Collection[str]) -> tuple[str, ...]:
     """The plug-in files that have what `cell` uses of these kinds, and those that register nothing at all."""
     used = {(kind, name) for kind, name in cell.uses if kind in kinds}

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.executors.allotment import extra
+from benchmarks.runtime.extras import extra
 
 _UNITS = {"CPU": "cores", "GPU": "GPUs", "memory": "GB"}
 _PATIENCE = 10.0  # seconds until an address answers

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.executors.allotment import extra, restrict_environment
+from benchmarks.executors.allotment import restrict_environment
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import Failure, Site
 from benchmarks.executors.worker import Worker, give_up
 from benchmarks.records.record import RunRecord
+from benchmarks.runtime.extras import extra
 from benchmarks.runtime.revision import differ, revision
 from benchmarks.runtime.stopping import Stopped
 

@@ -9,6 +9,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.records.record import FILE, BadRecord, RunRecord, TornRecord
 from benchmarks.runtime.leases import Leases
 from benchmarks.runtime.resources import Resources
+from registry import Spec
 
 if TYPE_CHECKING:
     from benchmarks.plan.matrix import Plan
@@ -21,6 +22,7 @@ class RunSetup:
     Attributes:
         out: folder of the runs, which other runners may share.
         cache: folder of features and tokens, likewise.
+        loggers: what takes the metrics of each cell while it trains.
         lines: folder where each cell has a file with a line for each epoch, for a command that is elsewhere.
     """
 
@@ -30,6 +32,7 @@ class RunSetup:
     resources: Resources = field(default_factory=Resources)
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
+    loggers: tuple[Spec, ...] = ()
     lines: Path | None = None
 
 

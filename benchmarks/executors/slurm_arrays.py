@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.executors import slurm_queue as queue
-from benchmarks.executors.allotment import extra
 from benchmarks.executors.slurm_job import GPUS, Job, Request
+from benchmarks.runtime.extras import extra
 from zoo.atomic import write_atomically
 
 ARRAY = 1000  # jobs of one, as many as SLURM's default of MaxArraySize allows

@@ -14,11 +14,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from benchmarks.executors import slurm_queue as queue
-from benchmarks.executors.allotment import extra, restrict_environment
+from benchmarks.executors.allotment import restrict_environment
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import Failure, Site
 from benchmarks.executors.worker import Worker, give_up
+from benchmarks.runtime.extras import extra
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.stopping import Stopped
 from benchmarks.runtime.storage import storage_fault

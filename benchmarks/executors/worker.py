@@ -11,7 +11,7 @@ from benchmarks.executors import jobs
 from benchmarks.executors.limits import Limits
 from benchmarks.executors.lines import lines_file
 from benchmarks.executors.meeting import FirstIsGone, Meeting
-from benchmarks.executors.planning import plugins_for
+from benchmarks.executors.planning import logger_plugins, plugins_for
 from benchmarks.executors.setup import RunSetup, Task
 from benchmarks.executors.site import ROOM, Elsewhere, Failure, Site, refuse_storage_fault
 from benchmarks.executors.together import call_together
@@ -37,6 +37,7 @@ class Worker:
     def __init__(self, site: Site, resources: Resources, meeting: Meeting | None = None) -> None:
         self._site, self._setup, self._resources, self._meeting = site, site.setup, resources, meeting
         self._own_meeting: Meeting | None = None  # kept as long as processes meet there
+        self._logger_plugins = logger_plugins(self._setup.plan, self._setup.loggers)
 
     def run(self, task: Task) -> RunRecord | None:
         """The record of the task's cell; None where another runner works on it, or on what it needs.
@@ -96,10 +97,10 @@ class Worker:
 
     def _run(self, cell: Cell, lease: Lease) -> RunRecord:
         # A timing that a plug-in was near is for its own cell.
-        trusted = not cell.sources.keys() - {"backbone weights"}
+        trusted = not cell.sources.keys() - {"backbone weights"} and not self._logger_plugins
         timings = self._site.timings if trusted else {}
-        given, lines = self._given(cell), self._setup.lines and lines_file(self._setup.lines, cell)
-        first, other = (jobs.ran, *given, timings, lines), (jobs.assisted, *given)
+        watch = jobs.Watch(self._setup.loggers, self._setup.lines and lines_file(self._setup.lines, cell))
+        first, other = (jobs.ran, *self._given(cell), timings, watch), (jobs.assisted, *self._given(cell))
         if self._meeting:
             self._meeting.announce(cell.id)
         try:
@@ -137,7 +138,7 @@ class Worker:
 
     def _given(self, cell: Cell) -> tuple[object, ...]:
         """What each process of a cell is given."""
-        plugins = plugins_for(self._setup.plan, cell, _KINDS)
+        plugins = tuple(dict.fromkeys((*plugins_for(self._setup.plan, cell, _KINDS), *self._logger_plugins)))
         return cell, self._setup.out, self._setup.cache, plugins, self._resources
 
     def _environments(self) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.data import DATASETS
+from benchmarks.loggers import LOGGERS
 from benchmarks.metrics import METRICS
 from benchmarks.training import OBJECTIVES
 from registry import Registry
@@ -11,5 +12,5 @@ from zoo.registries import PARTS
 
 KINDS: Mapping[str, Registry[Any]] = {
     **PARTS,
-    **{each.kind: each for each in (DATASETS, METRICS, OBJECTIVES)},
+    **{each.kind: each for each in (DATASETS, METRICS, OBJECTIVES, LOGGERS)},
 }

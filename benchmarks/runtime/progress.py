@@ -28,7 +28,7 @@ def stream_to(descriptor: int) -> None:
 
 
 def lines_to(file: Path | None) -> None:
-    """Have what `line` is given appended to a file, for a command elsewhere, where there is one."""
+    """Have what `line` and `note` are given appended to a file, for a command elsewhere, where there is one."""
     global _lines
     _lines = file
 
@@ -72,8 +72,14 @@ def write(line: str, file: TextIO | None = None) -> None:
 
 def line(text: str) -> None:
     """Print a line of progress on stderr, unless a terminal has bars there."""
-    if _lines:
-        with suppress(OSError), _lines.open("a", encoding="utf-8", errors="backslashreplace") as opened:
-            opened.write(f"{text}\n")
-    elif not (stream := _terminal or sys.stderr).isatty():
-        write(text, stream)
+    if _lines or not (_terminal or sys.stderr).isatty():
+        note(text)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr, that of the command, wherever it is."""
+    if not _lines:
+        write(text, sys.stderr)
+        return
+    with suppress(OSError), _lines.open("a", encoding="utf-8", errors="backslashreplace") as opened:
+        opened.write(f"{text}\n")

@@ -93,10 +93,10 @@ class Trainer:
             return self._run(checkpoints)
 
     def _run(self, checkpoints: Requests | None) -> TrainResult:
+        self.observer.on_train_begin(self._done - (self.position == self.steps))  # that epoch's end comes again
         started = time.perf_counter() - self.seconds
         with bar(self.settings.epochs * self.steps, "training", "step") as progress:
             progress.update(self._done)
-            self.observer.on_train_begin(self._done - (self.position == self.steps))  # that epoch's end comes again
             while self.epoch <= self.settings.epochs:
                 with checkpoints.used() if checkpoints else nullcontext():
                     for _ in self._epoch():
