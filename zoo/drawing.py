@@ -68,6 +68,11 @@ def sheet(title: str, tiles: Sequence[Tile], *, columns: int, peak: float) -> Im
     return page
 
 
+def scale_text(peak: float) -> str:
+    """What is fully lit."""
+    return f"{100 * peak:.2g}% of attention in one cell"
+
+
 def _draw_tile(page: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, at: tuple[int, int], tall: int) -> None:
     left, top = at
     page.paste(tile.picture, (left + (TILE - tile.picture.width) // 2, top + (tall - tile.picture.height) // 2))
@@ -90,7 +95,7 @@ def _draw_scale(page: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int
     ramp = Image.linear_gradient("L").rotate(90).resize((120, 10))
     draw.text((left, top - 3), "0", _FAINT, _font(13))
     page.paste(Image.merge("RGB", [ramp.point(channel) for channel in _channels()]), (left + 14, top + 1))
-    draw.text((left + 142, top - 3), f"{100 * peak:.2g}% of attention in one cell", _FAINT, _font(13))
+    draw.text((left + 142, top - 3), scale_text(peak), _FAINT, _font(13))
 
 
 def _channels() -> list[list[int]]:

@@ -13,10 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from zoo import drawing
+from zoo.gallery import gallery
 from zoo.types import DecoderOutput
 
 _SAVED = 1280  # pixels of the longer side of what is saved, at most
 _COLUMNS = 5
+_INLINE = 160  # pixels of the longer side of what a notebook shows
 
 
 class NoGrid(ValueError):
@@ -77,12 +79,21 @@ class Explanation:
 
     def sheet(self) -> Image.Image:
         """The picture and a tile for each word, with what else was read as a small bar."""
-        small = self.fitted(drawing.TILE)
+        tiles = self._tiles(drawing.TILE)
+        return drawing.sheet(self.caption, tiles, columns=min(_COLUMNS, len(tiles)), peak=_peak(self.maps))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: as `sheet`."""
+        return gallery(self.caption, self._tiles(_INLINE), peak=_peak(self.maps))
+
+    def _tiles(self, side: int) -> list[drawing.Tile]:
+        """The picture, and lit for each word."""
+        small = self.fitted(side)
         tiles = [drawing.Tile(small.picture)]
         for number, word in enumerate(self.words):
             share = None if self.non_visual is None else float(self.non_visual[number])
             tiles.append(drawing.Tile(small.overlay(number), word, share, self.non_visual_source))
-        return drawing.sheet(self.caption, tiles, columns=min(_COLUMNS, len(tiles)), peak=_peak(self.maps))
+        return tiles
 
     def head_sheet(self, word: int) -> Image.Image:
         """A tile for each layer and head of a word, a row for each layer; labels count from 1.

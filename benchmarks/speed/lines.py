@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.leaderboard.html.axes import Axis, linear
-from benchmarks.leaderboard.tables.formatting import html
+from zoo.markup import html
 
 _WIDTH, _HEIGHT, _PANEL = 680, 270, 330
 _LEFT, _RIGHT, _TOP, _FLOOR = 52, 320, 40, 222

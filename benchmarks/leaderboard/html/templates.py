@@ -10,9 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from benchmarks.leaderboard.tables.formatting import visible
+from zoo.markup import html, visible
 
 _FOLDER = Path(__file__).parents[1] / "templates"
 
@@ -31,8 +31,7 @@ def _finalize(value: object) -> object:
 
 def breakable(value: object) -> Markup:
     """Text that may break between the words of a name."""
-    text = str(escape(visible(str(value))))
-    return Markup(re.sub(r"(?<=[_/+,|])(?=.)|(?<=.)(?=\()", "<wbr>", text))
+    return Markup(re.sub(r"(?<=[_/+,|])(?=.)|(?<=.)(?=\()", "<wbr>", html(value)))
 
 
 def px(value: float) -> str:

@@ -1,32 +1,13 @@
 """Text from records, made fit to show: whatever it says, it stays text."""
 
 import re
-import unicodedata
-from html import escape
 from typing import Any
 
-_INVISIBLE = {"Cc", "Cf", "Cs"}  # control; format, so bidi overrides; lone surrogates, which UTF-8 cannot hold
-_BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+from zoo.markup import clean as clean  # so that all that makes text fit to show is had from here
+from zoo.markup import visible as visible
+
 BLANK = "–"
 _MOST = 1e15  # beyond this a number in a record is no figure of a run
-
-
-def clean(value: object) -> str:
-    """`value` on one line; characters that are not seen but act become U+FFFD."""
-    return visible(" ".join(str(value).split()))
-
-
-def visible(text: str) -> str:
-    """`text` with a space for each tab or line break; characters that are not seen but act become U+FFFD."""
-    if text.isprintable():
-        return text
-    line = _BREAKS.sub(" ", text)
-    return "".join("\ufffd" if unicodedata.category(letter) in _INVISIBLE else letter for letter in line)
-
-
-def html(value: object) -> str:
-    """`value` as HTML text or as the value of an attribute in quotes."""
-    return escape(clean(value), quote=True)
 
 
 def link(value: object) -> str:
