@@ -1,6 +1,7 @@
 """What a list shows."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,5 +26,10 @@ def source_file(factory: Callable[..., object]) -> str | None:
     """The file in which `factory` is written; None of what has none, such as a class made in a notebook."""
     try:
         return inspect.getsourcefile(factory)
-    except TypeError:
+    except (TypeError, OSError):  # OSError of a class in a notebook
         return None
+
+
+def is_interactive(factory: Callable[..., object]) -> bool:
+    """Whether `factory` comes from a notebook's cell or a prompt, which may be edited and run again."""
+    return factory.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from registry import entry_points
-from registry.component import Component, source_file
+from registry.component import Component, is_interactive, source_file
 from registry.errors import PluginWarning, RegistryError, UnknownName
 from registry.interface import Interface, where
 from registry.options import check, options
@@ -175,8 +175,8 @@ class Registry(Mapping[str, Callable[..., T]]):
     def _rival(self, name: str, factory: Callable[..., T]) -> str | None:
         """Who else has `name`, if anybody."""
         earlier = self._factories.get(name)
-        if earlier and where(earlier) != where(factory):
-            return where(earlier)  # the same place again is a notebook's cell, or a plug-in loaded after a mistake
+        if earlier and where(earlier) != where(factory) and not (is_interactive(earlier) and is_interactive(factory)):
+            return where(earlier)  # the same place again is a plug-in loaded after a mistake
         if name in self._at_home:
             home = self._at_home[name].module
             return None if home == factory.__module__ else home

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Literal, NewType, Optional
 
 import pytest
@@ -255,11 +256,13 @@ def test_a_plugin_may_advertise_a_part_from_where_it_is_imported_to(advertised, 
 SHARED: list[Registry] = []  # where a package that a test writes finds the registry of that test
 
 
-def test_a_cell_of_a_notebook_runs_again(parts):
-    for _ in range(2):
-        cell = type("Narrow", (), {"__module__": "__main__"})
+def test_a_cell_of_a_notebook_runs_again(parts, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", main := ModuleType("__main__"))
+    for name in ("Narrow", "Narrow", "Edited", "Narrow"):
+        cell = type(name, (), {"__module__": "__main__"})
         parts.register("narrow")(cell)
         assert parts["narrow"] is cell
+    main.__file__ = "script.py"
     with pytest.raises(RegistryError, match=r"'narrow' is already __main__\.Narrow: __main__\.Wide needs another name"):
         parts.register("narrow")(type("Wide", (), {"__module__": "__main__"}))
 
