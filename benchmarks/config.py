@@ -1,7 +1,7 @@
 """An experiment as data: what is trained, how, and how it is scored."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, get_args
@@ -18,7 +18,7 @@ _CELLS = 100_000
 
 @dataclass(frozen=True)
 class Matrix:
-    """Every combination of these is one cell, run once per seed.
+    """Every combination of these is one cell, run once per seed. From Python a Spec may be its text, and stand alone.
 
     Args:
         backbone: Specs of backbones.
@@ -33,6 +33,9 @@ class Matrix:
     seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
+        for axis in ("backbone", "attention", "decoder"):
+            object.__setattr__(self, axis, _specs(getattr(self, axis)))
+        object.__setattr__(self, "seeds", tuple(self.seeds))
         if wrong := [seed for seed in self.seeds if not 0 <= seed < _SEEDS]:
             raise ValueError(f"seeds lie between 0 and {_SEEDS - 1}, and one of them is {str(wrong[0])[:40]}")
         cells = len(self.backbone) * len(self.attention) * len(self.decoder) * len(self.seeds)
@@ -146,8 +149,15 @@ class Experiment:
     start_from: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dataset", Spec.parse(self.dataset))
+        object.__setattr__(self, "metrics", _specs(self.metrics))
         if not self.metrics:
             raise ValueError("metrics is empty: captions have to be scored by something")
+
+
+def _specs(given: str | Spec | Iterable[str | Spec]) -> tuple[Spec, ...]:
+    """One or several, which from Python may be texts."""
+    return tuple(map(Spec.parse, [given] if isinstance(given, str | Spec) else given))
 
 
 def _positive(settings: Any, *names: str) -> None:

@@ -135,6 +135,7 @@ def calls_here():
     """Commands plan and run cells in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.cli.run.ForkServer", CallsHere)
+        patch.setattr("benchmarks.executors.run.ForkServer", CallsHere)
         patch.setattr("benchmarks.executors.fork_server.ForkServer", CallsHere)
         yield
 

@@ -1,7 +1,7 @@
 """Train, caption, score and time every cell of a config; finished cells are not run again."""
 
-import sys
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
@@ -22,11 +22,9 @@ from benchmarks.config import Experiment
 from benchmarks.executors import EXECUTORS
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.limits import Limits
-from benchmarks.metrics.java import process
 from benchmarks.runtime.text import plain
 
 if TYPE_CHECKING:
-    from benchmarks.executors.schedule import Finished
     from benchmarks.executors.setup import RunSetup
 
 
@@ -68,8 +66,8 @@ def _show(
 def _run(
     experiment: Experiment, plugins: Sequence[str], server: ForkServer, how: Execution, loggers: Sequence[str]
 ) -> int:
-    from benchmarks.executors.planning import checked_loggers, incompatibilities, plan
-    from benchmarks.executors.schedule import Survey, run
+    from benchmarks.executors.planning import checked_loggers, plan
+    from benchmarks.executors.run import described, run_planned
     from benchmarks.executors.setup import RunSetup
 
     planned = plan(server, experiment, plugins)
@@ -77,20 +75,13 @@ def _run(
     print_notes(planned.notes)
     for folder in (how.out, how.cache):
         writable(folder)
-    process.version()  # scoring needs it, and comes last
     setup = RunSetup(planned, how.out, how.cache, how.resources, how.limits, how.retries, found)
     if setup.resources.launch.first:
         return _assist(server, setup)
-    survey, refused = Survey.of(cells, how.out), {}
-    waiting = [task.cell for task in survey.tasks]
-    for cell, why in zip(waiting, incompatibilities(server, planned, waiting, how.limits.time), strict=True):
-        if why:
-            refused[cell.id] = why
-            print(f"caption-zoo: {cell} is recorded as failed: {plain(why)}", file=sys.stderr)
     failures = 0
-    with EXECUTORS.build(how.executor, server, setup) as executor:
-        for number, done in enumerate(run(survey, setup, executor, refused, lambda: server.stopping), start=1):
-            print(f"[{number}/{len(cells)}] {done.cell.id}  {_line(done)}", flush=True)
+    with closing(run_planned(server, setup, how.executor)) as finished:
+        for number, done in enumerate(finished, start=1):
+            print(f"[{number}/{len(cells)}] {done.cell.id}  {described(done)}", flush=True)
             failures += not done.record.done
     print(f"{len(cells) - failures} of {len(cells)} cells done, records in {plain(str(how.out))}")
     return 1 if failures else 0
@@ -106,20 +97,3 @@ def _assist(server: ForkServer, setup: "RunSetup") -> int:
             what = f"FAILED here, {plain(reason)}" if reason else "trained with the first process"
             print(f"{cell.id}  {cell}: {what}")
     return 1 if failures else 0
-
-
-def _line(finished: "Finished") -> str:
-    from benchmarks.records.record import RunRecord
-
-    record = finished.record
-    if isinstance(record, RunRecord) and not record.done:
-        return f"{finished.cell}: FAILED, {plain(str(record.error))}"
-    took = (
-        "done before"
-        if finished.earlier
-        else f"{sum(record.seconds[key] for key in ('train', 'decode', 'score')):.0f} s"
-    )
-    scores = "  ".join(
-        f"{name} {record.scores[name]:.3f}" for name in ("CIDEr", "METEOR", "Bleu_4") if name in record.scores
-    )
-    return f"{finished.cell}: {scores}  ({took})"

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from zoo.atomic import make_folder
+
 _AGAIN = "then run the same command again to resume"
 _FAULTS = {
     errno.ENOSPC: f"the disk is full: free some space, {_AGAIN}",
@@ -66,6 +68,26 @@ def require_space(folder: Path, needed: int) -> None:
         room = f" ({needed / 2**20:,.0f} MiB are needed)" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         fault = storage_fault(error, folder) or f"{folder}: cannot be written to: {error.strerror or error}"
         raise StorageError(f"{fault}{room}") from error
+
+
+def writable(folder: Path) -> None:
+    """Make the folder.
+
+    Raises:
+        ValueError: nothing can be written there.
+        StorageError: that is a fault of the disk.
+    """
+    try:
+        make_folder(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        error.filename = str(folder)  # and not the name of a temporary file
+        if fault := storage_fault(error):
+            raise StorageError(fault) from None
+        raise ValueError(
+            f"cannot write into {folder}: {error.strerror or error}; choose another with --out or --cache"
+        ) from None
 
 
 def allocate(descriptor: int, size: int) -> None:
