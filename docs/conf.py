@@ -14,9 +14,10 @@ author = "The caption-zoo authors"
 copyright = author
 version = release = installed("caption-zoo")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # the notebook has its outputs, and the tests run it
 exclude_patterns = ["_build"]
 
 # The API: in the order of the source, shapes as they are written, `names` of docstrings as code.

@@ -35,7 +35,10 @@ def links(page):
             path = page.parent / file.rpartition("<")[2].rstrip(">")  # {doc}`words <page>`
             if found[5] and path.name == "index.html":  # the docs build makes it of the records in that folder
                 path = path.parent
-            yield (path.with_suffix(".md") if found[2] else path), anchor
+            if found[2]:
+                notebook = path.with_suffix(".ipynb")
+                path = notebook if notebook.is_file() else path.with_suffix(".md")
+            yield path, anchor
 
 
 def broken(page):
