@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from caption_zoo import hidden
+
 if TYPE_CHECKING:
     from benchmarks.config import Decoding, Experiment, Matrix, Training
     from benchmarks.executors.run import run
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["Decoding", "Experiment", "Leaderboard", "Matrix", "Training", "run"]
 
 _MODULES = {"Leaderboard": "benchmarks.leaderboard.display", "run": "benchmarks.executors.run"}
+
+if why := hidden("registry", "zoo"):
+    raise ImportError(f"{why}, or call caption_zoo.require() first")
 
 
 def __getattr__(name: str) -> Any:

@@ -29,5 +29,14 @@ def load_plugin(file: str | Path) -> ModuleType:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ValueError(f"plug-in {str(file)!r} could not be loaded: {type(error).__name__}: {error}") from error
+        why = f"plug-in {str(file)!r} could not be loaded: {type(error).__name__}: {error}"
+        raise ValueError(why + _namesake(error)) from error
     return module
+
+
+def _namesake(error: BaseException) -> str:
+    """Why something is missing in one of our packages that a plug-in may have taken for its own."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if package not in ("benchmarks", "registry", "zoo"):
+        return ""
+    return f"; {package} is caption-zoo's own package here: one of yours needs another name"

@@ -6,6 +6,7 @@ from pathlib import Path
 import fake_slurm
 import pytest
 from chaos import CELLS, STEPS_OF_EPOCH, Sweep, left_behind, outcome, started, torn, wait_until
+from sources import PYTHONPATH
 
 from benchmarks.records.record import records
 
@@ -73,7 +74,7 @@ def test_many_kills_of_jobs(unbroken, tmp_path, seed, monkeypatch, record_proper
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'caption-zoo[slurm]'")
     for name, value in fake_slurm.install(tmp_path / "slurm").items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     sweep = check(
         JobSweep(tmp_path, seed=20 + seed, options=("--executor", "slurm(workers=2, interval=1)")), unbroken, kills=25
     )

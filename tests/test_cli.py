@@ -105,7 +105,7 @@ def test_coco_that_is_broken_is_refused_before_any_compute(capsys, tmp_path):
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_config_opens_with_its_command_and_can_run(capsys, tmp_path, file):
-    assert f"#   caption-zoo run configs/{file.name}" in file.read_text().split("name:")[0]
+    assert f"#   caption-zoo run {file.stem} " in file.read_text().split("name:")[0]
     root = coco_folder(tmp_path / "coco")
     dataset = [] if file.stem == "quickstart" else ["--dataset", f"coco(root='{root}')"]
     if "start_from:" in file.read_text():  # which there is not yet

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from forking import caption_zoo
+from sources import PYTHONPATH
 
 from benchmarks.cli.main import COMMANDS, main
 from zoo.registries import ATTENTIONS
@@ -65,6 +66,11 @@ def offered(tmp_path):
         (["check", "attention", "bah"], ["bahdanau"]),
         (["check", "a.yaml", "--decoder", "gr"], ["gru"]),
         (["run", "a"], FILES),
+        (["run", "quick"], ["quickstart"]),
+        (["run", "--config", "quick"], ["quickstart"]),
+        (["check", "own"], ["own-images"]),
+        (["configs", "tut"], ["tutorial"]),
+        (["examples", "gau"], ["gaussian.py"]),
         (["run", "a.yaml", "--attention", "luo"], ["luong"]),
         (["run", "--attention=luo"], ["--attention=luong"]),
         (["run", "--attention", "lu", "|", "caption-zoo", "sho"], ["show"]),
@@ -146,7 +152,7 @@ def place(tmp_path):
     program.parent.mkdir()
     program.write_text(
         f'#!/bin/sh\nif [ "$1" = completion ] || [ "$_ARGCOMPLETE" ]; then\n'
-        f'PYTHONPATH={ROOT} exec {sys.executable} -m benchmarks.cli.main "$@"; fi\n'
+        f'PYTHONPATH={PYTHONPATH} exec {sys.executable} -m benchmarks.cli.main "$@"; fi\n'
         f'printf "%s\\n" "$*" >> {tmp_path}/called\n'
     )
     program.chmod(0o755)

@@ -13,6 +13,7 @@ import torch
 from distributed_step import CASES, train
 from forking import caption_zoo
 from repeatable import repeatable
+from sources import PYTHONPATH
 from test_step import largest_difference
 from torch.distributed import TCPStore
 
@@ -43,7 +44,7 @@ def folder(tmp_path_factory):
     processes = [
         subprocess.Popen(
             [sys.executable, HERE / "distributed_step.py", folder],
-            env=os.environ | variables | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])},
+            env=os.environ | variables | {"PYTHONPATH": os.pathsep.join([PYTHONPATH, str(HERE)])},
         )
         for variables in environments
     ]

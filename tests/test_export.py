@@ -16,6 +16,7 @@ import torch
 import yaml
 from PIL import Image
 from records import record
+from sources import PYTHONPATH
 
 import zoo
 from benchmarks.cli.main import main
@@ -434,7 +435,7 @@ def trace(*parts):
 def test_encoder_and_step_go_through_torch_export_at_any_size(parts):
     """In a process of its own: the types that are checked here know no sizes that stand for any."""
     code = f"import test_export; test_export.trace(*{parts!r}); print('the same')"
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([PYTHONPATH, str(ROOT / "tests")])}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.stdout == "the same\n", done.stderr
 

@@ -319,25 +319,3 @@ def test_a_terminal_that_knows_few_letters_gets_escapes_and_loses_nothing(tmp_pa
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Une \\xe9l\\xe9gante moyenne." in done.stdout
     assert b"luong" in done.stdout
-
-
-@pytest.mark.parametrize("name", ["registry.py", "zoo/__init__.py", "benchmarks/__init__.py"])
-def test_a_module_that_hides_ours_is_named(tmp_path, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text("X = 1\n")
-    code = "from caption_zoo.command import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "list"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert f"hides its package {name.partition('/')[0].partition('.')[0]}: rename it" in done.stderr
-    assert done.stderr.count("\n") == 1
-    (tmp_path / "test_mine.py").write_text("import zoo\n" * name.startswith("zoo") + "def test_mine(): ...\n")
-    tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert tests.returncode == 0, tests.stdout + tests.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from forking import caption_zoo
 from repeatable import repeatable
+from sources import PYTHONPATH
 
 from benchmarks.cell.workdir import remove_stale, working_folder
 from benchmarks.executors import planning
@@ -198,7 +199,7 @@ def test_a_script_without_a_guard_and_standard_input_run_a_matrix(place, way):
     script = SCRIPT.replace("OUT", repr(way))
     (place / "script.py").write_text(script)
     words = [sys.executable, *(["script.py"] if way == "script" else [])]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
     done = subprocess.run(words, cwd=place, input=script, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("once") == 1

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sources import PYTHONPATH
 
 from benchmarks.runtime import leases as module
 from benchmarks.runtime.leases import Leases
@@ -31,7 +32,7 @@ with Leases(Path(sys.argv[1])) as leases, leases.taken("a") as lease:
 def holder(folder):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, folder],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": PYTHONPATH},
     )  # fmt: skip
     assert process.stdout.readline() == "True\n"
     return process

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from forking import caption_zoo, until
+from sources import PYTHONPATH
 
 from benchmarks.executors import ray as ray_executor
 from benchmarks.executors import ray_actors
@@ -43,7 +44,7 @@ def cluster(tmp_path_factory):
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # nothing but loopback
         patch.setenv("OMP_NUM_THREADS", "1")
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        patch.setenv("PYTHONPATH", PYTHONPATH)
         from ray.cluster_utils import Cluster
 
         handler = signal.getsignal(signal.SIGTERM)

@@ -10,6 +10,7 @@ from pathlib import Path
 import fake_slurm
 import pytest
 from forking import caption_zoo, until
+from sources import PYTHONPATH
 
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import slurm, slurm_arrays, slurm_job, slurm_queue
@@ -56,7 +57,7 @@ def cluster(tmp_path, monkeypatch):
     """The folder of a pretended cluster; commands find its programs."""
     for name, value in fake_slurm.install(tmp_path / "slurm").items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return tmp_path / "slurm"
 

@@ -1,9 +1,9 @@
 """Image captioners built from interchangeable parts; importing this needs no torch."""
 
-import registry
+from caption_zoo import hidden
 
-if not hasattr(registry, "Registry"):
-    raise ImportError(f"{registry.__file__} hides caption-zoo's package registry: rename it")
+if why := hidden("registry"):
+    raise ImportError(f"{why}, or call caption_zoo.require() first")
 
 from zoo.factory import create_model, from_pretrained, list_attentions, list_backbones, list_decoders
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": "what there is to choose from",
     "show": "one component: its options, size, paper and source",
+    "configs": "the configs that come with it: run them by name, or copy them",
+    "examples": "the files that the documentation shows, to copy",
     "check": "a config, or the contracts of one component",
     "run": "train, caption and score every cell of a config",
     "reproduce": "run the cell of a record again, and compare",

@@ -13,6 +13,7 @@ import argcomplete
 from argcomplete.completers import ChoicesCompleter, FilesCompleter
 
 from benchmarks.cli import COMMANDS, kinds, parser_of
+from benchmarks.cli.shipped import configs
 from benchmarks.runtime.text import plain
 from registry import Registry
 
@@ -50,8 +51,7 @@ def _arguments(name: str, words: Sequence[str]) -> ArgumentParser:
         _complete(action, _values(action, registries))
     if "--config" in parser._option_string_actions:  # which may come first, without its option
         config = ArgumentParser.add_argument(parser, "config file", nargs="?")
-        if choices := getattr(module, "KINDS", ()):
-            _complete(config, _OrFile(choices))
+        _complete(config, _OrFile([*configs(), *getattr(module, "KINDS", ())]))
     return parser
 
 
@@ -63,7 +63,7 @@ def _complete(action: Action, completer: Any) -> None:
 class _OrFile(FilesCompleter):
     """Some words, or the name of a file."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Iterable[str]) -> None:
         super().__init__()
         self._words = words
 
@@ -94,6 +94,8 @@ def _values(action: Action, registries: Mapping[str, Registry[Any]]) -> Any:
     """The completer of an argument: its choices, kinds, names of the kind it is called after, or files."""
     if action.choices:
         return _choices(action.choices)
+    if action.dest == "config":
+        return _OrFile(configs())
     hint = getattr(action, "_typehint", None)  # where jsonargparse keeps the type of a config's key
     if hint is bool:
         return _choices(("true", "false"))

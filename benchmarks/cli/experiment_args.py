@@ -9,6 +9,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from jsonargparse.typing import register_type
 
 from benchmarks.cli.config_file import read_config
+from benchmarks.cli.shipped import find_config
 from benchmarks.config import Experiment
 from registry import Spec
 
@@ -38,9 +39,9 @@ def add_config(parser: ArgumentParser, argv: list[str], *, execution: bool = Fal
     if {"-h", "--help"} & set(argv):  # a config may be missing there
         return [word for word, named in _configs(argv) if not named]
     read = partial(read_config, execution=execution)
-    argv = [f"--config={read(word)}" if named else word for word, named in _configs(argv)]
+    argv = [f"--config={read(find_config(word))}" if named else word for word, named in _configs(argv)]
     if "--config" not in {argument.partition("=")[0] for argument in argv}:
-        raise ValueError(f"which config? {parser.usage}, for example configs/quickstart.yaml")
+        raise ValueError(f"which config? {parser.usage}, for example quickstart; caption-zoo configs has more")
     return argv
 
 

@@ -25,7 +25,7 @@ from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.stopping import Stop, Stopped
 
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import caption_zoo; caption_zoo.require(); "
     "from benchmarks.executors.fork_child import serve; serve(int(sys.argv[2]), sys.argv[3])"
 )
 

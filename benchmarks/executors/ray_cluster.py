@@ -52,10 +52,11 @@ def connect(address: str | None) -> Any:
     elif address != "auto":
         _require(address)
     ray = extra("ray")
-    own = {} if address else {"include_dashboard": False, "object_store_memory": _STORE}
+    own: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": _STORE}
+    ours = {"worker_process_setup_hook": "caption_zoo.require"}  # workers have this one's folder in Python's path
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+        ray.init(address or "local", runtime_env=ours, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (OSError, RuntimeError, ValueError) as error:
         raise ValueError(f"ray(address={address!r}): {' '.join(str(error).split())}") from error
     finally:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from caption_zoo import create
+
 from benchmarks.executors import slurm_queue as queue
 from benchmarks.executors.allotment import restrict_environment
 from benchmarks.executors.fork_server import ForkServer
@@ -85,6 +87,10 @@ class Job:
         self._server: ForkServer | None = None
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How submitit pickles it: the job starts with its working folder in Python's path, and all that lies there."""
+        return create, (type(self).__module__, type(self).__qualname__, self._file, self._cell)
 
     def __call__(self) -> None:
         """Run it; a record comes of it, or a note of why there is none."""

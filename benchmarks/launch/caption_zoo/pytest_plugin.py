@@ -8,7 +8,8 @@ Which parts to check, a project says in its pytest settings, or a command line f
 Each contract of each part is then a test of its own. A project that lists none pays nothing.
 """
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     lines: list[str] = [*config.getini("caption_zoo_contracts"), *config.getoption("caption_zoo_contract")]
     if any("::" in argument for argument in config.args):  # single tests, picked by name
         lines = []
-    if lines and (why := hidden()):
-        raise pytest.UsageError(f"{_NAME}: {why}")
+    if lines:
+        _refuse_namesakes()
     try:
         config.stash[_PARTS] = [_part(line) for line in dict.fromkeys(lines)]
     except ValueError as error:
@@ -52,8 +53,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -k, -m and --lf choose among the tests
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add the contracts."""
+    """Add the contracts.
+
+    Raises:
+        pytest.UsageError: tests that were just collected have got our packages for the project's own.
+    """
     if session.config.stash[_PARTS]:
+        _refuse_namesakes(sys.path)  # as collecting adds folders to it
         items += _Contracts.from_parent(session, name=_NAME, nodeid=_NAME).collect()
 
 
@@ -83,6 +89,12 @@ class _Contract(pytest.Item):
         failure = problem(self.contract, self.spec)
         if failure:
             pytest.fail(failure, pytrace=False)
+
+
+def _refuse_namesakes(path: Sequence[str] = ()) -> None:
+    if why := hidden("registry", "zoo", path=path):
+        other = "caption-zoo check KIND SPEC --plugin FILE finds its own all the same"
+        raise pytest.UsageError(f"{_NAME}: {why}; {other}")
 
 
 def _part(line: str) -> "tuple[str, Spec]":

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # as `python -I -S FOLDER` leaves it out
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "launch"))  # as `python -I -S FOLDER` leaves out both
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from benchmarks.verification.checker.check import check_all
 
