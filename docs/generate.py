@@ -40,7 +40,7 @@ _NO_RECORDS = """# Leaderboard
 There are no records here yet. This page is made from the run records below `docs/leaderboard/`. To make some:
 
 ```console
-caption-zoo run configs/quickstart.yaml --out runs/quickstart
+caption-zoo run quickstart --out runs/quickstart
 ```
 
 Then copy `runs/quickstart/ID/record.json` to `docs/leaderboard/ID.json` for each run `ID`, and call

@@ -33,15 +33,20 @@ _RUN = re.compile(r"((?:[\w.-]+/)*runs/(?:[\w.-]+/)*([A-Z][A-Z0-9]*))(?:/|$)")
 _RECORD = re.compile(r"((?:[\w.-]+/)*([A-Z][A-Z0-9]*)\.json)$")
 
 
-def sandbox(root: Path) -> Path:
-    """Fill the empty folder `root`, all but its runs."""
-    (root / "configs").mkdir(parents=True)
+def shipped(home: Path) -> Path:
+    """Fill the empty folder `home` with what the wheel has beside its modules."""
+    (home / "configs").mkdir(parents=True)
     for config in (ROOT / "configs").glob("*.yaml"):
         small = shrunk(yaml.safe_load(config.read_text(encoding="utf-8")))
-        (root / "configs" / config.name).write_text(yaml.safe_dump(small), encoding="utf-8")
-    shutil.copytree(ROOT / "docs" / "examples", root / "docs" / "examples")
+        (home / "configs" / config.name).write_text(yaml.safe_dump(small), encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "examples", home / "examples")
+    return home
+
+
+def sandbox(root: Path) -> Path:
+    """Fill the empty folder `root`, all but its runs. Of what only a clone has, it has the leaderboard's records."""
+    (root / "docs" / "leaderboard").mkdir(parents=True)
     shutil.copy(ROOT / "docs" / "generate.py", root / "docs")
-    (root / "docs" / "leaderboard").mkdir()
     for name in ("FOLDER", "DIR"):
         coco_folder(root / name)
     flickr_folder(root / "FLICKR")
@@ -158,9 +163,9 @@ def provide_first_runs(root: Path) -> list[Path]:
 
     The records of the first two are those of docs/leaderboard.
     """
-    _caption_zoo("run", "configs/quickstart.yaml", "--out", "runs/quickstart", "--training.epochs", "2")
+    _caption_zoo("run", "quickstart", "--out", "runs/quickstart", "--training.epochs", "2")
     coco = ("--dataset", "coco(root='FOLDER')", "--attention", "mean", "--out", str(root.parent / "coco"))
-    _caption_zoo("run", "configs/coco-sample.yaml", *coco)
+    _caption_zoo("run", "coco-sample", *coco)
     folders = [path.parent for path in (root / "runs" / "quickstart").glob("*/record.json")]
     trained = sorted(folders, key=lambda folder: RunRecord.load(folder).parts["attention"] == "mean")
     provide_runs(root, ["runs/ID", "runs/OTHER", "runs/quickstart/ID"], trained)

@@ -64,7 +64,7 @@ def test_without_gradio_one_line_names_the_extra(capsys, monkeypatch, run):
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")  # both are put back after the test
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
-    assert "pip install --editable '.[demo]'" in mistake(capsys, str(run))
+    assert "pip install 'caption-zoo[demo]'" in mistake(capsys, str(run))
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("192.0.2.1", 0), ("no host", 0)])

@@ -18,7 +18,7 @@ from types import ModuleType
 
 import pytest
 from jsonargparse import ArgumentParser
-from sandbox import calls_here, hub_cache, no_timing, provide_first_runs, provide_runs, sandbox, tokenize
+from sandbox import calls_here, hub_cache, no_timing, provide_first_runs, provide_runs, sandbox, shipped, tokenize
 
 from benchmarks.cell import run
 from benchmarks.cli.main import COMMANDS, main
@@ -80,6 +80,7 @@ def place(tmp_path_factory):
     root = sandbox(tmp_path_factory.mktemp("docs") / "sandbox")
     with pytest.MonkeyPatch.context() as patch, calls_here():
         patch.chdir(root)
+        patch.setattr("benchmarks.cli.shipped._HOME", shipped(root.parent / "shipped"))
         patch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
         patch.setattr("datasets.config.HF_DATASETS_CACHE", root.parent / "cache")  # read when it is imported
         patch.setattr(run, "measure", no_timing)
@@ -240,7 +241,7 @@ def test_nothing_is_left_out():
 
 def test_what_does_not_work_is_found(fresh):
     for text in ("caption-zoo lst", "caption-zoo show attention bahdanu", "make coffee", "curl example.org", "cp a b",
-                 "sbatch docs/examples/none.sbatch", "pip install '.[none]'"):  # fmt: skip
+                 "sbatch none.sbatch", "pip install '.[none]'"):  # fmt: skip
         with pytest.raises(AssertionError):
             execute(shlex.split(text), fresh)
 
@@ -267,7 +268,7 @@ def test_the_jobs_for_slurm_run_what_they_should(fresh):
     for name, does in programs.items():
         (stand_in.parent / name).write_text(f"#!/bin/bash\n{does}\n")
         (stand_in.parent / name).chmod(0o755)
-    for script in sorted((root / "docs" / "examples").glob("*.sbatch")):
+    for script in sorted((ROOT / "docs" / "examples").glob("*.sbatch")):
         for task in ("0", "1"):
             where = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "SLURM_CPUS_PER_TASK": "1", "HOME": str(root)}
             where |= {"SLURM_JOB_NODELIST": "first,second", "SLURM_JOB_NUM_NODES": "2"}

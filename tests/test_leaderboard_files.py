@@ -132,7 +132,7 @@ def test_failed_runs_are_listed_with_their_reason(tmp_path):
 
 def test_without_records_the_page_says_how_to_make_some(tmp_path):
     page, markdown, rows = made([], tmp_path)
-    assert "caption-zoo run configs/quickstart.yaml" in Page(page).said
+    assert "caption-zoo run quickstart" in Page(page).said
     assert "No finished runs yet" in markdown
     assert rows == []
 

@@ -36,7 +36,7 @@ def require() -> None:
     try:
         import gradio  # noqa: F401  only to see whether it is there
     except ImportError as error:
-        raise ValueError(f"the demo needs gradio ({error}): in a clone, pip install --editable '.[demo]'") from error
+        raise ValueError(f"the demo needs gradio ({error}): pip install 'caption-zoo[demo]'") from error
 
 
 def listen(host: str, port: int) -> socket.socket:

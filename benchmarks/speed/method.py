@@ -50,7 +50,7 @@ cores, scoring with one thread for numpy, but with Java beside Python on both si
   large cache is made of synthetic values by `FeatureCache`, then `train` learns from it for an epoch in batches of
   256, with attention `mean`; peak memory is the process's VmHWM, which counts mapped files.
 - The matrix: `caption-zoo run`, efficientnet_lite with six attentions on synthetic scenes, each cell of the size
-  of those in `configs/quickstart.yaml`. What it adds is the whole command's time less the encoding and the training,
+  of those in `quickstart`. What it adds is the whole command's time less the encoding and the training,
   decoding and scoring of all cells, over the latter. The throughput suite that times each cell is counted as added;
   another row leaves it out.
 - Start-up: whole processes, the median of ten; the same Python with nothing to do is `python -c pass`."""

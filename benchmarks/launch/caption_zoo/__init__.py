@@ -52,7 +52,7 @@ def _place(name: str, path: Sequence[str] = ()) -> Path | None:
     spec = PathFinder.find_spec(name, path) if path else None
     if not (spec and spec.origin):  # a folder without __init__.py hides nothing but an editable install
         spec = find_spec(name)
-    places = (spec.submodule_search_locations or [spec.origin]) if spec else []
+    places = [*(spec.submodule_search_locations or []), spec.origin] if spec else []
     return next((Path(place) for place in places if place), None)
 
 
