@@ -172,6 +172,7 @@ def provide_first_runs(root: Path) -> list[Path]:
     shutil.copytree(trained[0], root / "runs" / "all" / "node1" / "ID")
     for folder in trained:
         shutil.copy(folder / "record.json", root / "docs" / "leaderboard" / f"{folder.name}.json")
+    shutil.copytree(root / "docs" / "leaderboard", root / "records")
     return [*trained, *(path.parent for path in (root.parent / "coco").glob("*/record.json"))]
 
 
