@@ -144,3 +144,38 @@ def test_every_fault_has_a_test_that_is_there():
         assert named or not re.match(r"\| \d", line), line
         for file, test in named:
             assert f"def {test}(" in (ROOT / "tests" / file).read_text(), (file, test)
+
+
+ABOUT_A_CLONE = {
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "design.md",
+    "reliability.md",
+    "contributing-results.md",
+}
+_OF_A_CLONE = re.compile(
+    r"(?<![\w./<(-])(?:configs|docs|tests|benchmarks/launch)/[\w./-]+|\bmake [a-z]+(?=`|$)", re.MULTILINE
+)
+
+
+def of_a_clone(page):
+    """What only a clone has, and a page names in code or a command, but where the section speaks of a clone."""
+    sections = re.split(r"^#+ ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for section in (section for section in sections if not re.search(r"\bclone\b", section)):
+        for code in re.findall(r"^```(?!\{).*?^```$|`[^`\n]+`", section, re.MULTILINE | re.DOTALL):
+            yield from _OF_A_CLONE.findall(code)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ABOUT_A_CLONE], ids=lambda page: page.name)
+def test_a_page_names_no_file_that_only_a_clone_has(page):
+    assert list(of_a_clone(page)) == []
+
+
+def test_a_file_that_only_a_clone_has_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One\nRun `make leaderboard`, or\n```console\ncaption-zoo run configs/a.yaml --plugin docs/b.py\n```\n"
+        "[here](docs/page.md), `zoo/captioner.py`\n# Two\nIn a clone, `make test`.\n```{literalinclude} docs/c.py\n```\n"
+    )
+    assert list(of_a_clone(page)) == ["make leaderboard", "configs/a.yaml", "docs/b.py"]

@@ -57,6 +57,10 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path):
+    for name in ("benchmarks", "registry", "zoo"):  # Ray puts the working folder into its workers' path
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+
     def write(seeds, epochs):
         (tmp_path / "config.yaml").write_text(CONFIG.replace("SEEDS", str(seeds)).replace("EPOCHS", str(epochs)))
         return tmp_path

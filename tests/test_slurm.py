@@ -101,6 +101,9 @@ def submissions(cluster):
 
 
 def place(folder, seeds, epochs):
+    for name in ("benchmarks", "registry", "zoo"):  # submitit puts the working folder into its jobs' path
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "__init__.py").touch()
     (folder / "config.yaml").write_text(CONFIG.replace("SEEDS", str(seeds)).replace("EPOCHS", str(epochs)))
     return folder
 
