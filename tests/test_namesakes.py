@@ -75,10 +75,11 @@ def test_a_plugin_that_wants_the_projects_own_is_told_whose_it_gets(tmp_path):
         (NAMES, "folder", USE),
         (NAMES, "package", REQUIRE + USE),
         (NAMES, "module", REQUIRE + USE),
+        (NAMES, "package", f"import sys; path = sys.path[:]; del sys.path[:2]\n{REQUIRE}sys.path[:] = path; {USE}"),
         (("benchmarks", "tests", "configs"), "package", "import zoo, benchmarks; zoo.list_decoders(); benchmarks.MINE"),
         (NAMES, "package", "import zoo, registry, benchmarks; zoo.MINE, registry.MINE, benchmarks.MINE"),
     ],
-    ids=["folders", "packages", "modules", "one of each", "the project's own"],
+    ids=["folders", "packages", "modules", "a path that changes", "one of each", "the project's own"],
 )
 def test_a_script_works(tmp_path, names, how, script):
     done = python(project(tmp_path, names, how), "-c", script)

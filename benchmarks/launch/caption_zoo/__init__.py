@@ -5,10 +5,10 @@ it is used.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.machinery import PathFinder
-from importlib.util import find_spec, module_from_spec
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,25 @@ _REMEDY = "rename it, or keep its folder out of Python's path"
 
 
 def require() -> None:
-    """Make `zoo`, `registry` and `benchmarks` caption-zoo's in this process, whatever comes first in Python's path.
+    """Make `zoo`, `registry` and `benchmarks` caption-zoo's in this process, whatever Python's path is or becomes.
 
     Raises:
         ImportError: another one is imported already, or caption-zoo's is not there.
     """
-    for name in _OURS:
-        if _is_ours(name, place := _place(name)):
-            continue
-        if name in sys.modules:
-            raise ImportError(f"{place} is already imported, and hides caption-zoo's package {name}: {_REMEDY}")
-        _load(name)
+    homes = {name: _home(name) for name in _OURS}
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder(homes))
+
+
+class _Finder:
+    """Finds each of our packages in a folder of its own, before Python's path is searched; imports none."""
+
+    def __init__(self, homes: Mapping[str, Path]) -> None:
+        self._homes = homes
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """As Python's import system asks for it."""
+        return PathFinder.find_spec(name, [str(self._homes[name])]) if name in self._homes else None
 
 
 def hidden(*names: str, path: Sequence[str] = ()) -> str | None:
@@ -56,15 +64,18 @@ def _place(name: str, path: Sequence[str] = ()) -> Path | None:
     return next((Path(place) for place in places if place), None)
 
 
-def _is_ours(name: str, place: Path | None) -> bool:
-    return bool(place and (place / _OURS[name]).is_file())
+def _is_ours(name: str, place: Path) -> bool:
+    return (place / _OURS[name]).is_file()
 
 
-def _load(name: str) -> None:
-    """Import ours from where this package lies: beside it, or, in a clone, above it."""
+def _home(name: str) -> Path:
+    """The folder of ours: where it would be found anyway, or that of this package, or, in a clone, one above."""
+    place = _place(name)
+    if place and _is_ours(name, place):
+        return place.parent
+    if name in sys.modules:
+        raise ImportError(f"{place} is already imported, and hides caption-zoo's package {name}: {_REMEDY}")
     home = next((folder for folder in Path(__file__).parents if _is_ours(name, folder / name)), None)
-    spec = PathFinder.find_spec(name, [str(home)])
-    if not (home and spec and spec.loader):
+    if not home:
         raise ImportError(f"caption-zoo's package {name} is not installed: install caption-zoo again")
-    sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
+    return home
