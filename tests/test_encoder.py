@@ -1,5 +1,6 @@
 """What encodes on a processor: torch, or a graph that ONNX Runtime runs, whichever is right and faster."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -11,12 +12,13 @@ import torch
 from torch import nn
 
 from benchmarks.data import DATASETS
-from benchmarks.features import runtime
+from benchmarks.features import runtime, trial
 from benchmarks.features.cache import FeatureCache
-from benchmarks.features.runtime import encoder_of, fast_encoder, runtime_of
+from benchmarks.features.runtime import encoding_fast, fast_encoder, runtime_of
+from benchmarks.features.weights import add_weights
 from zoo.backbones import Backbone, Preprocess
 from zoo.backbones.build import build_backbone
-from zoo.backbones.onnx import OnnxBackbone
+from zoo.backbones.onnx import OnnxBackbone, write_backbone
 from zoo.captioner import Captioner, Parts
 from zoo.registries import BACKBONES
 from zoo.types import Features
@@ -39,9 +41,9 @@ def build(spec=RESNET):
 @pytest.fixture(autouse=True)
 def tried(monkeypatch):
     """A graph is made however few images there are and however slow it is."""
-    monkeypatch.setattr(runtime, "_LONG", 0.0)
+    monkeypatch.setattr(runtime, "_MUCH", 0.0)
     monkeypatch.setattr(runtime, "_FEW", 1)
-    monkeypatch.setattr(runtime, "_FASTER", 0.0)
+    monkeypatch.setattr(trial, "_FASTER", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,9 @@ def graphs(tmp_path_factory):
     """A folder with the graph of RESNET."""
     folder = tmp_path_factory.mktemp("cache") / "graphs"
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"_LONG": 0.0, "_FEW": 1, "_FASTER": 0.0}.items():
+        for name, value in {"_MUCH": 0.0, "_FEW": 1}.items():
             patch.setattr(runtime, name, value)
+        patch.setattr(trial, "_FASTER", 0.0)
         assert isinstance(fast_encoder(build(), folder, named="resnet", images=inf), OnnxBackbone)
     return folder
 
@@ -60,7 +63,7 @@ def no_export(monkeypatch):
     def refuse(*_):
         raise AssertionError("a graph is made")
 
-    monkeypatch.setattr(runtime, "write_backbone", refuse)
+    monkeypatch.setattr(trial, "write_backbone", refuse)
 
 
 @torch.inference_mode()
@@ -115,7 +118,7 @@ def test_the_cache_of_features_is_made_by_it_and_says_so(tmp_path, graphs, no_ex
 
 def test_other_weights_have_another_graph(graphs, monkeypatch):
     made = []
-    monkeypatch.setattr(runtime, "write_backbone", lambda *arguments: made.append(arguments) or _fail())
+    monkeypatch.setattr(trial, "write_backbone", lambda *arguments: made.append(arguments) or _fail())
     other = build()
     next(other.parameters()).data.add_(1)
     for backbone, name in ((build(), "resnet"), (other, "resnet"), (build(), "another")):
@@ -128,8 +131,8 @@ def _fail():
 
 
 def test_a_damaged_graph_is_made_again(graphs, monkeypatch):
-    made, write = [], runtime.write_backbone
-    monkeypatch.setattr(runtime, "write_backbone", lambda *arguments: made.append(1) or write(*arguments))
+    made, write = [], trial.write_backbone
+    monkeypatch.setattr(trial, "write_backbone", lambda *arguments: made.append(1) or write(*arguments))
     (graph,) = graphs.glob("*.onnx")
     graph.write_bytes(graph.read_bytes()[:-100])
     for _ in range(2):
@@ -141,7 +144,7 @@ def test_a_damaged_graph_is_made_again(graphs, monkeypatch):
 def copied(graphs, monkeypatch):
     """The graph of RESNET is what any backbone gets."""
     (graph,) = graphs.glob("*.onnx")
-    monkeypatch.setattr(runtime, "write_backbone", lambda backbone, images, file: shutil.copy(graph, file))
+    monkeypatch.setattr(trial, "write_backbone", lambda backbone, images, file: shutil.copy(graph, file))
 
 
 def test_another_answer_is_not_taken(tmp_path, copied):
@@ -153,7 +156,7 @@ def test_another_answer_is_not_taken(tmp_path, copied):
 
 
 def test_what_is_not_faster_is_not_taken(tmp_path, monkeypatch, copied):
-    monkeypatch.setattr(runtime, "_FASTER", inf)
+    monkeypatch.setattr(trial, "_FASTER", inf)
     backbone = build()
     assert fast_encoder(backbone, tmp_path, named="resnet", images=inf) is backbone
     assert trials(tmp_path)[0]["unfit"].endswith("times as fast as torch")
@@ -184,7 +187,7 @@ def test_what_cannot_be_traced_is_tried_once(masked, why, tmp_path, monkeypatch)
     backbone = Moody(masked).eval()
     assert fast_encoder(backbone, tmp_path, named="moody", images=inf) is backbone
     assert why in trials(tmp_path)[0]["unfit"]
-    monkeypatch.setattr(runtime, "_try", None)
+    monkeypatch.setattr(runtime, "try_graph", None)
     assert fast_encoder(backbone, tmp_path, named="moody", images=inf) is backbone
 
 
@@ -192,7 +195,7 @@ def test_few_images_need_no_graph(tmp_path, monkeypatch, no_export):
     backbone = build()
     monkeypatch.setattr(runtime, "_FEW", 64)
     assert fast_encoder(backbone, tmp_path, named="resnet", images=63) is backbone
-    monkeypatch.setattr(runtime, "_LONG", 60.0)
+    monkeypatch.setattr(runtime, "_MUCH", 2e12)
     assert fast_encoder(backbone, tmp_path, named="resnet", images=64) is backbone
     assert list(tmp_path.iterdir()) == []
 
@@ -202,6 +205,42 @@ def test_without_the_libraries_torch_encodes(module, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     backbone = build()
     assert fast_encoder(backbone, tmp_path, named="resnet", images=inf) is backbone
+
+
+def test_a_kept_graph_without_its_library_is_not_used(graphs, monkeypatch, no_export):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    backbone = build()
+    assert fast_encoder(backbone, graphs, named="resnet", images=inf) is backbone
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", b"\x08\x08"])
+def test_what_the_runtime_cannot_read_is_tried_once(content, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "write_backbone", lambda backbone, images, file: file.write_bytes(content))
+    backbone = build()
+    assert fast_encoder(backbone, tmp_path, named="resnet", images=inf) is backbone
+    assert trials(tmp_path)[0]["unfit"]
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), MemoryError()])
+def test_a_passing_fault_is_not_remembered(fault, tmp_path, monkeypatch, graphs):
+    def fail(*_):
+        raise fault
+
+    monkeypatch.setattr(trial, "write_backbone", fail)
+    backbone = build()
+    assert fast_encoder(backbone, tmp_path, named="resnet", images=inf) is backbone
+    assert trials(tmp_path) == []
+
+
+def test_a_full_disk_is_none_of_the_graph_s_faults(tmp_path):
+    with pytest.raises(OSError, match="absent"):
+        write_backbone(build(), torch.rand(2, 3, 64, 64), tmp_path / "absent" / "graph.onnx")
+
+
+def test_weights_in_bfloat16_have_a_name():
+    digest = hashlib.sha256()
+    add_weights(digest, build().to(torch.bfloat16))
+    assert digest.hexdigest()
 
 
 def test_where_no_file_can_be_written_torch_encodes(tmp_path):
@@ -217,9 +256,10 @@ def test_a_captioner_says_the_same_with_it(tmp_path, monkeypatch):
     parts = Parts.parse(RESNET, "bahdanau(hidden_dim=8)", "lstm(dim=8)")
     captioner = Captioner.build(parts, Vocabulary.of(["a red cube on a blue one"], min_count=1), build()).eval()
     pictures = [Image.effect_mandelbrot((80, 60), (-2, -1, 1, 1 + step), 50).convert("RGB") for step in range(3)]
-    before = captioner.caption(pictures)
-    captioner.backbone = encoder_of(captioner, inf)
-    assert isinstance(captioner.backbone, OnnxBackbone)
-    assert captioner.caption(pictures) == before
-    assert captioner.explain(pictures[0]).caption == before[0]
+    before, backbone = captioner.caption(pictures), captioner.backbone
+    with encoding_fast(captioner, inf):
+        assert isinstance(captioner.backbone, OnnxBackbone)
+        assert captioner.caption(pictures) == before
+        assert captioner.explain(pictures[0]).caption == before[0]
+    assert captioner.backbone is backbone  # which can be saved
     assert list((tmp_path / "caption-zoo" / "graphs").glob("*.onnx"))

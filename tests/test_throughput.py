@@ -12,8 +12,8 @@ import torch
 
 from benchmarks.config import Decoding, Training
 from benchmarks.records.record import REQUEST
+from benchmarks.runtime.operations import operations
 from benchmarks.throughput import measure as suite
-from benchmarks.throughput.operations import operations
 from zoo import checkpoint
 from zoo.backbones import RANDOM
 from zoo.captioner import Captioner

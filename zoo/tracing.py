@@ -47,7 +47,8 @@ def write_graph(
         metadata: what the graph says of itself.
 
     Raises:
-        ValueError: it cannot be traced, or written as a graph.
+        ValueError: it cannot be traced, or is no graph.
+        OSError: the file cannot be written.
     """
     try:
         with _quiet():
@@ -57,10 +58,12 @@ def write_graph(
         for node in program.model.graph.all_nodes():
             node.metadata_props.clear()  # where in the sources it came from, as places on this machine
         program.model.metadata_props.update(metadata or {})
-        program.save(file)
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a part or the tracer raises
         reason = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
         raise ValueError(f"{file.name} cannot be made of these parts: {reason[:300]}") from error
+    program.save(file)
 
 
 @contextmanager

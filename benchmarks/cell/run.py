@@ -29,6 +29,7 @@ from benchmarks.data import Dataset
 from benchmarks.data.formats.coco_json import write_results
 from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.evaluation.scorer import Scores
+from benchmarks.features.runtime import runtime_of
 from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
 from benchmarks.records.outcome import outcome_of
@@ -127,15 +128,16 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints, o
         best_epoch=outcome.best_epoch,
         reward=outcome.reward,
         files=_hashes(folder),
-        environment=environment(java=context.java) | _how(outcome, images, context.resources),
+        environment=environment(java=context.java) | _how(outcome, images, runtime_of(encoder), context.resources),
         finished=now(),
     )
 
 
-def _how(outcome: TrainResult, images: ImageStore, resources: Resources) -> dict[str, int | str]:
+def _how(outcome: TrainResult, images: ImageStore, timed: str, resources: Resources) -> dict[str, int | str]:
     """What was particular in how it was encoded, trained and timed."""
     noted: dict[str, int | str] = {
         "encoder": images.runtime,
+        "encoder_timed": timed if timed != images.runtime else "",
         "resumed": outcome.resumed,
         "micro_batch": outcome.micro_batch,
     }

@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print the page's address and answer there until interrupted."""
-    from benchmarks.features.runtime import encoder_of
+    from benchmarks.features.runtime import encoding_fast
     from benchmarks.inference import demo
     from benchmarks.inference.caption_files import decoding_of
     from benchmarks.runtime.device import device
@@ -32,8 +32,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     found = locate(options.run, revision=options.revision)
     decoding = decoding_of(found.folder)
     captioner = checkpoint.load(found.folder, device=device(), source=found.source)
-    captioner.backbone = encoder_of(captioner, inf)
-    with demo.listen(options.host, options.port) as at:
+    with demo.listen(options.host, options.port) as at, encoding_fast(captioner, inf):
         host, port = at.getsockname()[:2]
         print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)
         demo.serve(captioner, decoding, at)

@@ -91,6 +91,8 @@ class FeatureCache:
         return self._fast(backbone, named, inf, 1) if store.runtime.startswith(ONNX) else backbone
 
     def _fast(self, backbone: Backbone, named: str, images: float, at_once: int) -> Backbone:
+        if self.device.type != "cpu":
+            return backbone
         threads = max(1, torch.get_num_threads() // at_once)
         return fast_encoder(backbone, self.folder / GRAPHS, named=named, images=images, threads=threads)
 

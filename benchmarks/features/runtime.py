@@ -7,46 +7,36 @@ kept in the cache together with what came out; another machine or version makes 
 import hashlib
 import json
 import sys
-import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.features.trial import Trial, digest, try_graph
 from benchmarks.features.weights import add_weights
 from benchmarks.runtime.cache_folder import optional_cache_folder
 from benchmarks.runtime.environment import processor
 from benchmarks.runtime.locks import locked
-from benchmarks.runtime.progress import alive, write
+from benchmarks.runtime.operations import operations
+from benchmarks.runtime.progress import write
 from zoo.atomic import make_folder, write_atomically
 from zoo.backbones import Backbone
-from zoo.backbones.onnx import OnnxBackbone, write_backbone
+from zoo.backbones.onnx import OnnxBackbone
 from zoo.captioner import Captioner
-from zoo.partial import partial_path, remove_abandoned
+from zoo.partial import remove_abandoned
+from zoo.tracing import require_onnx
 
 _FORMAT = 1
 GRAPHS = "graphs"  # in the folder of the cache
 TORCH, ONNX = "torch", "onnxruntime"
 _FEW = 64  # images, for which nothing is tried
-_LONG = 60.0  # seconds of torch from which on a graph is made: making it takes some eight
+_MUCH = 2e12  # operations from which on one is: a minute of EfficientNet-Lite0; making its graph takes eight seconds
 _PROBE = 4  # images on which both are compared
-_ROUNDS = 3
-_TOLERANCE = 1e-3  # of the largest feature; float16, in which they are stored, rounds by up to half of it
-_FASTER = 1.1  # below that it may be noise, and torch needs no graph
 _PACKAGES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """What came out where a graph was tried: whether it is used, or why not."""
-
-    sha256: str = ""
-    speedup: float = 0.0
-    deviation: float = 0.0
-    unfit: str = ""
 
 
 def fast_encoder(
@@ -54,32 +44,43 @@ def fast_encoder(
 ) -> Backbone:
     """The backbone, or what encodes the same faster, for so many images.
 
+    Whatever goes wrong with a graph, torch encodes as well.
+
     Args:
-        backbone: in evaluation.
+        backbone: on the processor, in evaluation.
         folder: of graphs.
         named: tells its code and options from those of another with the same weights.
         images: how many there are to encode; for few of them no graph is made, nor read.
         threads: cores for each call, all that torch has by default.
     """
-    device = next(iter(backbone.state_dict().values()), torch.empty(0)).device
-    if device.type != "cpu" or images < _FEW:
+    if images < _FEW:
         return backbone
-    threads = threads or torch.get_num_threads()
     probe = _probe(backbone)
-    if images * _seconds(backbone, probe) / len(probe) < _LONG:
+    if images * _operations(backbone, probe[:1]) < _MUCH:  # counted, not timed: the same choice at each time
         return backbone
-    with suppress(OSError, ValueError):  # no room for a graph, or nothing that reads it: torch does as well
+    with suppress(Exception):  # no room for a graph, or nothing here that reads it
         graph = _graph(backbone, folder, probe, named)
-        return OnnxBackbone(backbone, graph, threads=threads) if graph else backbone
+        return OnnxBackbone(backbone, graph, threads=threads or torch.get_num_threads()) if graph else backbone
     return backbone
 
 
 def encoder_of(captioner: Captioner, images: float) -> Backbone:
     """What encodes so many images for a captioner that is not trained any more, with a graph in the user's cache."""
     folder, backbone = optional_cache_folder(), captioner.backbone.eval()
-    if folder is None:
+    if folder is None or next(captioner.parameters()).device.type != "cpu":
         return backbone
     return fast_encoder(backbone, folder / GRAPHS, named=str(captioner.parts.backbone), images=images)
+
+
+@contextmanager
+def encoding_fast(captioner: Captioner, images: float) -> Iterator[None]:
+    """Inside, the captioner's backbone is what encodes so many images fastest; it can be neither trained nor saved."""
+    backbone = captioner.backbone
+    captioner.backbone = encoder_of(captioner, images)
+    try:
+        yield
+    finally:
+        captioner.backbone = backbone
 
 
 def runtime_of(encoder: Backbone) -> str:
@@ -96,59 +97,27 @@ def _graph(backbone: Backbone, folder: Path, probe: Tensor, named: str) -> Path 
     with locked(graph.with_suffix(".lock"), "that makes a graph of the backbone"):
         trial = _read(graph)
         if trial is None:
+            require_onnx()
             write(f"{named.strip()}: ONNX Runtime is tried for it, once on this machine", sys.stderr)
-            trial = _try(backbone, graph, probe)
+            trial = try_graph(backbone, graph, probe)
+            outcome = f"torch stays: {trial.unfit}" if trial.unfit else f"{trial.speedup} times as fast as torch"
+            write(f"{named.strip()}: {outcome}", sys.stderr)
             write_atomically(graph.with_suffix(".json"), json.dumps(asdict(trial), indent=1) + "\n")
     return None if trial.unfit else graph
 
 
-def _read(graph: Path) -> _Trial | None:
+def _read(graph: Path) -> Trial | None:
     """What was found out earlier; None where there is nothing, or the graph is not the one that was tried."""
     try:
-        trial = _Trial(**json.loads(graph.with_suffix(".json").read_text(encoding="utf-8")))
-        return trial if trial.unfit or trial.sha256 == _digest(graph) else None
+        trial = Trial(**json.loads(graph.with_suffix(".json").read_text(encoding="utf-8")))
+        return trial if trial.unfit or trial.sha256 == digest(graph) else None
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _try(backbone: Backbone, graph: Path, probe: Tensor) -> _Trial:
-    """Make the graph, and keep it where it is worth it."""
-    alive("making a graph of the backbone")
-    partial = partial_path(graph)
-    try:
-        write_backbone(backbone, probe[:2], partial)
-        fast = OnnxBackbone(backbone, partial, threads=torch.get_num_threads())
-        trial = _compared(backbone, fast, probe, _digest(partial))
-        if not trial.unfit:
-            partial.replace(graph)
-        return trial
-    except ValueError as error:
-        return _Trial(unfit=str(error))
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
-
-
-@torch.inference_mode()
-def _compared(backbone: Backbone, fast: Backbone, probe: Tensor, sha256: str) -> _Trial:
-    """How far apart they are, and how much quicker the second is, both taking turns."""
-    ours, theirs = backbone(probe), fast(probe)
-    if (ours.tokens.shape, ours.grid) != (theirs.tokens.shape, theirs.grid):
-        return _Trial(unfit=f"its features are {tuple(theirs.tokens.shape)}, torch's {tuple(ours.tokens.shape)}")
-    deviation = float((ours.tokens - theirs.tokens).abs().max() / ours.tokens.abs().max().clamp(min=1e-9))
-    if not deviation <= _TOLERANCE:  # nor NaN
-        return _Trial(unfit=f"its features deviate by {deviation:.2g} of the largest", deviation=deviation)
-    times = [(_seconds(backbone, probe), _seconds(fast, probe)) for _ in range(_ROUNDS)]
-    speedup = min(slow for slow, _ in times) / min(quick for _, quick in times)
-    unfit = "" if speedup >= _FASTER else f"it is {speedup:.2f} times as fast as torch"
-    return _Trial(sha256, round(speedup, 2), deviation, unfit)
-
-
-@torch.inference_mode()
-def _seconds(encoder: Backbone, images: Tensor) -> float:
-    started = time.perf_counter()
-    encoder(images)
-    return time.perf_counter() - started
+@torch.no_grad()
+def _operations(backbone: Backbone, images: Tensor) -> int:
+    return operations(lambda: backbone(images))
 
 
 def _probe(backbone: Backbone) -> Tensor:
@@ -164,8 +133,3 @@ def _key(backbone: Backbone, named: str) -> str:
     digest = hashlib.sha256(repr(content).encode())
     add_weights(digest, backbone)
     return digest.hexdigest()[:24]
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

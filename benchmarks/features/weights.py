@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import torch
+
 from zoo.backbones import Backbone
 
 
@@ -12,4 +14,5 @@ class _Digest(Protocol):
 def add_weights(digest: _Digest, backbone: Backbone) -> None:
     """All tensors of its state, with their names, into a hash of hashlib's."""
     for name, tensor in backbone.state_dict().items():
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        values = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)  # numpy has no bfloat16
+        digest.update(name.encode() + values.numpy().tobytes())

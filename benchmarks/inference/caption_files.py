@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from benchmarks.config import Decoding
-from benchmarks.features.runtime import encoder_of
+from benchmarks.features.runtime import encoding_fast
 from benchmarks.inference.image_files import Listed, Prepare, batches, folders
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import read_decoding
@@ -41,7 +41,6 @@ class FileCaptioner:
 
     def caption(self, listed: Listed) -> Iterator[list[CaptionedFile]]:
         """The captions of each batch."""
-        self._encode_fast(listed.count)
         batches = self._read(listed, self.captioner.backbone.preprocess.resize, self.batch_size)
         for number, readable in enumerate(batches):
             pictures = [picture for _, picture in readable]
@@ -51,18 +50,14 @@ class FileCaptioner:
     def explain(self, listed: Listed, maps: Path) -> Iterator[list[CaptionedFile]]:
         """As `caption` in batches of one; each one's maps go to a folder of its name below `maps`."""
         folder = folders(maps)
-        self._encode_fast(listed.count)
         for number, readable in enumerate(self._read(listed, Image.Image.copy, 1)):
             for file, picture in readable:
                 explanation = self.captioner.explain(picture, **vars(self.decoding.of_batch(number)))
                 explanation.save(place := folder(file))
                 yield [CaptionedFile(file, explanation.caption, str(place))]
 
-    def _encode_fast(self, images: int | None) -> None:
-        self.captioner.backbone = encoder_of(self.captioner, images or 0)
-
     def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
-        with bar(listed.count, "captioning", "img") as progress:
+        with encoding_fast(self.captioner, listed.count or 0), bar(listed.count, "captioning", "img") as progress:
             for batch in batches(listed, prepare, size):
                 for file, why in batch:
                     if isinstance(why, str):

@@ -7,12 +7,12 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.runtime.operations import operations
 from benchmarks.speed import baselines, models
 from benchmarks.speed.pairs import add_figures, alternate, clocked
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.yardsticks import gemm, share
 from benchmarks.throughput.no_eos import NoEosDecoder
-from benchmarks.throughput.operations import operations
 from zoo.captioner import Captioner
 from zoo.generate import generate
 from zoo.types import Features

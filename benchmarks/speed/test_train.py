@@ -8,11 +8,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Training
+from benchmarks.runtime.operations import operations
 from benchmarks.speed import baselines, models
 from benchmarks.speed.pairs import Spread, add_figures, alternate, clocked
 from benchmarks.speed.sizes import Size
 from benchmarks.speed.yardsticks import gemm, product_operations, share
-from benchmarks.throughput.operations import operations
 from zoo.compiling import compile_steps
 
 _PLAIN = Training(captions_per_image=5, max_grad_norm=1.0, label_smoothing=0.1)

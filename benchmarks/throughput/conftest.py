@@ -45,9 +45,10 @@ def captioner(request: pytest.FixtureRequest) -> Captioner:
 
 @pytest.fixture(scope="session")
 def encoder(request: pytest.FixtureRequest, captioner: Captioner) -> Backbone:
-    """What encodes for it: at hand, or else the quickest there is."""
-    at_hand = request.config.stash.get(ENCODER, None)
-    return at_hand or encoder_of(captioner, inf)
+    """What encodes for it: at hand, or else the quickest there is for a backbone that no run changes."""
+    if at_hand := request.config.stash.get(ENCODER, None):
+        return at_hand
+    return captioner.backbone if captioner.backbone.trainable else encoder_of(captioner, inf)
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Decoding, Training
 from benchmarks.features.cache import stored
+from benchmarks.runtime.operations import operations
 from benchmarks.runtime.progress import alive
 from benchmarks.throughput.no_eos import NoEosDecoder
-from benchmarks.throughput.operations import operations
 from benchmarks.training.batches import Batch
 from benchmarks.training.step import TrainStep
 from zoo.backbones import Backbone

@@ -8,6 +8,8 @@ from typing import Any
 from benchmarks.data.formats.coco_json import read_results
 from benchmarks.records.record import CAPTIONS, FILE, RunRecord
 
+_OF_A_RUN = {"encoder", "encoder_timed", "resumed", "micro_batch", "processes", "workers"}
+
 
 def captions_of(record: RunRecord, place: Path) -> dict[str, str]:
     """Image id -> caption: the record's own, or else those of the file beside it; empty where there are neither.
@@ -23,8 +25,8 @@ def captions_of(record: RunRecord, place: Path) -> dict[str, str]:
 
 
 def environments(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each thing of the machine and the software that differs."""
-    for key in sorted(old.keys() | new.keys()):
+    """A line for each thing of the machine and the software that differs; how a run went is known after it."""
+    for key in sorted((old.keys() | new.keys()) - _OF_A_RUN):
         if old.get(key) != new.get(key):
             yield f"{key!r}: {old.get(key)!r} in the record, {new.get(key)!r} here"
 

@@ -25,12 +25,17 @@ class OnnxBackbone(Backbone):
         backbone: whose features it has.
         graph: the file.
         threads: cores that one call takes.
+
+    Raises:
+        ValueError: ONNX Runtime is missing, or broken.
+        Exception: whatever it raises for a file that it cannot read.
     """
 
     trainable = False
 
     def __init__(self, backbone: Backbone, graph: Path, *, threads: int) -> None:
         super().__init__()
+        require_onnx()
         import onnxruntime
 
         self.backbone, self.feature_dim, self.preprocess = backbone, backbone.feature_dim, backbone.preprocess

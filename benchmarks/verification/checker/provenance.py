@@ -18,6 +18,7 @@ _TEXTS = ("device", "processor", "system", *_VERSIONS)
 _PUBLISHED = {"efficientnet_lite": "ImageNet, efficientnet-lite", "timm": "timm ", "torchvision": "torchvision "}
 _HOW = {"resumed", "micro_batch", "processes", "workers"}  # of a run, where it was not one process from end to end
 _PRIVATE = re.compile(r"(?<![\w.-])(/(home|Users)/[^/\s\"']+|/root/|[A-Za-z]:\\+Users\\+[^\\\"]+)")
+_ENCODERS = ("encoder", "encoder_timed")
 _ENCODER = re.compile(r"(torch|onnxruntime) \d\S{0,99}")  # its runtime and version
 _LONGEST = 100  # characters of a version
 _VERSION = re.compile(r"\d+(\.\d+)*\S*")
@@ -117,8 +118,9 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
     for name, value in counts.items():
         if not is_count(value) or not value:
             yield f"its environment has {value!r} for {name}"
-    if not _ENCODER.fullmatch(encoder := str(environment.get("encoder", "torch 2"))):
-        yield f"its environment has {encoder[:40]!r} for encoder, which is no runtime with its version"
+    for name in _ENCODERS:
+        if not _ENCODER.fullmatch(encoder := str(environment.get(name, "torch 2"))):
+            yield f"its environment has {encoder[:40]!r} for {name}, which is no runtime with its version"
     if is_count(cores) and is_count(threads) and threads > cores:
         yield f"it had {threads} threads on {cores} cores"
     if (environment.get("device") == "cpu") == ("cuda" in environment):
@@ -126,7 +128,7 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
     elif "cuda" in environment and not environment["cuda"] and "rocm" not in str(environment.get("torch")):
         yield f"its device is {environment.get('device')!r}, without a version of CUDA"
     if unknown := sorted(
-        environment.keys() - {*_TEXTS, *_HOW, "encoder", "cores", "threads", "java", "commit", "cuda", "cudnn"}
+        environment.keys() - {*_TEXTS, *_HOW, *_ENCODERS, "cores", "threads", "java", "commit", "cuda", "cudnn"}
     ):
         yield f"its environment has {unknown[0][:40]!r}, which records do not tell"
     for name, kinds in {"java": str | None, "cuda": str | None, "cudnn": int | None}.items():
