@@ -12,8 +12,8 @@ from benchmarks.data import photos
 class Listing:
     """Every file below `folder`, by its name as captions spell it; hidden ones are nobody's images.
 
-    Links are followed, also out of the folder, as the Hub's cache has them; a link to a folder that is
-    listed anyway, or that holds this one, is not.
+    Links are followed, also out of the folder, as the Hub's cache has them; a link to a folder that holds
+    this one is not. A folder that has several names is listed once, on every machine by the same.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,21 +71,25 @@ class Listing:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
-    listed = [folder]
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and _follow(Path(place), name, listed)]
-        for name in files:
-            if not name.startswith("."):
-                path = Path(place, name)
-                yield normalize("NFC", path.relative_to(folder).as_posix()), path
+    """Each real folder once, whatever the file system's order: by its own name, or that of a link."""
+    top = os.path.realpath(folder)
+    starts, listed = [(folder, top)], set[str]()
+    for start, real in starts:  # which grows by the links that are found
+        for place, folders, files in os.walk(start):
+            here = real + place[len(str(start)) :]
+            if here in listed:
+                folders.clear()
+                continue
+            listed.add(here)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            links = [link for name in folders if (link := Path(place, name)).is_symlink()]  # os.walk enters none
+            starts += [(link, target) for link in links if not _holds(target := os.path.realpath(link), here, top)]
+            for name in sorted(files):
+                if not name.startswith("."):
+                    path = Path(place, name)
+                    yield normalize("NFC", path.relative_to(folder).as_posix()), path
 
 
-def _follow(place: Path, name: str, listed: list[Path]) -> bool:
-    """Whether a folder is to be listed; a link to what is listed, or to what holds it, would have no end."""
-    if not (place / name).is_symlink():
-        return True
-    real, here = Path(os.path.realpath(place / name)), Path(os.path.realpath(place))
-    if here.is_relative_to(real) or any(real.is_relative_to(each) or each.is_relative_to(real) for each in listed):
-        return False
-    listed.append(real)
-    return True
+def _holds(target: str, *folders: str) -> bool:
+    """Whether a folder is or holds one of these: a link from there to it would have no end."""
+    return any(Path(folder).is_relative_to(target) for folder in folders)

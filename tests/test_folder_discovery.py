@@ -1,0 +1,103 @@
+"""Which files of a folder are listed and read: the same on every machine, and none lost without a word."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.data.local.listing import Listing
+
+LETTERS = "abcdef"
+SPLITS = {"train": "abc", "val": "d", "test": "ef"}
+DRAWN = {"validation": 0.3, "test": 0.3}
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture(params=[False, True], ids=["sorted", "reversed"])
+def _any_order(request, monkeypatch):
+    """The file system's own order, one way and the other."""
+    scandir = os.scandir
+
+    class Ordered:
+        def __init__(self, path):
+            with scandir(path) as entries:
+                self.entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=request.param))
+
+        __enter__ = __iter__ = lambda self: self
+        __exit__ = close = lambda self, *error: None
+
+        def __next__(self):
+            return next(self.entries)
+
+    monkeypatch.setattr(os, "scandir", Ordered)
+
+
+def picture(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(file)
+
+
+def write(file, content):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+
+def rows(letters, folder=""):
+    return [{"file": f"{folder}{letter}.png", "caption": f"it is {letter}"} for letter in letters]
+
+
+def table(letters, folder=""):
+    return "file,caption\n" + "".join(f"{folder}{letter}.png,it is {letter}\n" for letter in letters)
+
+
+def pictures(folder, letters=LETTERS):
+    for letter in letters:
+        picture(folder / f"{letter}.png")
+
+
+def held(data):
+    return [
+        "".join(sorted(Path(photo.source).stem for photo in part)) for part in (data.train, data.validation, data.test)
+    ]
+
+
+def captioned(data):
+    return "".join(sorted("".join(held(data))))
+
+
+@pytest.mark.usefixtures("_any_order")
+@pytest.mark.parametrize(("parent", "child"), [("all", "val"), ("val", "all")])
+def test_links_to_a_folder_and_into_it_lose_no_image(root, parent, child):
+    target = root.parent / "target"
+    picture(target / "x.png")
+    picture(target / "sub/y.png")
+    (root / parent).symlink_to(target)
+    (root / child).symlink_to(target / "sub")
+    expected = ["all/sub/y.png", "all/x.png"] if parent == "all" else ["all/y.png", "val/x.png"]
+    assert sorted(Listing(root).images) == expected
+
+
+@pytest.mark.usefixtures("_any_order")
+def test_of_two_links_to_one_folder_the_first_by_name_is_listed(root):
+    pictures(root.parent / "target", "ba")
+    for name in ("m", "b", "z"):
+        (root / name).symlink_to(root.parent / "target")
+    assert Listing(root).images == ["b/a.png", "b/b.png"]
+
+
+@pytest.mark.usefixtures("_any_order")
+def test_a_folder_is_listed_by_its_own_name_before_that_of_a_link(root):
+    picture(root / "z/x.png")
+    picture(root / ".store/y.png")
+    (root / "a").symlink_to(root / "z")
+    (root / "b").symlink_to(root / ".store")
+    (root / "up").symlink_to(root.parent)
+    (root / "z/round").symlink_to(root)
+    assert Listing(root).images == ["z/x.png", "b/y.png"]
