@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from benchmarks.data.folder import Folder
 from benchmarks.data.local.listing import Listing
 
 LETTERS = "abcdef"
@@ -101,3 +102,35 @@ def test_a_folder_is_listed_by_its_own_name_before_that_of_a_link(root):
     (root / "up").symlink_to(root.parent)
     (root / "z/round").symlink_to(root)
     assert Listing(root).images == ["z/x.png", "b/y.png"]
+
+
+def test_a_pattern_that_was_found_means_the_files_it_was_made_of(root):
+    for split, letters in SPLITS.items():
+        pictures(root / "images", letters)
+        write(root / f"{split}.json", rows(letters))
+    write(root / "images/a.json", {"width": 8, "height": 8})
+    assert held(Folder(root=str(root))) == ["abc", "d", "ef"]
+    assert held(Folder(root=str(root), captions="*.json")) == ["abc", "d", "ef"]
+
+
+def test_files_of_coco_without_captions_stay_passed_over_where_the_others_share_a_pattern(root):
+    for split, letters in SPLITS.items():
+        pictures(root / split, letters)
+        write(root / f"annotations/{split}.json", rows(letters))
+    write(root / "annotations/instances_val2017.json", {"images": [], "annotations": [{"bbox": []}]})
+    assert held(Folder(root=str(root))) == ["abc", "d", "ef"]
+
+
+@pytest.mark.parametrize("pattern", [None, "*/captions.txt", "*captions.txt"])
+def test_tables_that_end_in_txt_may_be_split_by_folder(root, pattern):
+    for split, letters in SPLITS.items():
+        pictures(root / split, letters)
+        write(root / split / "captions.txt", table(letters))
+    assert held(Folder(root=str(root), captions=pattern)) == ["abc", "d", "ef"]
+
+
+def test_tokens_may_be_split_by_file(root):
+    for split, letters in SPLITS.items():
+        pictures(root / "Images", letters)
+        write(root / f"flickr_{split}.token.txt", "".join(f"{letter}.png#0\tit is {letter}\n" for letter in letters))
+    assert held(Folder(root=str(root))) == ["abc", "d", "ef"]

@@ -29,14 +29,7 @@ def find_captions(listing: Listing) -> str:
     Raises:
         ValueError: there is none, or there are several forms; it lists them.
     """
-    forms: dict[str, list[str]] = defaultdict(list)
-    beside = text_files(listing, BESIDE)
-    stems = {name.rpartition(".")[0] for name in listing.images}
-    for name in listing.files:
-        stem, _, ending = name.rpartition(".")
-        if _is_captions(name.rpartition("/")[2]) and not (ending in ("json", "txt") and stem in stems):
-            metadata = _METADATA.fullmatch(name)
-            forms[f"*metadata{metadata[1]}" if metadata else _SPLIT.sub("*", escape(name))].append(name)
+    forms, beside = _forms(listing), text_files(listing, BESIDE)
     found = sorted(names[0] if len(names) == 1 else pattern for pattern, names in forms.items())
     found += [BESIDE] if beside else []
     if len(found) == 1:
@@ -51,13 +44,15 @@ def find_captions(listing: Listing) -> str:
 def matching(listing: Listing, captions: str) -> list[str]:
     """The files that a name or a pattern means, where * stands for anything, folders too; a name alone stays itself.
 
+    A pattern of `find_captions` means the files that it stands for there, and no others that happen to match.
+
     Raises:
         ValueError: nothing matches a pattern.
     """
     if listing.has(captions) or not re.search(r"[*?\[]", captions):
         return [captions]
-    if found := sorted(name for name in listing.files if fnmatchcase(name, captions)):
-        return found
+    if found := _forms(listing).get(captions) or [name for name in listing.files if fnmatchcase(name, captions)]:
+        return sorted(found)
     raise ValueError(f"{listing.folder} has no file that matches captions={captions!r}")
 
 
@@ -65,6 +60,18 @@ def text_files(listing: Listing, pattern: str) -> dict[str, str]:
     """Image -> the text file beside it, for each that has one which matches."""
     beside = {name: f"{name.rpartition('.')[0]}.txt" for name in listing.images}
     return {name: text for name, text in beside.items() if text in listing.files and fnmatchcase(text, pattern)}
+
+
+def _forms(listing: Listing) -> dict[str, list[str]]:
+    """The files that are called as captions are, by the pattern of those that differ in the split alone."""
+    forms: dict[str, list[str]] = defaultdict(list)
+    stems = {name.rpartition(".")[0] for name in listing.images}
+    for name in listing.files:
+        stem, _, ending = name.rpartition(".")
+        if _is_captions(name.rpartition("/")[2]) and not (ending in ("json", "txt") and stem in stems):
+            metadata = _METADATA.fullmatch(name)
+            forms[f"*metadata{metadata[1]}" if metadata else _SPLIT.sub("*", escape(name))].append(name)
+    return forms
 
 
 def _is_captions(name: str) -> bool:
