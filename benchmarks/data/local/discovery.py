@@ -51,9 +51,13 @@ def matching(listing: Listing, captions: str) -> list[str]:
     """
     if listing.has(captions) or not re.search(r"[*?\[]", captions):
         return [captions]
-    if found := _forms(listing).get(captions) or [name for name in listing.files if fnmatchcase(name, captions)]:
-        return sorted(found)
-    raise ValueError(f"{listing.folder} has no file that matches captions={captions!r}")
+    text = captions.endswith(BESIDE[1:])
+    matches = (name for name in listing.files if fnmatchcase(name, captions))
+    found = _forms(listing).get(captions) or [name for name in matches if not text or _is_captions(_last(name))]
+    if not found:
+        what = "text beside an image" if text else "file"
+        raise ValueError(f"{listing.folder} has no {what} that matches captions={captions!r}")
+    return sorted(found)
 
 
 def text_files(listing: Listing, pattern: str) -> dict[str, str]:
@@ -68,7 +72,7 @@ def _forms(listing: Listing) -> dict[str, list[str]]:
     stems = {name.rpartition(".")[0] for name in listing.images}
     for name in listing.files:
         stem, _, ending = name.rpartition(".")
-        if _is_captions(name.rpartition("/")[2]) and not (ending in ("json", "txt") and stem in stems):
+        if _is_captions(_last(name)) and not (ending in ("json", "txt") and stem in stems):
             metadata = _METADATA.fullmatch(name)
             forms[f"*metadata{metadata[1]}" if metadata else _SPLIT.sub("*", escape(name))].append(name)
     return forms
@@ -78,3 +82,7 @@ def _is_captions(name: str) -> bool:
     if _OTHER.fullmatch(name):
         return False
     return name.lower().endswith(SUFFIXES) or bool(_TEXT.fullmatch(name))
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -1,6 +1,6 @@
 """What the captions files of a folder say of its images, file by file, whatever their form."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -28,8 +28,9 @@ def read_content(listing: Listing, captions: str) -> Content:
     Raises:
         ValueError: one cannot be read, or none holds a caption; the message names file and row, and says the remedy.
     """
-    if captions.endswith(".txt") and "*" in captions and not listing.has(captions):
-        return _beside(listing, captions)
+    pattern = captions.endswith(".txt") and "*" in captions and not listing.has(captions)
+    if pattern and (texts := text_files(listing, captions)):
+        return _beside(listing, texts)
     contents: dict[str, Content] = {}
     empty = []
     for name in (names := matching(listing, captions)):
@@ -68,9 +69,8 @@ def _read(listing: Listing, name: str) -> Content:
     return Content(rows, notes, frozenset(unlisted))
 
 
-def _beside(listing: Listing, pattern: str) -> Content:
+def _beside(listing: Listing, texts: Mapping[str, str]) -> Content:
     """A caption in each line of the text file beside an image; folders say the splits."""
-    texts = text_files(listing, pattern)
     splits = _splits(str(PurePosixPath(name).parent) for name in texts)
     owners: dict[str, str] = {}
     rows = []
@@ -81,7 +81,7 @@ def _beside(listing: Listing, pattern: str) -> Content:
         captions = caption_texts(f"{file}", "a line", read_text(file).split("\n"))
         rows.append(Row(f"{file}", name, tuple(captions), splits[str(PurePosixPath(name).parent)]))
     if not any(row.captions for row in rows):
-        raise ValueError(f"{listing.folder} has no text beside an image that matches captions={pattern!r}")
+        raise ValueError(f"{listing.folder} has text beside images, and no caption in it")
     return Content(rows)
 
 
