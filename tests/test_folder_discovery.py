@@ -12,7 +12,7 @@ from benchmarks.data.local.listing import Listing
 
 LETTERS = "abcdef"
 SPLITS = {"train": "abc", "val": "d", "test": "ef"}
-DRAWN = {"validation": 0.3, "test": 0.3}
+HALF = {"validation": 0.05, "test": 0.2}  # by the names a.png and so on: e is tested, b and d choose the epoch
 
 
 @pytest.fixture
@@ -134,3 +134,17 @@ def test_tokens_may_be_split_by_file(root):
         pictures(root / "Images", letters)
         write(root / f"flickr_{split}.token.txt", "".join(f"{letter}.png#0\tit is {letter}\n" for letter in letters))
     assert held(Folder(root=str(root))) == ["abc", "d", "ef"]
+
+
+@pytest.mark.parametrize("name", ["cafe\u0301/captions.csv", "cafe\u0301.json"])
+def test_captions_whose_name_is_spelt_in_decomposed_unicode_are_read(root, name):
+    pictures(root)
+    write(root / name, table(LETTERS) if name.endswith("csv") else rows(LETTERS))
+    assert captioned(Folder(root=str(root), **HALF)) == LETTERS
+
+
+def test_text_beside_images_may_be_spelt_in_decomposed_unicode(root):
+    for letter in LETTERS:
+        picture(root / f"cafe\u0301/{letter}.png")
+        write(root / f"cafe\u0301/{letter}.txt", f"it is {letter}")
+    assert captioned(Folder(root=str(root), validation=0.3, test=0.3)) == LETTERS

@@ -53,7 +53,7 @@ def read_content(listing: Listing, captions: str) -> Content:
 
 def _read(listing: Listing, name: str) -> Content:
     """The rows of one file; names are those below its own folder, where the image lies there."""
-    file = listing.folder / name
+    file = listing.path(name)
     rows, notes = read_coco_rows(file) if is_coco(file) else (read_rows(file), ())
     unlisted: list[str] = []
     if lists := split_lists(file.parent):
@@ -75,7 +75,7 @@ def _beside(listing: Listing, texts: Mapping[str, str]) -> Content:
     owners: dict[str, str] = {}
     rows = []
     for name, text in texts.items():
-        file = listing.folder / text
+        file = listing.path(text)
         if (other := owners.setdefault(text, name)) != name:
             raise ValueError(f"{file} lies beside two images, {other!r} and {name!r}: keep one, or rename it")
         captions = caption_texts(f"{file}", "a line", read_text(file).split("\n"))
