@@ -148,3 +148,27 @@ def test_text_beside_images_may_be_spelt_in_decomposed_unicode(root):
         picture(root / f"cafe\u0301/{letter}.png")
         write(root / f"cafe\u0301/{letter}.txt", f"it is {letter}")
     assert captioned(Folder(root=str(root), validation=0.3, test=0.3)) == LETTERS
+
+
+def test_a_table_at_the_top_counts_before_what_lies_below_and_beside_images(root):
+    pictures(root / "images")
+    write(root / "captions.csv", table(LETTERS, "images/"))
+    write(root / "images/b.txt", "a note")
+    write(root / "old/predictions.json", {})
+    assert captioned(Folder(root=str(root), validation=0.3, test=0.3)) == LETTERS
+
+
+def test_a_text_beside_one_image_is_not_taken_for_its_caption(root):
+    pictures(root)
+    write(root / "b.txt", "a note")
+    with pytest.raises(ValueError, match=r"no \.txt beside most images: say which one"):
+        Folder(root=str(root))
+    write(root / "set/captions.csv", table(LETTERS))
+    assert captioned(Folder(root=str(root), **HALF)) == LETTERS
+
+
+def test_two_tables_at_the_top_are_listed(root):
+    write(root / "captions.csv", table(LETTERS))
+    write(root / "captions.txt", table(LETTERS))
+    with pytest.raises(ValueError, match=r"with captions='captions.csv' or captions='captions.txt'$"):
+        Folder(root=str(root))

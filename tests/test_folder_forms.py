@@ -348,13 +348,14 @@ def test_where_only_one_split_has_captions_its_images_are_drawn(root):
 
 def test_several_forms_are_listed_with_the_option_that_decides(root):
     _vizwiz(root)
-    write(root / "TextCaps.json", {})
-    picture(root / "train/x.png")
-    write(root / "train/x.txt", "a note")
+    write(root / "more/TextCaps.json", {})
+    for split, letters in SPLITS.items():
+        for letter in letters if split != "val" else ():
+            write(root / f"{split}/VizWiz_{split}_{letter}.txt", "a note")
     with pytest.raises(ValueError, match="several captions files") as error:
         Folder(root=str(root))
     assert str(error.value).endswith(
-        "with captions='TextCaps.json' or captions='annotations/*.json' or captions='*.txt'"
+        "with captions='annotations/*.json' or captions='more/TextCaps.json' or captions='*.txt'"
     )
     assert held(Folder(root=str(root), captions="annotations/*.json")) == AS_TOLD
     with pytest.raises(ValueError, match=r"no file that matches captions='none/\*.json'"):

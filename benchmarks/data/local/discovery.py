@@ -26,17 +26,25 @@ def split_word(name: str) -> str | None:
 def find_captions(listing: Listing) -> str:
     """The name of the captions file, or a pattern for those that differ in the split alone.
 
+    A form that lies at the top, and is the only one there, counts before what lies below and beside images.
+
     Raises:
         ValueError: there is none, or there are several forms; it lists them.
     """
-    forms, beside = _forms(listing), text_files(listing, BESIDE)
+    forms = _forms(listing)
+    at_top = {pattern: names for pattern, names in forms.items() if any("/" not in name for name in names)}
+    if len(at_top) == 1:
+        forms = at_top
     found = sorted(names[0] if len(names) == 1 else pattern for pattern, names in forms.items())
-    found += [BESIDE] if beside else []
+    if len(at_top) != 1 and 2 * len(text_files(listing, BESIDE)) > len(listing.images):
+        found.append(BESIDE)
     if len(found) == 1:
         return found[0]
     if not found:
-        has = f"no file that ends in {', '.join(SUFFIXES)}, no captions.txt or *.token.txt, and no .txt beside an image"
-        raise ValueError(f"{listing.folder} has {has}: say which one holds the captions with captions='...'")
+        has = f"no file that ends in {', '.join(SUFFIXES)}, no captions.txt or *.token.txt"
+        raise ValueError(
+            f"{listing.folder} has {has}, and no .txt beside most images: say which one holds the captions with captions='...'"
+        )
     shown = " or ".join(f"captions={name!r}" for name in found[:_SHOWN]) + (" or others" if found[_SHOWN:] else "")
     raise ValueError(f"{listing.folder} has several captions files: say which one holds the captions with {shown}")
 
