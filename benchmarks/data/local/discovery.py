@@ -41,10 +41,8 @@ def find_captions(listing: Listing) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        has = f"no file that ends in {', '.join(SUFFIXES)}, no captions.txt or *.token.txt"
-        raise ValueError(
-            f"{listing.folder} has {has}, and no .txt beside most images: say which one holds the captions with captions='...'"
-        )
+        has = f"no file that ends in {', '.join(SUFFIXES)}, no captions.txt or *.token.txt, no .txt beside most images"
+        raise ValueError(f"{listing.folder} has {has}: say which one holds the captions with captions='...'")
     shown = " or ".join(f"captions={name!r}" for name in found[:_SHOWN]) + (" or others" if found[_SHOWN:] else "")
     raise ValueError(f"{listing.folder} has several captions files: say which one holds the captions with {shown}")
 
