@@ -172,3 +172,38 @@ def test_two_tables_at_the_top_are_listed(root):
     write(root / "captions.txt", table(LETTERS))
     with pytest.raises(ValueError, match=r"with captions='captions.csv' or captions='captions.txt'$"):
         Folder(root=str(root))
+
+
+def lists(folder, letters=LETTERS):
+    for split, name in (("train", "train"), ("val", "dev"), ("test", "test")):
+        names = [f"{letter}.png\n" for letter in SPLITS[split] if letter in letters]
+        write(folder / f"Flickr_8k.{name}Images.txt", "".join(names))
+
+
+def test_lists_of_splits_fit_rows_that_name_the_folder_too(root):
+    pictures(root / "Images", LETTERS + "g")
+    write(root / "captions.txt", table(LETTERS + "g", "Images/"))
+    lists(root)
+    data = Folder(root=str(root))
+    assert held(data) == ["abc", "d", "ef"]
+    assert data.notes == ("captions.txt: 1 images in none of the lists left out, such as 'Images/g.png'",)
+
+
+def test_a_row_keeps_its_own_split_whatever_the_lists_hold(root):
+    pictures(root)
+    own = dict(zip("abcd", ("test", "train", "train", "val"), strict=True))
+    write(root / "captions.json", [{**row, "split": own.get(row["file"][0])} for row in rows(LETTERS)])
+    lists(root, "abce")
+    data = Folder(root=str(root))
+    assert held(data) == ["bc", "d", "ae"]
+    assert data.notes[0] == "captions.json: 1 images in none of the lists left out, such as 'f.png'"
+
+
+def test_lists_of_other_images_are_refused(root):
+    pictures(root)
+    write(root / "captions.csv", table(LETTERS))
+    write(root / "Flickr_8k.trainImages.txt", "x.png\n")
+    with pytest.raises(
+        ValueError, match=r"captions.csv: none of its images is in the lists of splits beside it, such as 'a.png'"
+    ):
+        Folder(root=str(root))

@@ -15,7 +15,7 @@ from benchmarks.data.local.listing import Listing
 
 @dataclass(frozen=True)
 class Content:
-    """Rows, notes on what was left out, and the names that have captions and are in no list of a split."""
+    """Rows, notes on what was left out, and the last names of images with captions that are in no list of a split."""
 
     rows: list[Row]
     notes: tuple[str, ...] = ()
@@ -55,18 +55,30 @@ def _read(listing: Listing, name: str) -> Content:
     """The rows of one file; names are those below its own folder, where the image lies there."""
     file = listing.path(name)
     rows, notes = read_coco_rows(file) if is_coco(file) else (read_rows(file), ())
-    unlisted: list[str] = []
-    if lists := split_lists(file.parent):
-        unlisted = sorted({row.name for row in rows if row.captions} - lists.keys())
-        rows = [replace(row, split=lists[row.name]) for row in rows if row.name in lists]
+    rows, unlisted = _listed(rows, split_lists(file.parent))
     if unlisted:
         notes += (f"{name}: {len(unlisted):,} images in none of the lists left out, such as {unlisted[0]!r}",)
+        if not any(row.captions for row in rows):
+            problem = f"none of its images is in the lists of splits beside it, such as {unlisted[0]!r}"
+            raise ValueError(f"{file}: {problem}: mend the lists or move them away")
     beside = PurePosixPath(name).parent
     if beside.parts and not beside.is_absolute() and ".." not in beside.parts:
         rows = [
             replace(row, name=f"{beside}/{row.name}") if listing.has(f"{beside}/{row.name}") else row for row in rows
         ]
-    return Content(rows, notes, frozenset(unlisted))
+    return Content(rows, notes, frozenset(PurePosixPath(each).name for each in unlisted))
+
+
+def _listed(rows: list[Row], lists: Mapping[str, str]) -> tuple[list[Row], list[str]]:
+    """The rows that have a split or get that of their image in the lists; and the images with captions that have none.
+
+    The lists call an image by its last name, whatever folders a row names.
+    """
+    if not lists:
+        return rows, []
+    splits = [row.split or lists.get(row.name) or lists.get(PurePosixPath(row.name).name) for row in rows]
+    unlisted = {row.name for row, split in zip(rows, splits, strict=True) if row.captions and not split}
+    return [replace(row, split=split) for row, split in zip(rows, splits, strict=True) if split], sorted(unlisted)
 
 
 def _beside(listing: Listing, texts: Mapping[str, str]) -> Content:
