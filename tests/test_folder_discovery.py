@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,34 @@ def test_lists_of_other_images_are_refused(root):
         ValueError, match=r"captions.csv: none of its images is in the lists of splits beside it, such as 'a.png'"
     ):
         Folder(root=str(root))
+
+
+@pytest.mark.parametrize("name", ["{}/rgb.jpg", "{}/color/rgb.jpg"])
+def test_to_find_a_name_that_many_folders_hold_takes_no_pass_over_all_of_them(root, name):
+    names = [name.format(f"scene{number}") for number in range(400)]
+    for each in names:
+        write(root / "scans" / each, "")
+    listing, calls = Listing(root), 0
+
+    def count(*_):
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        found = [listing.find(each) for each in names]
+    finally:
+        sys.setprofile(None)
+    assert found == [root / "scans" / each for each in names]
+    assert calls < len(names) ** 2 / 2
+
+
+def test_a_name_that_several_folders_hold_is_ambiguous_and_one_that_none_holds_is_not_there(root):
+    for name in ("a/x/rgb.jpg", "b/x/rgb.jpg", "c/y/rgb.jpg"):
+        write(root / name, "")
+    listing = Listing(root)
+    assert listing.find("y/rgb.jpg") == root / "c/y/rgb.jpg"
+    assert [listing.find(name) for name in ("z/rgb.jpg", "gb.jpg", "a/b/c/x/rgb.jpg")] == [None] * 3
+    for name in ("rgb.jpg", "x/rgb.jpg"):
+        with pytest.raises(ValueError, match=f"'{name}' may be 'a/x/rgb.jpg' or 'b/x/rgb.jpg'"):
+            listing.find(name)

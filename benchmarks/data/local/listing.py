@@ -20,12 +20,10 @@ class Listing:
         self.folder = folder
         self.files: dict[str, Path] = {}
         self.twins: set[str] = set()
-        self._by_last: dict[str, list[str]] = defaultdict(list)
+        self._by_ending: dict[int, dict[str, list[str]]] = {}
         for name, path in _walk(folder):
             if name in self.files:
                 self.twins.add(name)
-            else:
-                self._by_last[name.rpartition("/")[2]].append(name)
             self.files[name] = path
 
     @property
@@ -55,10 +53,20 @@ class Listing:
         """
         if self.has(name):
             return self.path(name)
-        found = [each for each in self._by_last[name.rpartition("/")[2]] if each.endswith(f"/{name}")]
+        found = self._ending(name.count("/") + 1).get(name, ())
         if len(found) > 1:
             raise ValueError(f"{name!r} may be {found[0]!r} or {found[1]!r}: write the folder too, or keep one of them")
         return self.path(found[0]) if found and self.has(found[0]) else None
+
+    def _ending(self, parts: int) -> dict[str, list[str]]:
+        """What lies in sub-folders, by the last so many parts of its name: many folders may hold one last name."""
+        if parts not in self._by_ending:
+            found = self._by_ending[parts] = defaultdict(list)
+            for name in self.files:
+                _, *ending = name.rsplit("/", parts)
+                if len(ending) == parts:
+                    found["/".join(ending)].append(name)
+        return self._by_ending[parts]
 
     def nearest(self, name: str) -> str:
         """A file that may be meant: of the same name but for its folder, its capitals or its ending."""
