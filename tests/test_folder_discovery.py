@@ -239,3 +239,32 @@ def test_a_name_that_several_folders_hold_is_ambiguous_and_one_that_none_holds_i
     for name in ("rgb.jpg", "x/rgb.jpg"):
         with pytest.raises(ValueError, match=f"'{name}' may be 'a/x/rgb.jpg' or 'b/x/rgb.jpg'"):
             listing.find(name)
+
+
+def nocaps(file, url):
+    images = [{"id": number, "coco_url": url.format(letter)} for number, letter in enumerate(LETTERS)]
+    captions = [{"image_id": number, "caption": f"it is {letter}"} for number, letter in enumerate(LETTERS)]
+    write(file, {"images": images, "annotations": captions})
+
+
+def test_a_url_names_its_file_as_it_is_spelt_there(root):
+    for letter in LETTERS:
+        picture(root / f"a café {letter}.png")
+    nocaps(root / "nocaps.json", "https://example.org/val/a%20caf%C3%A9%20{}.png?size=8")
+    data = Folder(root=str(root), validation=0.3, test=0.3)
+    assert {photo.file.name for part in (data.train, data.validation, data.test) for photo in part} == {
+        f"a café {letter}.png" for letter in LETTERS
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://[x/{}.png", r"coco_url is 'https://\[x/a.png', no URL"),
+        ("https://example.org/%2E%2E%2F{}.png", r"'../a.png' leads out of the folder"),
+    ],
+)
+def test_a_url_that_is_none_is_named_with_file_and_entry(root, url, problem):
+    nocaps(root / "nocaps.json", url)
+    with pytest.raises(ValueError, match=rf"nocaps.json.* entry 1 of images: {problem}"):
+        Folder(root=str(root))

@@ -1,7 +1,7 @@
 """COCO's and Karpathy's caption files as rows: images by file name, with the ids and splits that the files give."""
 
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from benchmarks.data.formats.coco_json import read_captions
 from benchmarks.data.formats.coco_layout import captioned
@@ -35,5 +35,9 @@ def _file_name(entry: Entry) -> str:
     if not entry.has("file_name") and entry.has("open_images_id"):
         return f"{entry.field('open_images_id', str)}.jpg"
     if not entry.has("file_name") and entry.has("coco_url"):
-        return urlsplit(entry.field("coco_url", str)).path.rpartition("/")[2]
+        url = entry.field("coco_url", str)
+        try:
+            return unquote(urlsplit(url).path.rpartition("/")[2])
+        except ValueError:
+            raise entry.error(f"coco_url is {url[:60]!r}, no URL") from None
     return entry.field("file_name", str)
