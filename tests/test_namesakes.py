@@ -22,18 +22,22 @@ training: {epochs: 1, min_count: 1}
 decoding: {num_beams: 2, max_length: 8}
 """
 USE = "import zoo, benchmarks.data; assert 'scenes' in benchmarks.data.DATASETS and zoo.list_attentions()"
+ALIKE = {"benchmarks": "cli/main.py", "registry": "registry.py", "zoo": "captioner.py"}  # ours have files so called too
 REQUIRE = "import caption_zoo; caption_zoo.require()\n"
 CONTRACT = ("--caption-zoo-contract", "attention mean", "--collect-only")
 
 
 def project(folder, names=NAMES, how="package"):
-    """Fill a folder: with packages, modules, or folders that are neither."""
+    """Fill a folder: with packages, those that have files as ours, modules, or folders that are neither."""
     for name in names:
         if how == "module":
             (folder / f"{name}.py").write_text("MINE = 1\n")
             continue
         (folder / name).mkdir()
-        (folder / name / ("__init__.py" if how == "package" else "notes.txt")).write_text("MINE = 1\n")
+        (folder / name / ("notes.txt" if how == "folder" else "__init__.py")).write_text("MINE = 1\n")
+        if how == "alike" and name in ALIKE:
+            (folder / name / ALIKE[name]).parent.mkdir(exist_ok=True)
+            (folder / name / ALIKE[name]).touch()
     return folder
 
 
@@ -45,7 +49,7 @@ def python(folder, *words):
     )
 
 
-@pytest.mark.parametrize("how", ["package", "module", "folder"])
+@pytest.mark.parametrize("how", ["package", "alike", "module", "folder"])
 def test_the_command_works(tmp_path, how):
     done = python(project(tmp_path, how=how), "-c", COMMAND, "list", "attention")
     assert (done.returncode, done.stderr) == (0, "")
@@ -74,18 +78,28 @@ def test_a_plugin_that_wants_the_projects_own_is_told_whose_it_gets(tmp_path):
     [
         (NAMES, "folder", USE),
         (NAMES, "package", REQUIRE + USE),
+        (NAMES, "alike", REQUIRE + USE),
         (NAMES, "module", REQUIRE + USE),
         (NAMES, "package", f"import sys; path = sys.path[:]; del sys.path[:2]\n{REQUIRE}sys.path[:] = path; {USE}"),
         (("benchmarks", "tests", "configs"), "package", "import zoo, benchmarks; zoo.list_decoders(); benchmarks.MINE"),
         (NAMES, "package", "import zoo, registry, benchmarks; zoo.MINE, registry.MINE, benchmarks.MINE"),
     ],
-    ids=["folders", "packages", "modules", "a path that changes", "one of each", "the project's own"],
+    ids=[
+        "folders",
+        "packages",
+        "packages like ours",
+        "modules",
+        "a path that changes",
+        "one of each",
+        "the project's own",
+    ],
 )
 def test_a_script_works(tmp_path, names, how, script):
     done = python(project(tmp_path, names, how), "-c", script)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("how", ["package", "alike"])
 @pytest.mark.parametrize(
     ("names", "script", "hidden"),
     [
@@ -95,12 +109,24 @@ def test_a_script_works(tmp_path, names, how, script):
         (("zoo",), f"import zoo; {REQUIRE}", "zoo"),
     ],
 )
-def test_a_script_that_would_get_another_package_is_told_so_in_one_line(tmp_path, names, script, hidden):
-    done = python(project(tmp_path, names), "-c", script)
+def test_a_script_that_would_get_another_package_is_told_so_in_one_line(tmp_path, names, script, hidden, how):
+    done = python(project(tmp_path, names, how), "-c", script)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"ImportError: {tmp_path / hidden} ")
     assert f"hides caption-zoo's package {hidden}: rename it" in last
+
+
+@pytest.mark.parametrize(
+    ("stub", "place"),
+    [("ModuleType('zoo')", "<module 'zoo'>"), ("ModuleType('zoo'); zoo.__file__ = '/mine/zoo.py'", "/mine/zoo.py")],
+)
+def test_a_stub_without_a_spec_is_told_in_one_line(tmp_path, stub, place):
+    script = f"import sys; from types import ModuleType; zoo = {stub}; sys.modules['zoo'] = zoo\n{COMMAND}"
+    done = python(tmp_path, "-c", script, "list")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"caption-zoo: {place} is already imported, and hides caption-zoo's package zoo: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_pytest_plugin_leaves_who_asks_for_nothing_alone(tmp_path):
@@ -119,9 +145,10 @@ def test_the_pytest_plugin_works_where_zoo_and_registry_are_no_packages(tmp_path
     assert "respects the mask" in done.stdout
 
 
+@pytest.mark.parametrize("how", ["package", "alike"])
 @pytest.mark.parametrize("name", ["zoo", "registry"])
-def test_contracts_beside_tests_that_import_another_are_refused_in_one_line(tmp_path, name):
-    (project(tmp_path, [name]) / "test_own.py").write_text(f"import {name}\n\ndef test_own(): {name}.MINE\n")
+def test_contracts_beside_tests_that_import_another_are_refused_in_one_line(tmp_path, name, how):
+    (project(tmp_path, [name], how) / "test_own.py").write_text(f"import {name}\n\ndef test_own(): {name}.MINE\n")
     done = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTRACT)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert done.stderr.strip() == (
