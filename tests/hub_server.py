@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         if kind in ("", "revision"):
             siblings = [{"rfilename": file.relative_to(folder).as_posix()} for file in files]
-            return self.answer({"id": name, "sha": commit, "private": False, "tags": [], "siblings": siblings})
+            return self.answer({"id": name, "sha": commit, "private": name in hub.private, "tags": [], "siblings": siblings})
         if kind == "tree":
             if path and not (folder / path).is_dir():
                 return self.refuse(404, "EntryNotFound", commit)

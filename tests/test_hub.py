@@ -67,11 +67,11 @@ def refusal(*arguments, **options):
 def test_what_was_pushed_is_loaded_again_and_named_by_its_commit(served, tmp_path):
     one, two = model(1), model(2)
     first = one.push_to_hub("lab/model", token="right")
-    second = two.push_to_hub("lab/model", token="right", private=True)
+    second = two.push_to_hub("lab/model", token="right")
     third = one.push_to_hub("lab/model", token="right", revision="trial")
     assert first.startswith("lab/model@")
     assert len({first, second, third}) == 3
-    assert served.private == set()  # it was there before
+    assert served.private == set()
     for source, expected, options in (
         (second, two, {}),
         (first, one, {"revision": first.partition("@")[2]}),
@@ -82,6 +82,7 @@ def test_what_was_pushed_is_loaded_again_and_named_by_its_commit(served, tmp_pat
         assert loaded.state_dict().keys() == expected.state_dict().keys()
         assert all(torch.equal(value, expected.state_dict()[name]) for name, value in loaded.state_dict().items())
     two.push_to_hub("lab/other", token="right", private=True)
+    one.push_to_hub("lab/other", token="right", private=True)
     assert served.private == {"lab/other"}
     assert one.source == ""
     one.save_pretrained(tmp_path / "model")
@@ -306,6 +307,16 @@ def test_a_push_that_the_hub_refuses_is_one_line_before_anything_is_written(serv
     assert served.repositories == {}
     assert main(["push", str(tmp_path), "lab/model"]) == 2
     assert capsys.readouterr().err == f"caption-zoo: no captioner in '{tmp_path}': it has no config.json\n"
+
+
+def test_what_is_to_be_private_is_not_pushed_into_a_public_repository(served):
+    made = model()
+    made.push_to_hub("lab/model", token="right")
+    before = dict(served.commits)
+    with pytest.raises(ValueError, match=r"\Alab/model is public: make it private at http://127.*/lab/model/settings, or"):
+        made.push_to_hub("lab/model", token="right", private=True, revision="trial")
+    assert served.commits == before
+    assert "trial" not in served.repositories["lab/model"]
 
 
 def test_a_warning_of_the_hub_is_one_line_of_the_command(served, tmp_path, capsys):

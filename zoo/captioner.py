@@ -162,13 +162,14 @@ class Captioner(nn.Module):
     def push_to_hub(self, name: str, *, private: bool = False, revision: str = "main", token: str | None = None) -> str:
         """Publish all of the model as ORG/NAME on the Hugging Face Hub, in one commit; a model card is left as it is.
 
+        private: it is for you, or ORG, alone; a repository that is there has to be.
         revision: a branch, made where there is none. A repository that is there keeps its other files.
 
         Returns:
             ORG/NAME@COMMIT.
 
         Raises:
-            ValueError: the Hub cannot be reached, or refuses it.
+            ValueError: the Hub cannot be reached, or refuses it; or it is to be private, and the repository is public.
         """
         return push(name, self.write, private=private, revision=revision, token=token)
 
