@@ -90,6 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
         if commit is None:
             return self.refuse(404, "RevisionNotFound")
         folder = hub.commits[commit]
+        if (file := f"{name}/{path}") in hub.refused:
+            return self.refuse(*hub.refused[file])
         if kind == "resolve":
             hub.files[path] += 1
             return self.give_file(commit, folder / path)
@@ -97,7 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         if kind in ("", "revision"):
             siblings = [{"rfilename": file.relative_to(folder).as_posix()} for file in files]
-            return self.answer({"id": name, "sha": commit, "private": name in hub.private, "tags": [], "siblings": siblings})
+            return self.answer(
+                {"id": name, "sha": commit, "private": name in hub.private, "tags": [], "siblings": siblings}
+            )
         if kind == "tree":
             if path and not (folder / path).is_dir():
                 return self.refuse(404, "EntryNotFound", commit)
@@ -162,7 +166,7 @@ def _entry(folder, file):
 class Hub:
     """What it serves: `repositories` has each name's branches and tags with their commits, `commits` their folders.
 
-    refused: names, each with the status and code that it is answered with; writers: tokens that may push.
+    refused: names, or names and files, each with the status and code that it is answered with; writers: tokens that may push.
     sent: what is sent of files, by name, where it is not what they hold; sizes: likewise what is said of their size.
     """
 

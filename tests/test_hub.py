@@ -98,6 +98,19 @@ def test_a_path_is_a_path_even_where_the_hub_has_that_name(served, tmp_path, mon
     assert "there is a folder of that name" in refusal("lab/model", revision="main")
     assert "models there are called ORG/NAME" in refusal("lab/model/x", revision="main")
     assert refusal(Path("lab/none")) == "no folder 'lab/none'"
+    assert served.requests.total() == 0
+
+
+def test_a_misspelt_run_is_not_asked_of_the_hub(served, tmp_path, monkeypatch, capsys):
+    publish(served, tmp_path / "remote")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_TOKEN", "right")
+    (tmp_path / "lab").mkdir()
+    assert main(["caption", "lab/model", "photo.jpg"]) == 2
+    line = "no folder 'lab/model' in 'lab'; for the Hub's model of that name, give a revision: main"
+    assert capsys.readouterr().err == f"caption-zoo: {line}\n"
+    assert (served.requests.total(), served.tokens) == (0, set())
+    assert zoo.from_pretrained("lab/model", revision="main").source.startswith("lab/model@")
 
 
 def test_a_commit_that_was_fetched_needs_no_network(served, tmp_path):
@@ -130,7 +143,29 @@ def test_a_cache_that_another_program_has_filled_will_do(served, tmp_path):
     commit = publish(served, tmp_path / "one")
     for file in ("config.json", "model.safetensors"):
         hf_hub_download("lab/model", file)
-    assert zoo.from_pretrained("lab/model", local_files_only=True).source == f"lab/model@{commit}"
+    served.refused["lab/model/request.json"] = (503, "")
+    for options in ({"local_files_only": True}, {}):
+        with pytest.warns(HubWarning, match=r"(request\.json|\(503).*; captions are searched by the defaults"):
+            assert zoo.from_pretrained("lab/model", **options).source == f"lab/model@{commit}"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_request_that_the_hub_cannot_give_is_no_request_that_it_has_not(served, tmp_path, status):
+    publish(served, tmp_path / "one")
+    served.refused["lab/model/request.json"] = (status, "")
+    assert f"the Hub cannot give lab/model at the moment ({status}" in refusal("lab/model")
+    served.refused.clear()
+    zoo.from_pretrained("lab/model")
+
+
+def test_weights_that_would_come_from_elsewhere_are_refused(served, tmp_path):
+    folder = tmp_path / "one"
+    commit = publish(served, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"backbone_stored": False}))
+    line = f"lab/model@{commit} has not the weights of its backbone: publish the run with caption-zoo push"
+    assert refusal("lab/model") == line
+    assert set(served.files) == {"config.json"}
 
 
 def test_a_hub_out_of_reach_is_told_at_once_and_the_cache_is_taken_with_a_warning(served, tmp_path, monkeypatch):
@@ -313,7 +348,9 @@ def test_what_is_to_be_private_is_not_pushed_into_a_public_repository(served):
     made = model()
     made.push_to_hub("lab/model", token="right")
     before = dict(served.commits)
-    with pytest.raises(ValueError, match=r"\Alab/model is public: make it private at http://127.*/lab/model/settings, or"):
+    with pytest.raises(
+        ValueError, match=r"\Alab/model is public: make it private at http://127.*/lab/model/settings, or"
+    ):
         made.push_to_hub("lab/model", token="right", private=True, revision="trial")
     assert served.commits == before
     assert "trial" not in served.repositories["lab/model"]

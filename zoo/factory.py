@@ -71,8 +71,9 @@ def from_pretrained(
         device: where it is put.
         revision: a branch, a tag or a commit; the newest commit of ``main`` without one. `source` of the captioner says
             which it is, as ``org/name@commit``.
-        cache_dir: for what is fetched; without one, the cache that other programs use too (``HF_HOME``).
-        local_files_only: nothing is asked of the Hub, as with ``HF_HUB_OFFLINE=1``.
+        cache_dir: for what is fetched of `place`; without one, the cache that other programs use too (``HF_HOME``).
+        local_files_only: the Hub is not asked for `place`. ``HF_HUB_OFFLINE=1`` is for all: a run's folder
+            may lack a frozen backbone's weights, which come from their own source.
         token: for what is private; without one, that of ``hf auth login`` or ``HF_TOKEN``.
 
     Raises:

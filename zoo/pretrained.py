@@ -1,13 +1,13 @@
 """Where a trained captioner lies: in a folder of this machine, or on the Hugging Face Hub."""
 
-from contextlib import suppress
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo import checkpoint
 from zoo.folder import CONFIG, CONFIG_BYTES, WEIGHTS
-from zoo.hub.client import Repository, is_name
+from zoo.hub.client import HubWarning, Repository, is_name
 from zoo.hub.errors import Missing, Unreachable
 
 _REQUEST = "request.json"  # of the run that made it: whoever captions with it searches as the run did
@@ -24,14 +24,21 @@ class Located:
 def locate(place: str | Path, *, revision: str | None = None, **options: Any) -> Located:
     """Find the captioner that `place` names: a path, or ORG/NAME of the Hub where there is no such path.
 
+    Where ORG is a folder here, the Hub is asked only with a `revision`: a misspelt ``runs/ID`` is no one else's business.
+
     Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
     fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.
 
     Raises:
-        ValueError: the Hub has no such captioner, or it cannot be fetched, or its parts are not registered.
+        ValueError: the Hub has no such captioner, or not all of it, or it cannot be fetched, or its parts are not
+            registered.
     """
     named = isinstance(place, str) and is_name(place)
     if named and not Path(place).exists():
+        if revision is None and (parent := Path(place).parent).is_dir():
+            raise ValueError(
+                f"no folder {place!r} in {str(parent)!r}; for the Hub's model of that name, give a revision: main"
+            )
         return _of_hub(Repository(str(place), "main" if revision is None else revision, **options))
     if revision is not None:
         what = "there is a folder of that name" if named else "models there are called ORG/NAME"
@@ -45,8 +52,20 @@ def _of_hub(repository: Repository) -> Located:
     except ValueError as error:
         raise ValueError(f"no folder {repository.name!r}, and {error}") from None
     pinned = repository.at(folder.name)
-    checkpoint.read(folder, str(pinned))
-    with suppress(Missing, Unreachable):  # before the weights: a cache that has them and no request lacks none
-        pinned.fetch(_REQUEST, most=CONFIG_BYTES)
+    if not checkpoint.read(folder, str(pinned)).stored:  # they would be fetched from a third place, under other options
+        raise ValueError(f"{pinned} has not the weights of its backbone: publish the run with caption-zoo push")
+    _fetch_request(pinned)
     pinned.fetch(WEIGHTS)
     return Located(folder, str(pinned))
+
+
+def _fetch_request(pinned: Repository) -> None:
+    """Before the weights: a cache that has them and no request was filled by another program."""
+    try:
+        pinned.fetch(_REQUEST, most=CONFIG_BYTES)
+    except Missing:
+        pass
+    except Unreachable as error:
+        if not pinned.has_cached(WEIGHTS):
+            raise
+        warnings.warn(f"{error}; captions are searched by the defaults, not as in the run", HubWarning, stacklevel=2)

@@ -10,7 +10,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
     parser.add_argument("name", metavar="ORG/NAME", help="repository on the Hub; it is made where there is none")
     parser.add_argument("--revision", metavar="BRANCH", default="main", help="branch to push to (default: main)")
-    parser.add_argument("--private", action="store_true", help="for you, or ORG, alone: refused where the repository is public")
+    parser.add_argument("--private", action="store_true", help="for you or ORG alone; refused by a public repository")
     parser.add_argument("--license", metavar="NAME", help="licence of the weights for the card, as apache-2.0")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv

@@ -15,7 +15,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class HubWarning(UserWarning):
-    """The Hub cannot be reached, and the cache's commit is taken, which may not be the newest."""
+    """The Hub cannot be reached, and what the cache has is taken: perhaps not the newest commit, or no request."""
 
 
 def is_name(text: str) -> bool:
@@ -86,6 +86,10 @@ class Repository:
                 raise
             warnings.warn(f"{error}; its cache has commit {cached.parent.name}", HubWarning, stacklevel=2)
             return cached
+
+    def has_cached(self, file: str) -> bool:
+        """Whether `file` is in the cache."""
+        return self._cached(file)[0] is not None
 
     def _cached(self, file: str) -> tuple[Path | None, bool]:
         """The file at the commit that the revision was when last asked for; whether that is known to have none."""
