@@ -7,8 +7,10 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 import yaml
@@ -163,7 +165,7 @@ def test_weights_that_would_come_from_elsewhere_are_refused(served, tmp_path):
     commit = publish(served, folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"backbone_stored": False}))
-    line = f"lab/model@{commit} has not the weights of its backbone: publish the run with caption-zoo push"
+    line = f"lab/model@{commit} lacks the weights of its backbone: publish the run with caption-zoo push"
     assert refusal("lab/model") == line
     assert set(served.files) == {"config.json"}
 
@@ -278,8 +280,23 @@ def test_a_config_that_is_not_ours_is_refused_before_any_weights(served, tmp_pat
 def test_a_huge_config_is_not_fetched(served, tmp_path):
     publish(served, tmp_path / "one")
     served.sizes["config.json"] = 2**40
-    assert "config.json of lab/model@main has 1,099,511,627,776 bytes, more than 67,108,864" in refusal("lab/model")
+    assert "config.json of lab/model@main has 1,099,511,627,776 bytes, and may have 67,108,864" in refusal("lab/model")
     assert served.requests["GET"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"size": None}, "config.json of lab/model@main has an unknown number of bytes, and may have 67,108,864"),
+        ({"etag": "0" * 40}, "the Hub names no SHA-256 of model.safetensors of lab/model@"),
+    ],
+)
+def test_what_the_hub_does_not_tell_of_a_file_is_not_taken_on_trust(served, tmp_path, monkeypatch, change, line):
+    tell = huggingface_hub.get_hf_file_metadata
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *a, **k: replace(tell(*a, **k), **change))
+    publish(served, tmp_path / "one")
+    assert line in refusal("lab/model")
+    assert "the cache has no model.safetensors" in refusal("lab/model", local_files_only=True) or "size" in change
 
 
 def test_weights_that_are_damaged_are_refused_and_fetched_anew(served, tmp_path):

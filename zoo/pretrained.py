@@ -24,7 +24,7 @@ class Located:
 def locate(place: str | Path, *, revision: str | None = None, **options: Any) -> Located:
     """Find the captioner that `place` names: a path, or ORG/NAME of the Hub where there is no such path.
 
-    Where ORG is a folder here, the Hub is asked only with a `revision`: a misspelt ``runs/ID`` is no one else's business.
+    Where ORG is a folder here, the Hub is asked only with a `revision`: a misspelt ``runs/ID`` is nobody's business.
 
     Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
     fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.
@@ -53,9 +53,9 @@ def _of_hub(repository: Repository) -> Located:
         raise ValueError(f"no folder {repository.name!r}, and {error}") from None
     pinned = repository.at(folder.name)
     if not checkpoint.read(folder, str(pinned)).stored:  # they would be fetched from a third place, under other options
-        raise ValueError(f"{pinned} has not the weights of its backbone: publish the run with caption-zoo push")
+        raise ValueError(f"{pinned} lacks the weights of its backbone: publish the run with caption-zoo push")
     _fetch_request(pinned)
-    pinned.fetch(WEIGHTS)
+    pinned.fetch(WEIGHTS, hashed=True)
     return Located(folder, str(pinned))
 
 

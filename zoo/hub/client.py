@@ -53,15 +53,17 @@ class Repository:
         """The same, pinned."""
         return replace(self, revision=commit)
 
-    def fetch(self, file: str, *, most: int | None = None) -> Path:
+    def fetch(self, file: str, *, most: int | None = None, hashed: bool = False) -> Path:
         """Where `file` lies in the cache; it is fetched where it is not there, or not known to be the newest.
 
         most: bytes that it may have.
+        hashed: it is only fetched where the Hub names its SHA-256. Where it does, what comes is compared in any case.
 
         Raises:
             Missing: a ValueError; the repository has no such file.
             Unreachable: a ValueError; neither the Hub nor the cache gives it.
-            ValueError: there is no such repository or revision, or not for this user; the file is too large or damaged.
+            ValueError: there is no such repository or revision, or not for this user; the file is damaged or too
+                large, or the Hub does not say how large it is or what its hash is.
             OSError: the cache cannot be written.
         """
         from huggingface_hub import constants
@@ -80,7 +82,7 @@ class Repository:
             )
         try:
             with in_one_line(self.name, self.revision, file):
-                return self._download(file, most)
+                return self._download(file, most, hashed)
         except Unreachable as error:
             if cached is None:
                 raise
@@ -98,7 +100,7 @@ class Repository:
         found = try_to_load_from_cache(self.name, file, cache_dir=self.cache_dir, revision=self.revision)
         return Path(found) if isinstance(found, str) else None, found is _CACHED_NO_EXIST
 
-    def _download(self, file: str, most: int | None) -> Path:
+    def _download(self, file: str, most: int | None, hashed: bool) -> Path:
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
         def download() -> Path:
@@ -110,11 +112,15 @@ class Repository:
             found = get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.revision), token=self.token)
         except errors.EntryNotFoundError:
             return download()  # raises the same, and notes it in the cache
-        if most is not None and (found.size or 0) > most:
-            raise ValueError(f"{file} of {self} has {found.size:,} bytes, more than {most:,}")
+        if most is not None and (found.size is None or found.size > most):
+            size = "an unknown number of" if found.size is None else f"{found.size:,}"
+            raise ValueError(f"{file} of {self} has {size} bytes, and may have {most:,}")
+        named = _SHA256.fullmatch(found.etag or "")
+        if hashed and not named:
+            raise ValueError(f"the Hub names no SHA-256 of {file} of {self}: publish it with caption-zoo push")
         fetched = found.commit_hash is None or self.at(found.commit_hash)._cached(file)[0] is None
         path = download()
-        if fetched and _SHA256.fullmatch(found.etag or "") and _sha256(path) != found.etag:  # the client checks sizes
+        if fetched and named and _sha256(path) != found.etag:  # the client checks sizes
             path.resolve().unlink()
             path.unlink(missing_ok=True)
             raise ValueError(f"{file} of {self} came with another hash than the Hub names: fetch it again")
