@@ -36,8 +36,8 @@ def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
     """Write the graphs and what runs them; returns a line to print.
 
     Raises:
-        ValueError: the extra is missing, the graphs of the parts would give other captions, or the run's decoding is
-            beyond the script.
+        ValueError: ONNX's packages are missing or broken, the graphs of the parts would give other captions, or the
+            run's decoding is beyond the script.
     """
     decoding = decoding_of(run)
     settings = to_request(decoding)

@@ -37,7 +37,8 @@ def export(captioner: Captioner, folder: Path, *, decoding: Mapping[str, Any]) -
         The largest difference between a log-probability of the graphs and the captioner's.
 
     Raises:
-        ValueError: the extra is missing, the parts cannot be exported, or the graphs say something else.
+        ValueError: ONNX's packages are missing or broken, the parts cannot be exported, or the graphs say something
+            else.
     """
     require_onnx()
     preprocess = captioner.backbone.preprocess._asdict()
