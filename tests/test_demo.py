@@ -78,6 +78,13 @@ def test_a_port_in_use_is_a_mistake():
         listen("127.0.0.1", taken.getsockname()[1])
 
 
+def test_a_port_in_use_is_told_before_a_model_is_loaded(capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.inference.demo.require", lambda: None)  # gradio need not be here
+    with listen("127.0.0.1", 0) as taken:
+        said = mistake(capsys, "no-run", "--port", str(taken.getsockname()[1]))
+    assert "choose another --host or --port" in said
+
+
 class Gridless(Patches):
     def forward(self, images):
         return super().forward(images)._replace(grid=None)

@@ -29,11 +29,12 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     demo.require()
     for plugin in options.plugin:
         load_plugin(plugin)
-    found = locate(options.run, revision=options.revision)
-    decoding = decoding_of(found.folder)
-    captioner = checkpoint.load(found.folder, device=device(), source=found.source)
-    with demo.listen(options.host, options.port) as at, encoding_fast(captioner, inf):
-        host, port = at.getsockname()[:2]
-        print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)
-        demo.serve(captioner, decoding, at)
+    with demo.listen(options.host, options.port) as at:  # a port in use is told before a model is fetched and tried
+        found = locate(options.run, revision=options.revision)
+        decoding = decoding_of(found.folder)
+        captioner = checkpoint.load(found.folder, device=device(), source=found.source)
+        with encoding_fast(captioner, inf):
+            host, port = at.getsockname()[:2]
+            print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)
+            demo.serve(captioner, decoding, at)
     return 0
