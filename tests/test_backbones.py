@@ -240,9 +240,9 @@ def test_a_run_knows_its_weights_file_by_its_content(tmp_path, tensors):
     fields = {"attention": Spec("mean"), "decoder": Spec("lstm"), "sources": before, **parts, **vars(experiment)}
     cell = SimpleNamespace(**fields, located_dataset=experiment.dataset)
     for job, given in ((jobs.prepared, 1), (jobs.assisted, 2), (jobs.ran, 2)):
-        timings = [{}] if job is jobs.ran else []
+        rest = [{}, jobs.Watch()] if job is jobs.ran else []
         with pytest.raises(ValueError, match="backbone weights: its file was edited while the cell waited"):
-            next(job(cell, *[tmp_path] * given, (), Resources(), *timings))
+            next(job(cell, *[tmp_path] * given, (), Resources(), *rest))
 
 
 @pytest.mark.parametrize(

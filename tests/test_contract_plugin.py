@@ -76,7 +76,11 @@ def test_the_command_line_adds_to_the_setting(project):
     ("workers", "line", "message"),
     [
         ((), "attention careles", "no attention 'careles'. Did you mean 'careless'?"),
-        (("-n", "2", "--benchmark-disable"), "atention careless", "no kind with contracts 'atention'. Did you mean 'attention'?"),
+        (
+            ("-n", "2", "--benchmark-disable"),
+            "atention careless",
+            "no kind with contracts 'atention'. Did you mean 'attention'?",
+        ),
     ],
     ids=["alone", "xdist"],
 )
