@@ -93,7 +93,7 @@ class Events:
         (entry,) = repeatable([epoch.entry])
         self.kept.append((epoch.step, entry))
 
-    def on_save(self):
+    def on_save(self, stopping):
         pass
 
 

@@ -1,12 +1,12 @@
 """What becomes of a training's events: a line for each epoch, and metrics for loggers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
 from tqdm import tqdm
 
-from benchmarks.cell.logging import open_loggers
+from benchmarks.cell.logging import Loggers
 from benchmarks.plan.cell import Cell
 from benchmarks.runtime.closing import Closing
 from benchmarks.runtime.progress import line
@@ -24,19 +24,15 @@ class CellObserver(Closing):
 
     def __init__(self, cell: Cell, out: Path, loggers: Sequence[Spec]) -> None:
         self._name = plain(f"{cell.id}  {cell}")
-        self._loggers, self._step = open_loggers(loggers, cell, out), 0
+        self._loggers, self._step = Loggers(loggers, cell, out), 0
 
     def close(self) -> None:
         """Have the loggers end."""
-        for logger in self._loggers:
-            logger.close()
+        self._loggers.close()
 
     def on_train_begin(self, step: int) -> None:
         """Have the loggers begin, or go on; their start is no part of what training takes."""
-        for logger in self._loggers:
-            logger.open(step)
-        for logger in self._loggers:
-            logger.wait()
+        self._loggers.open(step)
 
     def on_steps(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log them."""
@@ -48,10 +44,9 @@ class CellObserver(Closing):
         entry = {f"epoch/{name}": value for name, value in epoch.entry.items() if name != "epoch"}
         self._log(epoch.step, {"epoch": epoch.number, **entry, "epoch/captions_per_second": epoch.captions_per_second})
 
-    def on_save(self) -> None:
-        """Wait for the loggers, which resume from there."""
-        for logger in self._loggers:
-            logger.wait()
+    def on_save(self, stopping: Callable[[], bool]) -> None:
+        """Wait for the loggers, which resume from there; when the cell stops, `close` does it, after the checkpoint."""
+        self._loggers.wait(stopping)
 
     def on_scores(self, scores: Mapping[str, float]) -> None:
         """Log the scores of the test images, with the last step; loggers end, since what follows is timed."""
@@ -60,8 +55,7 @@ class CellObserver(Closing):
 
     def _log(self, step: int, metrics: dict[str, float]) -> None:
         self._step = step
-        for logger in self._loggers:
-            logger.log(step, metrics)
+        self._loggers.log(step, metrics)
 
 
 def _summary(epoch: Epoch) -> str:

@@ -1,6 +1,6 @@
 """What a training tells whoever watches it: events, from the one of its processes that validates."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, final
 
 
@@ -36,8 +36,12 @@ class Observer(Protocol):
     def on_epoch_end(self, epoch: Epoch) -> None:
         """An epoch is done."""
 
-    def on_save(self) -> None:
-        """A checkpoint is about to be written: no event so far comes again from there."""
+    def on_save(self, stopping: Callable[[], bool]) -> None:
+        """A checkpoint is about to be written: no event so far comes again from there.
+
+        It counts as no part of the training's time. Once `stopping`, which may begin meanwhile, nothing should
+        delay the checkpoint: whoever preempts a training does not wait for long.
+        """
 
 
 @final
@@ -53,5 +57,5 @@ class NoObserver:
     def on_epoch_end(self, epoch: Epoch) -> None:
         """Nothing."""
 
-    def on_save(self) -> None:
+    def on_save(self, stopping: Callable[[], bool]) -> None:
         """Nothing."""

@@ -75,6 +75,7 @@ class Trainer:
         self.curve: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.seconds, self.epoch_seconds, self.resumed = 0.0, 0.0, 0
+        self._started = 0.0  # when it would have been, had all the time since been training
         if settings.compile:
             compile_steps(captioner.decoder)
 
@@ -94,26 +95,26 @@ class Trainer:
 
     def _run(self, checkpoints: Requests | None) -> TrainResult:
         self.observer.on_train_begin(self._done - (self.position == self.steps))  # that epoch's end comes again
-        started = time.perf_counter() - self.seconds
+        self._started = time.perf_counter() - self.seconds
         with bar(self.settings.epochs * self.steps, "training", "step") as progress:
             progress.update(self._done)
             while self.epoch <= self.settings.epochs:
                 with checkpoints.used() if checkpoints else nullcontext():
                     for _ in self._epoch():
                         progress.update()
-                        now = time.perf_counter() - started
+                        now = time.perf_counter() - self._started
                         self.seconds, self.epoch_seconds = now, self.epoch_seconds + now - self.seconds
                         self._save_where_due(checkpoints)
                     self._leave_if_stopped(checkpoints)
                 self._validate()
-                self.seconds = time.perf_counter() - started
+                self.seconds = time.perf_counter() - self._started
                 self._report_epoch()
                 self.epoch, self.position, self.epoch_seconds, self.figures = self.epoch + 1, 0, 0.0, []
         if self.best:
             self.trained.load_state_dict(self.best)
         self.captioner.eval()
         best, reward = best_epoch(self.curve), self.step.objective.signature
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - self._started
         return TrainResult(tuple(self.curve), best, seconds, reward, self.resumed, self.step.micro_batch)
 
     @property
@@ -150,7 +151,9 @@ class Trainer:
         if due:
             state = state_of(self)
             if checkpoints:
-                self.observer.on_save()
+                began = time.perf_counter()
+                self.observer.on_save(lambda: checkpoints.stop)
+                self._started += time.perf_counter() - began
                 checkpoints.save(state)
             self._leave_if_stopped(checkpoints)
 
