@@ -18,9 +18,12 @@ class Csv(Logger):
         """Keep the rows up to `step`."""
         run.folder.mkdir(parents=True, exist_ok=True)
         file = run.folder / "metrics.csv"
-        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))[1:] if file.exists() else []
-        whole = [row for row in rows if len(row) == len(_HEAD) and int(row[0]) <= step]
-        write_atomically(file, _lines([_HEAD, *whole]))
+        content = file.read_bytes() if file.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1].decode(
+            errors="replace"
+        )  # the last may be torn
+        rows = [row for row in list(csv.reader(io.StringIO(whole, newline="")))[1:] if len(row) == len(_HEAD)]
+        write_atomically(file, _lines([_HEAD, *(row for row in rows if int(row[0]) <= step)]))
         self._file = file.open("a", encoding="utf-8", newline="")
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
