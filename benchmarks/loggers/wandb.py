@@ -56,18 +56,22 @@ class Wandb(Logger):
             ),
         )  # fmt: skip
         self._first = self._run.step  # that the server lacks
+        self._known = set(self._run.summary.keys())  # names that it has
         self._journal = journal.open("a")
-        for entry in earlier:
-            self._send(*entry)
+        for logged, metrics in earlier:
+            if logged >= self._first:
+                self._run.log(metrics, step=logged)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Write them down, and send them."""
-        print(json.dumps([step, metrics]), file=self._journal, flush=True)
-        self._send(step, metrics)
+        """Write them down, and send them.
 
-    def _send(self, step: int, metrics: Mapping[str, float]) -> None:
-        if step >= self._first:
-            self._run.log(dict(metrics), step=step)
+        A server drops all of a step that it has: what is new there, the scores of a run whose training was over
+        when it was cut off, goes to the first step that it lacks.
+        """
+        print(json.dumps([step, metrics]), file=self._journal, flush=True)
+        late = step < self._first
+        if new := {name: value for name, value in metrics.items() if not (late and name in self._known)}:
+            self._run.log(new, step=max(step, self._first))
 
     def close(self) -> None:
         """Send what is left."""
