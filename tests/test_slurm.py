@@ -1,5 +1,6 @@
 """Cells as jobs of SLURM, whose programs are pretended here: whatever becomes of a job, the record tells."""
 
+import json
 import os
 import pickle
 import signal
@@ -309,6 +310,9 @@ def test_a_command_that_was_killed_finds_its_jobs_again(tmp_path, cluster):
     os.kill(running.pid, signal.SIGKILL)
     running.end()
     assert [job["state"] for job in fake_slurm.jobs(cluster).values()] == ["PENDING"] * 2
+    (noted,) = folder.glob("out/.slurm/run-*/jobs.json")
+    for name in json.loads(noted.read_text()):
+        (noted.parent / f"{name}.lines").write_text("a line that the first command has printed\n")
     running = caption_zoo(*WORDS, folder=folder)
     until(lambda: "have jobs already" in "".join(path.read_text() for path in folder.glob("stderr-*")), running)
     assert submissions(cluster) == 1
@@ -316,6 +320,7 @@ def test_a_command_that_was_killed_finds_its_jobs_again(tmp_path, cluster):
     ended = running.end()
     assert ended.returncode == 130
     assert "caption-zoo: note: 2 jobs that another command has submitted go on; " in ended.stderr
+    assert "the first command" not in ended.stderr
 
 
 def test_a_job_that_somebody_cancels_is_not_submitted_again(tmp_path, cluster):

@@ -74,6 +74,16 @@ def test_lines_are_printed_once_and_whole(tmp_path, capsys):
         assert capsys.readouterr().err == printed
 
 
+def test_of_files_that_were_there_only_new_lines_are_printed(tmp_path, capsys):
+    (tmp_path / "old.lines").write_text("epoch 1\n")
+    lines = Lines(tmp_path.glob("*.lines"))
+    for name in ("old", "new"):
+        with (tmp_path / f"{name}.lines").open("a") as opened:
+            opened.write(f"{name} epoch 2\n")
+    lines.forward([tmp_path / "old.lines", tmp_path / "new.lines"])
+    assert capsys.readouterr().err == "old epoch 2\nnew epoch 2\n"
+
+
 class Events:
     """Keeps what a logger would: after a resumption no more than up to that step."""
 

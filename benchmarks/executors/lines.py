@@ -19,10 +19,13 @@ def lines_file(folder: Path, cell: Cell) -> Path:
 
 
 class Lines:
-    """Prints what files have more than before."""
+    """Prints what files have more than before; of `earlier` ones, which another command has printed, what they get."""
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Iterable[Path] = ()) -> None:
         self._read: defaultdict[Path, int] = defaultdict(int)  # bytes
+        for file in earlier:
+            with suppress(OSError):
+                self._read[file] = file.stat().st_size
 
     def forward(self, files: Iterable[Path]) -> None:
         """Print their new lines on stderr, once they are whole."""

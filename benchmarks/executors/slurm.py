@@ -24,6 +24,7 @@ from benchmarks.runtime.stopping import Stopped
 from registry import AtLeast, Size
 
 _FOLDER = ".slurm"
+_LINES = f"run-*/{PATTERN}"
 _TICK = 1.0  # seconds between looks for records
 _LEAST = 0.02  # seconds between looks, whatever the interval is
 _SILENCE = 300.0  # seconds without an answer from the queue, after which a note says so
@@ -85,7 +86,7 @@ class Slurm(Executor):
         self._over: set[str] = set()  # jobs that had ended when the queue was last looked at
         self._most = workers or sys.maxsize
         self._said: set[str] = set()
-        self._lines = Lines()
+        self._lines = Lines(self._arrays.home.glob(_LINES))
         self._answered = self._look_at = 0.0
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
@@ -123,8 +124,7 @@ class Slurm(Executor):
         self._arrays.remove_finished(lambda name: finished(self._setup.out / name) is not None)
 
     def _forward_lines(self) -> None:
-        files = self._arrays.home.glob(f"run-*/{PATTERN}")
-        self._lines.forward(file for file in files if file.stem in self._waiting)
+        self._lines.forward(file for file in self._arrays.home.glob(_LINES) if file.stem in self._waiting)
 
     def _fill(self) -> None:
         """Have a job for every cell, as far as there may be so many: one of another command's, or a new one.
