@@ -19,9 +19,7 @@ class Csv(Logger):
         run.folder.mkdir(parents=True, exist_ok=True)
         file = run.folder / "metrics.csv"
         content = file.read_bytes() if file.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1].decode(
-            errors="replace"
-        )  # the last may be torn
+        whole = content[: content.rfind(b"\n") + 1].decode(errors="replace")  # the last may be torn
         rows = [row for row in list(csv.reader(io.StringIO(whole, newline="")))[1:] if len(row) == len(_HEAD)]
         write_atomically(file, _lines([_HEAD, *(row for row in rows if int(row[0]) <= step)]))
         self._file = file.open("a", encoding="utf-8", newline="")
