@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from benchmarks.cli.execution_args import is_plugin
 from benchmarks.config import Decoding, Experiment, Matrix, Training
+from benchmarks.loggers import is_plugin
 from registry import UnknownName
 from zoo.settings import hint
 

@@ -69,11 +69,6 @@ def add_execution(parser: ArgumentParser) -> None:
     )
 
 
-def is_plugin(logger: str) -> bool:
-    """Whether a logger is named by the file that registers it."""
-    return logger.endswith(".py")
-
-
 def executor_of(options: Namespace) -> Spec:
     """The executor, with the number of workers where that is given apart.
 

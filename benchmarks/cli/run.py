@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.execution_args import (
-    Execution,
-    add_execution,
-    executor_of,
-    is_plugin,
-    limits_of,
-    read_execution,
-)
+from benchmarks.cli.execution_args import Execution, add_execution, executor_of, limits_of, read_execution
 from benchmarks.cli.experiment_args import add_config, read
 from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
@@ -38,10 +31,10 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Run what is left to run; exit code 1 where a cell failed, 3 where records cannot be written."""
+    from benchmarks.executors.planning import plugin_files
 
     experiment, loggers = read(parser, options), tuple(options.logger or ())
-    files = (text for text in loggers if is_plugin(text))
-    plugins = tuple(dict.fromkeys((*(options.plugin or ()), *files)))
+    plugins = plugin_files(options.plugin or (), loggers)
     with ForkServer() as server, forwarding(server):
         EXECUTORS.check(executor_of(options))
         if options.dry_run:  # also where no job would find its node

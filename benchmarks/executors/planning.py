@@ -1,7 +1,8 @@
 """Plans made in other processes, since planning runs the code of plug-ins, data sets and parts."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.config import Experiment
@@ -9,6 +10,7 @@ from benchmarks.executors import jobs
 from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.limits import Limits
+from benchmarks.loggers import is_plugin
 from registry import Spec
 
 if TYPE_CHECKING:
@@ -27,6 +29,14 @@ def plan(server: ForkServer, experiment: Experiment, plugins: Sequence[str]) -> 
         ValueError: as there; or a plug-in or the data set ended the process, or gave no answer.
     """
     return only(server, jobs.planned, experiment, plugins)
+
+
+def plugin_files(plugins: Iterable[str], loggers: Iterable[str]) -> tuple[str, ...]:
+    """Plug-in files, with those that loggers are named by, each once, whatever path leads there."""
+    found: dict[Path, str] = {}
+    for file in (*plugins, *filter(is_plugin, loggers)):
+        found.setdefault(Path(file).resolve(), file)
+    return tuple(found.values())
 
 
 def incompatibilities(
@@ -89,9 +99,11 @@ def checked_loggers(server: ForkServer, plan: "Plan", texts: Sequence[str]) -> t
         ValueError: there is no such logger, it cannot be made here, or one is there twice.
     """
     found: list[Spec] = []
+    provided = {Path(file).resolve(): names for file, names in plan.plugins.items()}
     for text in texts:
-        of_file = [Spec(name) for kind, name in sorted(plan.plugins.get(text, ())) if kind == "logger"]
-        if text in plan.plugins and not of_file:
+        names = provided[Path(text).resolve()] if is_plugin(text) else ()
+        of_file = [Spec(name) for kind, name in sorted(names) if kind == "logger"]
+        if is_plugin(text) and not of_file:
             raise ValueError(f'--logger {text}: the file registers no logger: @LOGGERS.register("a_name")')
         found += of_file or [Spec.parse(text)]
     if twice := {spec.name for spec in found if [each.name for each in found].count(spec.name) > 1}:

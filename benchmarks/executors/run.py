@@ -10,7 +10,7 @@ from benchmarks.config import Experiment
 from benchmarks.executors import EXECUTORS
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.limits import Limits
-from benchmarks.executors.planning import checked_loggers, incompatibilities, plan
+from benchmarks.executors.planning import checked_loggers, incompatibilities, plan, plugin_files
 from benchmarks.executors.schedule import Finished, Survey
 from benchmarks.executors.schedule import run as run_tasks
 from benchmarks.executors.setup import RunSetup
@@ -33,7 +33,7 @@ def run(
     cache: str | PathLike[str] | None = None,
     executor: str | Spec = "local",
     plugins: Sequence[str | PathLike[str]] = (),
-    loggers: Sequence[str] = (),
+    loggers: Sequence[str | PathLike[str]] = (),
 ) -> list[RunRecord]:
     """Train, caption, score and time every cell of `experiment`; finished cells are not run again.
 
@@ -47,7 +47,8 @@ def run(
         cache: folder for features, references and paraphrases; ``~/.cache/caption-zoo`` where none is given.
         executor: a Spec, ``local(workers=2)`` for two cells at once.
         plugins: Python files with components.
-        loggers: what takes each cell's metrics while it trains: ``["tensorboard"]``.
+        loggers: what takes each cell's metrics while it trains, by Specs or by Python files that register it:
+            ``["tensorboard", "mine.py"]``.
 
     Returns:
         The record of each cell, failed ones too: see `RunRecord.done` and `RunRecord.error`.
@@ -61,12 +62,13 @@ def run(
     EXECUTORS.check(spec)
     for each in (folder, cached):
         writable(each)
-    files = [str(file) for file in (*plugins, *notebook_plugins(experiment, folder))]
+    texts = [str(logger) for logger in loggers]
+    files = plugin_files(map(str, (*plugins, *notebook_plugins(experiment, texts, folder))), texts)
     with ForkServer() as server:
         planned = plan(server, experiment, files)
         for note in planned.notes:
             write(f"caption-zoo: note: {plain(note)}", sys.stderr)
-        found = checked_loggers(server, planned, tuple(loggers))
+        found = checked_loggers(server, planned, texts)
         setup = RunSetup(planned, folder, cached, limits=Limits(silence=SILENCE), loggers=found)
         with closing(run_planned(server, setup, spec)) as finished:
             for number, done in enumerate(finished, start=1):

@@ -58,3 +58,8 @@ class Logger(ABC):
 LOGGERS: Registry[Logger] = Registry(
     "logger", home=__name__, name="LOGGERS", interface="Logger", group="caption_zoo.logger"
 )
+
+
+def is_plugin(logger: str) -> bool:
+    """Whether a logger is named by the file that registers it."""
+    return logger.endswith(".py")

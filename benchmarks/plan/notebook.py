@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.config import Experiment
@@ -13,15 +13,15 @@ from zoo.atomic import make_folder, write_atomically
 FOLDER = "plugins"  # in that of the runs
 
 
-def notebook_plugins(experiment: Experiment, out: Path) -> Iterator[Path]:
-    """Files of the components of `__main__` that `experiment` names, written below `out` by the hash of their text.
+def notebook_plugins(experiment: Experiment, loggers: Sequence[str], out: Path) -> Iterator[Path]:
+    """Files of the components of `__main__` that `experiment` or `loggers` name, written below `out` by their hash.
 
     An edited component is another file, so the runs of each keep theirs.
 
     Raises:
         RegistryError: a component cannot be cut out.
     """
-    words = set(re.findall(r"\w+", repr(experiment)))
+    words = set(re.findall(r"\w+", repr((experiment, loggers))))
     for registry in KINDS.values():
         for component in registry.components():
             if component.source == MAIN and component.name in words:
