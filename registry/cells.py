@@ -6,17 +6,19 @@ would do all else that is in there. So the registration is taken, and of the res
 
 import ast
 import builtins
-import symtable
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import tokenize
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from types import ModuleType
 from typing import Any
 
 from registry.errors import RegistryError
 from registry.registry import Registry
+from registry.statement import Definition, bound_by, dotted_paths, global_names, statements
 
 MAIN = "__main__"
-_Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_ELSE = "or write the component in a file of its own"
 
 
 def plugin_text(registry: Registry[Any], name: str) -> str:
@@ -25,7 +27,8 @@ def plugin_text(registry: Registry[Any], name: str) -> str:
     The same definitions give the same text, in whatever order cells ran.
 
     Raises:
-        RegistryError: the cells, or the script, do not show how it came about; the message says what is missing.
+        RegistryError: the cells, or the script, do not show how it came about, or not what a name in it stands for
+            now; the message says which.
     """
     return _Cells(_main_texts(), vars(sys.modules[MAIN])).plugin(registry, name)
 
@@ -35,99 +38,139 @@ def _main_texts() -> list[str]:
     main = vars(sys.modules[MAIN])
     if "get_ipython" in main:
         return [str(cell) for cell in main.get("_ih", [])]
-    file = main.get("__file__")
-    return [Path(file).read_text(encoding="utf-8")] if file else []
+    if not main.get("__file__"):
+        return []
+    with tokenize.open(main["__file__"]) as script:  # in the encoding that it declares, and without a byte order mark
+        return [script.read()]
 
 
 class _Cells:
-    """The statements of some texts, and by name the latest that binds it; `values` is what names stand for now."""
+    """The statements of some texts, and by name the latest that stores it; `values` is what names stand for now."""
 
     def __init__(self, texts: Sequence[str], values: Mapping[str, Any]) -> None:
         self._values = values
-        self._statements = [(node, text) for text in texts for node in _statements(text)]
-        self._bound = {name: at for at, (node, _) in enumerate(self._statements) for name in _binds(node)}
+        self._statements = [statement for text in texts for statement in statements(text)]
+        self._latest = {
+            name: at
+            for at, statement in enumerate(self._statements)
+            for name, depth in statement.stores
+            if depth < 2 or not isinstance(values.get(name), ModuleType)  # `torch.backends.x = y` is the process's
+        }
         self._imported = dict[str, set[str]]()  # of `import a.b`, which binds a, all that were imported below it
-        for node, _ in self._statements:
-            for alias in node.names if isinstance(node, ast.Import) else ():
+        for statement in self._statements:
+            for alias in statement.node.names if isinstance(statement.node, ast.Import) else ():
                 if not alias.asname:
-                    self._imported.setdefault(alias.name.partition(".")[0], set()).add(alias.name)
+                    self._imported.setdefault(bound_by(alias), set()).add(alias.name)
 
     def plugin(self, registry: Registry[Any], name: str) -> str:
-        what = f"{registry.kind} {name!r}"
-        roots = [
-            at
-            for at, (node, _) in enumerate(self._statements)
-            if any(self._registered(call) == (registry, name) for call in _calls(node))
-        ]
-        if not roots:
+        what, wanted = f"{registry.kind} {name!r}", (id(registry), name)
+        root = self._root(wanted)
+        if root is None:
             raise RegistryError(
                 f"{what} is not found in the cells or the script that ran: register it there by "
-                f'@{registry.name}.register("{name}"), outside of loops and magics, or write it in a file of its own'
+                f'@{registry.name}.register("{name}"), outside of loops and magics, {_ELSE}'
             )
-        imports, definitions, passed = set[str](), list[str](), set[int]()
+        imports, definitions, passed = self._future(root), list[str](), set[int]()
 
         def add(at: int) -> None:
             passed.add(at)
-            text = self._text(at, (registry, name))
-            for used in _globals(text):
+            text = self._text(at, wanted)
+            for used in global_names(text):
                 if (other := self._maker(used, what)) is None:
                     continue
-                if found := self._import(used, other):
+                if found := self._import(used, other, text):
                     imports.update(found)
                 elif other not in passed:
                     add(other)
             definitions.append(text)
 
-        add(roots[-1])
+        add(root)
+        if isinstance(node := self._statements[root].node, Definition):
+            self._maker(node.name, what)  # no statement behind it changes it
         head = f'"""{what[0].upper()}{what[1:]}, cut out of the notebook or script in which it was written."""'
-        return "\n\n\n".join(["\n".join([head, "", *sorted(imports)]), *definitions]) + "\n"
+        ordered = sorted(imports, key=lambda line: (not line.startswith("from __future__ "), line))
+        return "\n\n\n".join(["\n".join([head, "", *ordered]), *definitions]) + "\n"
+
+    def _root(self, wanted: tuple[int, str]) -> int | None:
+        """The latest statement that registers what is wanted."""
+        found = (
+            at
+            for at, statement in enumerate(self._statements)
+            if any(self._registered(call) == wanted for call in statement.calls())
+        )
+        return max(found, default=None)
+
+    def _future(self, root: int) -> set[str]:
+        """The imports from __future__ under which `root` was compiled: IPython holds to those of earlier cells."""
+        nodes = [statement.node for statement in self._statements[: root + 1]]
+        future = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        return {ast.unparse(ast.ImportFrom("__future__", [alias], 0)) for node in future for alias in node.names}
 
     def _maker(self, name: str, what: str) -> int | None:
         """Which statement binds `name`; None of a builtin, or where nothing does, in here or there."""
-        if name in self._bound:
-            return self._bound[name]
+        at = self._latest.get(name)
+        statement = None if at is None else self._statements[at]
+        if statement and name in statement.binds:
+            if self._is_outdated(name, statement.node):
+                raise RegistryError(
+                    f"{what} uses {name!r}, which something has changed since `{_first_line(statement.text())}`: write "
+                    f"it as one assignment, outside of functions and magics, {_ELSE}"
+                )
+            return at
+        if statement and (name in self._values or isinstance(statement.node, ast.Delete)):
+            raise RegistryError(
+                f"{what} uses {name!r}, which `{_first_line(statement.text())}` changes: write it as one assignment or "
+                f"definition, outside of loops and branches, {_ELSE}"
+            )
         if name in self._values and not hasattr(builtins, name) and not name.startswith("__"):
             raise RegistryError(
                 f"{what} uses {name!r}, which no cell's import, definition or assignment makes: write one, outside of "
-                "loops and magics, or write the component in a file of its own"
+                f"loops and magics, {_ELSE}"
             )
         return None
 
-    def _import(self, name: str, at: int) -> list[str]:
-        """The import of `name` alone, where the statement is one."""
-        match self._statements[at][0]:
+    def _is_outdated(self, name: str, node: ast.stmt) -> bool:
+        """Whether `node` assigns a literal that is not the value of `name` now."""
+        match node:
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=ast.expr() as value):
+                try:
+                    written, now = ast.literal_eval(value), self._values.get(name)
+                except (ValueError, TypeError):
+                    return False  # no literal
+                return type(written) is not type(now) or written != now
+        return False
+
+    def _import(self, name: str, at: int, text: str) -> list[str]:
+        """The import of `name` alone, where the statement is one, with the submodules that `text` reaches by it."""
+        match self._statements[at].node:
             case ast.Import(names=names):
-                alias = next(each for each in names if _bound_by(each) == name)
+                alias = next(each for each in names if bound_by(each) == name)
                 if alias.asname:
                     return [ast.unparse(ast.Import([alias]))]
-                return [f"import {each}" for each in self._imported[name]]
+                below = self._imported[name] & dotted_paths(text)
+                deepest = [each for each in below if not any(other.startswith(f"{each}.") for other in below)]
+                return [f"import {each}" for each in deepest or [name]]
             case ast.ImportFrom(module=module, names=names, level=level):
-                alias = next(each for each in names if _bound_by(each) == name)
+                alias = next(each for each in names if bound_by(each) == name)
                 return [ast.unparse(ast.ImportFrom(module, [alias], level))]
         return []
 
-    def _text(self, at: int, wanted: tuple[Registry[Any], str]) -> str:
+    def _text(self, at: int, wanted: tuple[int, str]) -> str:
         """A statement as it was written, but for decorators that register something else."""
-        node, text = self._statements[at]
-        lines = text.splitlines()
-        decorators = node.decorator_list if isinstance(node, _Definition) else []
-        first = min([node.lineno, *(each.lineno for each in decorators)])
-        others = {
-            line
-            for each in decorators
-            if isinstance(each, ast.Call) and self._registered(each) not in (None, wanted)
-            for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)
-        }
-        last = node.end_lineno or node.lineno
-        return "\n".join(lines[line - 1] for line in range(first, last + 1) if line not in others)
+        statement = self._statements[at]
+        decorators = statement.node.decorator_list if isinstance(statement.node, Definition) else []
+        calls = [each for each in decorators if isinstance(each, ast.Call)]
+        return statement.text(without=[each for each in calls if self._registered(each) not in (None, wanted)])
 
-    def _registered(self, call: ast.Call) -> tuple[Registry[Any], str] | None:
-        """The registry and the name where `call` is ``REGISTRY.register("name")``."""
+    def _registered(self, call: ast.Call) -> tuple[int, str] | None:
+        """The identity of the registry, since two are equal that have the same in them, and the name, where `call` is
+        ``REGISTRY.register("name")``.
+        """
         if isinstance(call.func, ast.Attribute) and call.func.attr == "register":
             given = [*call.args, *(each.value for each in call.keywords)]
             registry, name = self._value(call.func.value), self._value(given[0]) if given else None
             if isinstance(registry, Registry) and isinstance(name, str):
-                return registry, name
+                return id(registry), name
         return None
 
     def _value(self, node: ast.expr) -> Any:
@@ -142,44 +185,5 @@ class _Cells:
         return None
 
 
-def _statements(text: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(text).body
-    except SyntaxError:  # a cell that never ran
-        return []
-
-
-def _binds(node: ast.stmt) -> Iterator[str]:
-    """The names that an import, a definition or an assignment binds; none of other statements."""
-    match node:
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from map(_bound_by, names)
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            yield name
-        case ast.Assign() | ast.AnnAssign():
-            found = (each for each in ast.walk(node) if isinstance(each, ast.Name))
-            yield from (each.id for each in found if isinstance(each.ctx, ast.Store))
-
-
-def _bound_by(alias: ast.alias) -> str:
-    return alias.asname or alias.name.partition(".")[0]
-
-
-def _calls(node: ast.stmt) -> Iterator[ast.Call]:
-    """Calls that decorate a definition, or in a statement that is none itself."""
-    if isinstance(node, _Definition):
-        yield from (each for each in node.decorator_list if isinstance(each, ast.Call))
-    elif isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign):
-        yield from (each for each in ast.walk(node) if isinstance(each, ast.Call))
-
-
-def _globals(text: str) -> list[str]:
-    """The names of the module that a statement refers to, those of its functions' bodies too."""
-    top = symtable.symtable(text, "<cell>", "exec")
-    names = {each.get_name() for each in top.get_symbols() if each.is_referenced()}
-    tables = list(top.get_children())
-    while tables:
-        table = tables.pop()
-        names |= {each.get_name() for each in table.get_symbols() if each.is_global() and each.is_referenced()}
-        tables += table.get_children()
-    return sorted(names)
+def _first_line(text: str) -> str:
+    return shorten(text.partition("\n")[0], 60, placeholder=" ...")

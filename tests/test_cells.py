@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
+from notebooks import HELPER, IMPORTS, PART, WIDTH, opened
 
 from benchmarks import Experiment, Matrix
 from benchmarks.plan.notebook import notebook_plugins
@@ -12,24 +12,6 @@ from registry import RegistryError
 from registry.cells import plugin_text
 from zoo.registries import ATTENTIONS
 
-IMPORTS = "import torch\nfrom torch import Tensor, nn\nfrom zoo.attention import ATTENTIONS, ScoreAttention"
-WIDTH = "WIDTH = 8"
-HELPER = "def negative_square(values):\n    return -values.square()  # far is dark"
-PART = '''
-@ATTENTIONS.register("noted")
-class Noted(ScoreAttention):
-    """Scores by distance."""
-
-    def __init__(self, query_dim: int, feature_dim: int, *, dim: int = WIDTH) -> None:
-        super().__init__(feature_dim)
-        self.query, self.key = nn.Linear(query_dim, dim), nn.Linear(feature_dim, dim)
-
-    def keys(self, tokens):
-        return self.key(tokens)
-
-    def score(self, query, keys):
-        return negative_square(self.query(query)[:, :, None] - keys[:, None]).mean(dim=-1)
-'''
 CHECK = """
 import sys
 from registry import load_plugin
@@ -40,27 +22,9 @@ print([problem for _, problem in check("attention", "noted") if problem])
 """
 
 
-class Notebook:
-    """Cells in a `__main__` of their own."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self.names, self.cells = vars(module), [""]
-        self.names.update(get_ipython=lambda: None, _ih=self.cells)
-
-    def run(self, *cells: str) -> "Notebook":
-        for cell in cells:
-            self.cells.append(cell)
-            exec(compile(cell, f"<cell {len(self.cells)}>", "exec"), self.names)
-        return self
-
-
 @pytest.fixture
 def notebook(monkeypatch):
-    module = ModuleType("__main__")
-    monkeypatch.setitem(sys.modules, "__main__", module)
-    yield Notebook(module)
-    for name in ("noted", "other"):
-        ATTENTIONS._factories.pop(name, None)
+    yield from opened(monkeypatch)
 
 
 def test_what_is_cut_out_is_what_it_uses_and_no_more(notebook):
@@ -134,7 +98,7 @@ def test_a_script_is_one_long_cell(notebook, tmp_path):
 @pytest.mark.parametrize(
     ("cells", "wrong"),
     [
-        ([IMPORTS, HELPER, "for WIDTH in (8,): pass", PART], "attention 'noted' uses 'WIDTH', which no cell's"),
+        ([IMPORTS, HELPER, "exec('WIDTH = 8')", PART], "attention 'noted' uses 'WIDTH', which no cell's"),
         ([IMPORTS, HELPER, WIDTH, f"exec({PART!r})"], 'by @ATTENTIONS.register("noted"), outside of loops and magics'),
     ],
 )
