@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.data.folder import Folder
+from benchmarks.data.formats.references import read_references
 from benchmarks.data.local.listing import Listing
 
 LETTERS = "abcdef"
@@ -268,3 +269,14 @@ def test_a_url_that_is_none_is_named_with_file_and_entry(root, url, problem):
     nocaps(root / "nocaps.json", url)
     with pytest.raises(ValueError, match=rf"nocaps.json.* entry 1 of images: {problem}"):
         Folder(root=str(root))
+
+
+@pytest.mark.parametrize("coco", [False, True])
+def test_a_json_file_is_parsed_once(root, monkeypatch, coco):
+    pictures(root)
+    nocaps(root / "captions.json", "{}.png") if coco else write(root / "captions.json", rows(LETTERS))
+    parse, texts = json.loads, []
+    monkeypatch.setattr(json, "loads", lambda text, **options: texts.append(text) or parse(text, **options))
+    Folder(root=str(root), **HALF)
+    read_references(root / "captions.json")
+    assert texts == [(root / "captions.json").read_text()] * 2

@@ -40,13 +40,17 @@ class CaptionFile:
     rejected: int
 
 
-def read_captions(path: str | Path) -> CaptionFile:
+def read_captions(path: str | Path, content: Any = None) -> CaptionFile:
     """A file in COCO captions form or that of Karpathy's dataset_coco.json, which holds all splits.
+
+    Args:
+        path: the captions file.
+        content: what `json_or_none` gave, so that it is not parsed again.
 
     Raises:
         ValueError: it cannot be read, has another form, or an id twice; the message names entry and field.
     """
-    root = load(Path(path), _CAPTIONS)
+    root = load(Path(path), _CAPTIONS) if content is None else Entry(Path(path), "the file", content, _CAPTIONS)
     if root.has("images") and not root.has("annotations") and not _is_karpathy(root):
         raise NoCaptions(str(root.error("has no 'annotations'")))
     images: dict[int, Entry] = {}

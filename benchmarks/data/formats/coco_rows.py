@@ -1,6 +1,7 @@
 """COCO's and Karpathy's caption files as rows: images by file name, with the ids and splits that the files give."""
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.data.formats.coco_json import read_captions
@@ -9,15 +10,19 @@ from benchmarks.data.formats.json_entry import Entry
 from benchmarks.data.formats.rows import Row, caption_texts, name_below, split_name
 
 
-def read_coco_rows(file: Path) -> tuple[list[Row], tuple[str, ...]]:
+def read_coco_rows(file: Path, content: Any = None) -> tuple[list[Row], tuple[str, ...]]:
     """A row for each image with captions; and in numbers what is left out, such as VizWiz's rejected captions.
+
+    Args:
+        file: the captions file.
+        content: what `json_or_none` gave, so that it is not parsed again.
 
     Raises:
         ValueError: it cannot be read, or is something else; the message names file and entry.
     """
-    content = read_captions(file)
-    found, notes = captioned(content, file)
-    return [_row(content.images[image], image, captions) for image, captions in found.items()], notes
+    held = read_captions(file, content)
+    found, notes = captioned(held, file)
+    return [_row(held.images[image], image, captions) for image, captions in found.items()], notes
 
 
 def _row(entry: Entry, image: int, captions: tuple[str, ...]) -> Row:

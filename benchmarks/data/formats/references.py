@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.data.formats.coco_json import CaptionFile, read_captions
 from benchmarks.data.formats.rows import read_rows
 from benchmarks.data.formats.splits import numbers
-from benchmarks.data.formats.table import is_rows
+from benchmarks.data.formats.table import is_rows, json_or_none
 
 
 def read_references(path: str | Path) -> CaptionFile:
@@ -15,10 +15,11 @@ def read_references(path: str | Path) -> CaptionFile:
         ValueError: it cannot be read or has another form; the message says where, and what it should be.
     """
     file = Path(path)
-    if not is_rows(file):
-        return read_captions(file)
+    content = json_or_none(file)
+    if not is_rows(file, content):
+        return read_captions(file, content)
     captions: dict[int, list[str]] = {}
-    for row in read_rows(file):
+    for row in read_rows(file, content):
         if row.captions:
             captions.setdefault(numbers(row.name)[0], []).extend(row.captions)
     return CaptionFile({}, captions, rejected=0)

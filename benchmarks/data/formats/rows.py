@@ -34,13 +34,17 @@ class Row:
     number: int | None = None
 
 
-def read_rows(file: Path) -> list[Row]:
+def read_rows(file: Path, content: Any = None) -> list[Row]:
     """Every row of a captions file, by its suffix; captions without a word are left out.
+
+    Args:
+        file: the captions file.
+        content: what `json_or_none` gave, so that it is not parsed again.
 
     Raises:
         ValueError: it cannot be read, or is something else; the message names file and row, and says the remedy.
     """
-    rows = [_row(f"{file}, {place}", pairs) for place, pairs in read_pairs(file)]
+    rows = [_row(f"{file}, {place}", pairs) for place, pairs in read_pairs(file, content)]
     if not any(row.captions for row in rows):
         raise NoCaptions(f"{file} holds no caption: it needs rows with {COLUMNS}")
     return rows

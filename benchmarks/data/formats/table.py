@@ -22,11 +22,10 @@ COLUMNS = "one of file, image, filename and file_name, and caption, captions or 
 _TEXT_FILES = (".txt", ".token")  # of Kaggle's Flickr8k and of Flickr30k
 
 
-def is_rows(file: Path) -> bool:
-    """Whether a file has rows, and is none of COCO's or Karpathy's."""
+def is_rows(file: Path, content: Any) -> bool:
+    """Whether a file, of this content if it is JSON, has rows, and is none of COCO's or Karpathy's."""
     if file.suffix.lower() != ".json":
         return file.suffix.lower() in (*SUFFIXES, *_TEXT_FILES)
-    content = _parsed_or_none(file)
     if isinstance(content, list):
         first = content[0] if content else None
         return isinstance(first, dict) and any(named(FILE, key) for key in first)
@@ -35,9 +34,8 @@ def is_rows(file: Path) -> bool:
     return is_textcaps(content) or all(isinstance(each, str | list | dict) for each in content.values())
 
 
-def is_coco(file: Path) -> bool:
-    """Whether a file is one of COCO's or Karpathy's."""
-    content = _parsed_or_none(file) if file.suffix.lower() == ".json" else None
+def is_coco(content: Any) -> bool:
+    """Whether this is what a file of COCO's or Karpathy's holds."""
     return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in ("annotations", "images"))
 
 
@@ -46,23 +44,34 @@ def named(names: Iterable[re.Pattern[str]], column: str) -> bool:
     return any(name.fullmatch(column.strip().rpartition(".")[2]) for name in names)
 
 
-def _parsed_or_none(file: Path) -> Any:
+def json_or_none(file: Path) -> Any:
+    """What a JSON file holds, for the readers of it; None where the name is another's, or it cannot be read."""
+    if file.suffix.lower() != ".json":
+        return None
     try:
-        return json.loads(read(file).decode("utf-8-sig"))
+        return json.loads(read(file).decode("utf-8-sig"), object_pairs_hook=unique)
     except (OSError, ValueError, RecursionError):
         return None  # whoever reads it says what is wrong
 
 
-def read_pairs(file: Path) -> Iterator[tuple[str, Pairs]]:
+def read_pairs(file: Path, content: Any = None) -> Iterator[tuple[str, Pairs]]:
     """Each row of a file, by its suffix: where it stands, and its keys with their values.
+
+    Args:
+        file: the captions file.
+        content: what `json_or_none` gave, so that it is not parsed again.
 
     Raises:
         ValueError: it cannot be read, or is something else; the message says where, and the remedy.
     """
     if file.suffix.lower() not in (*SUFFIXES, *_TEXT_FILES):
         raise ValueError(f"{file} should be a captions file, which ends in {', '.join(SUFFIXES)}")
+    if content is not None:
+        return _json(file, content)
     text = read_text(file)
-    reader = {".json": _json, ".jsonl": _json_lines}.get(file.suffix.lower()) or reader_of(text) or _table
+    if file.suffix.lower() == ".json":
+        return _json(file, _parsed(f"{file}", text, "one object to a line is a file of JSON lines, and ends in .jsonl"))
+    reader = _json_lines if file.suffix.lower() == ".jsonl" else reader_of(text) or _table
     return reader(file, text)
 
 
@@ -109,8 +118,7 @@ def _cell(place: str, value: str) -> Any:
         raise ValueError(f'{place}: {value[:60]!r} is no list as JSON spells it, ["a caption", "another"]') from None
 
 
-def _json(file: Path, text: str) -> Iterator[tuple[str, Pairs]]:
-    content = _parsed(f"{file}", text, "one object to a line is a file of JSON lines, and ends in .jsonl")
+def _json(file: Path, content: Any) -> Iterator[tuple[str, Pairs]]:
     if isinstance(content, list):
         for number, entry in enumerate(content, start=1):
             yield f"entry {number}", _pairs(f"{file}, entry {number}", entry)

@@ -8,7 +8,7 @@ from benchmarks.data.formats.coco_rows import read_coco_rows
 from benchmarks.data.formats.content import NoCaptions, read_text
 from benchmarks.data.formats.flickr import split_lists
 from benchmarks.data.formats.rows import Row, caption_texts, read_rows
-from benchmarks.data.formats.table import is_coco
+from benchmarks.data.formats.table import is_coco, json_or_none
 from benchmarks.data.local.discovery import matching, split_word, text_files
 from benchmarks.data.local.listing import Listing
 
@@ -54,7 +54,8 @@ def read_content(listing: Listing, captions: str) -> Content:
 def _read(listing: Listing, name: str) -> Content:
     """The rows of one file; names are those below its own folder, where the image lies there."""
     file = listing.path(name)
-    rows, notes = read_coco_rows(file) if is_coco(file) else (read_rows(file), ())
+    content = json_or_none(file)
+    rows, notes = read_coco_rows(file, content) if is_coco(content) else (read_rows(file, content), ())
     rows, unlisted = _listed(rows, split_lists(file.parent))
     if unlisted:
         notes += (f"{name}: {len(unlisted):,} images in none of the lists left out, such as {unlisted[0]!r}",)
