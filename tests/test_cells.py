@@ -113,12 +113,12 @@ def test_what_no_text_shows_is_refused_with_a_remedy(notebook, cells, wrong):
 def test_an_experiment_gets_the_parts_that_it_names(notebook, tmp_path):
     notebook.run(IMPORTS, WIDTH, HELPER, PART)
     named = Experiment("scenes", Matrix("patches", ["mean", "local(score='noted')"]))
-    (file,) = notebook_plugins(named, (), tmp_path)
+    (file,) = notebook_plugins(named, tmp_path)
     assert file.read_text() == plugin_text(ATTENTIONS, "noted")
     assert (file.parents[1], file.name) == (tmp_path / "plugins", "noted.py")
-    assert list(notebook_plugins(named, (), tmp_path)) == [file]
-    assert list(notebook_plugins(Experiment("scenes", Matrix("patches", "mean")), (), tmp_path)) == []
+    assert list(notebook_plugins(named, tmp_path)) == [file]
+    assert list(notebook_plugins(Experiment("scenes", Matrix("patches", "mean")), tmp_path)) == []
     notebook.run("WIDTH = 16")
-    (edited,) = notebook_plugins(named, (), tmp_path)
+    (edited,) = notebook_plugins(named, tmp_path)
     assert edited != file
     assert file.is_file()

@@ -63,7 +63,7 @@ def run(
     for each in (folder, cached):
         writable(each)
     texts = [str(logger) for logger in loggers]
-    files = plugin_files(map(str, (*plugins, *notebook_plugins(experiment, texts, folder))), texts)
+    files = plugin_files(map(str, (*plugins, *notebook_plugins(experiment, folder, texts))), texts)
     with ForkServer() as server:
         planned = plan(server, experiment, files)
         for note in planned.notes:

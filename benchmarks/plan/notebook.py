@@ -14,7 +14,7 @@ from zoo.atomic import make_folder, write_atomically
 FOLDER = "plugins"  # in that of the runs
 
 
-def notebook_plugins(experiment: Experiment, loggers: Sequence[str], out: Path) -> Iterator[Path]:
+def notebook_plugins(experiment: Experiment, out: Path, loggers: Sequence[str] = ()) -> Iterator[Path]:
     """Files of the components of `__main__` that `experiment` or `loggers` name, written below `out` by their hash.
 
     An edited component is another file, so the runs of each keep theirs.
