@@ -50,17 +50,18 @@ def fast_encoder(
         backbone: on the processor, in evaluation.
         folder: of graphs.
         named: tells its code and options from those of another with the same weights.
-        images: how many there are to encode; for few of them no graph is made, nor read.
+        images: how many there are to encode; for few of them no graph is made, and for a handful none is read.
         threads: cores for each call, all that torch has by default.
     """
     if images < _FEW:
         return backbone
-    probe = _probe(backbone)
-    if images * _operations(backbone, probe[:1]) < _MUCH:  # counted, not timed: the same choice at each time
-        return backbone
     with suppress(Exception):  # no room for a graph, or nothing here that reads it
-        graph = _graph(backbone, folder, probe, named)
-        return OnnxBackbone(backbone, graph, threads=threads or torch.get_num_threads()) if graph else backbone
+        graph = folder / f"{_key(backbone, named)}.onnx"
+        trial = _read(graph)
+        if trial is None and images * _operations(backbone) >= _MUCH:
+            trial = _make(backbone, graph, named)
+        if trial and not trial.unfit:
+            return OnnxBackbone(backbone, graph, threads=threads or torch.get_num_threads())
     return backbone
 
 
@@ -89,21 +90,20 @@ def runtime_of(encoder: Backbone) -> str:
     return f"{runtime} {version(runtime)}"
 
 
-def _graph(backbone: Backbone, folder: Path, probe: Tensor, named: str) -> Path | None:
-    """The file with its graph, made now where there is none; None where torch is as good."""
-    make_folder(folder)
-    remove_abandoned(folder)
-    graph = folder / f"{_key(backbone, named)}.onnx"
+def _make(backbone: Backbone, graph: Path, named: str) -> Trial:
+    """Make and try the graph, unless another process has in the meantime."""
+    make_folder(graph.parent)
+    remove_abandoned(graph.parent)
     with locked(graph.with_suffix(".lock"), "that makes a graph of the backbone"):
-        trial = _read(graph)
-        if trial is None:
-            require_onnx()
-            write(f"{named.strip()}: ONNX Runtime is tried for it, once on this machine", sys.stderr)
-            trial = try_graph(backbone, graph, probe)
-            outcome = f"torch stays: {trial.unfit}" if trial.unfit else f"{trial.speedup} times as fast as torch"
-            write(f"{named.strip()}: {outcome}", sys.stderr)
-            write_atomically(graph.with_suffix(".json"), json.dumps(asdict(trial), indent=1) + "\n")
-    return None if trial.unfit else graph
+        if trial := _read(graph):
+            return trial
+        require_onnx()
+        write(f"{named.strip()}: ONNX Runtime is tried for it, once on this machine", sys.stderr)
+        trial = try_graph(backbone, graph, _probe(backbone))
+        outcome = f"torch stays: {trial.unfit}" if trial.unfit else f"{trial.speedup} times as fast as torch"
+        write(f"{named.strip()}: {outcome}", sys.stderr)
+        write_atomically(graph.with_suffix(".json"), json.dumps(asdict(trial), indent=1) + "\n")
+    return trial
 
 
 def _read(graph: Path) -> Trial | None:
@@ -116,8 +116,10 @@ def _read(graph: Path) -> Trial | None:
 
 
 @torch.no_grad()
-def _operations(backbone: Backbone, images: Tensor) -> int:
-    return operations(lambda: backbone(images))
+def _operations(backbone: Backbone) -> int:
+    """Of one image; counted and not timed, so that the choice is the same at each time."""
+    image = _probe(backbone)[:1]
+    return operations(lambda: backbone(image))
 
 
 def _probe(backbone: Backbone) -> Tensor:

@@ -37,7 +37,9 @@ BARS = (
     Figure("beam5.transformer.over_hf", "Transformer, beam search, against transformers' generate", "x", Bar(2)),
     Figure("score.first.over_pycocoevalcap", "scoring for the first time, against pycocoevalcap", "x", Bar(2)),
     Figure("score.next.over_pycocoevalcap", "scoring from the second time on, against pycocoevalcap", "x", Bar(5)),
-    Figure("encode.over_timm", "encoding JPEG files, against timm's bare forward", "%", Bar(0.9)),
+    Figure("encode.over_timm", "encoding JPEG files, against timm's bare forward", "%", Bar(3)),
+    Figure("encode.resnet50.over_timm", "encoding with resnet50, against timm's bare forward", "%", Bar(0.95)),
+    Figure("encode.vit.over_timm", "encoding with vit_small, against timm's bare forward", "%", Bar(0.95)),
     Figure(
         "matrix.overhead", "what the harness adds to its cells' own work, timing them included", "%", Bar(0.03, True)
     ),
@@ -64,8 +66,8 @@ OTHERS = (
     Figure("beam5.transformer.images_per_sec", "Transformer, beam search", "images/s"),
     Figure("beam5.hf.images_per_sec", "transformers' generate", "images/s"),
     Figure("encode.images_per_sec", "encoding JPEG files, efficientnet_lite", "images/s"),
-    Figure("encode.resnet50.over_timm", "encoding with resnet50, against timm's bare forward", "%"),
     Figure("encode.resnet50.images_per_sec", "encoding JPEG files, resnet50", "images/s"),
+    Figure("encode.vit.images_per_sec", "encoding JPEG files, vit_small", "images/s"),
     Figure("load.images_per_sec", "JPEG files to pixels, one core", "images/s"),
     Figure("load.over_pillow", "the same, against Pillow alone", "%"),
     Figure("score.first_s", "scoring for the first time", "s"),

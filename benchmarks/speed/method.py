@@ -43,7 +43,8 @@ cores, scoring with one thread for numpy, but with Java beside Python on both si
   another process that finds the cache. pycocoevalcap's tokenizer and scorers, on the same Java, are a new process each
   time. Scores that differ by more than 1e-9 fail the stage, and so does a cache in which nothing was kept.
 - Encoding: `FeatureCache` from JPEG files to the cache on disk, against `forward_features` in batches of 32 over the
-  same pixels, normalised in advance: float32, channels last, the same threads.
+  same pixels, normalised in advance: float32, channels last, the same threads. Where ONNX Runtime encodes, its graph
+  was made before.
 - Loading: `Dataset.load` and `Preprocess.to_tensor`, against Pillow's open, convert and resize.
 - Cache: features at random in batches of 64, the files in the system's memory, against numpy's `take` from an
   array. All rows were read before, and a row's checksum is taken when it is first read, so none is in the rate. The
