@@ -23,6 +23,7 @@ from zoo.backbones import Backbone, Features
 from zoo.backbones.cut import Cut, frozen_stem
 
 _BATCH = 32
+_PART = 4  # images that a processor encodes at a time: activations of more leave its caches
 _LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
 _READERS = 32  # the same beside another device, where a batch in work is pixels
 
@@ -95,7 +96,8 @@ def _alone(device: torch.device, work: RowEncoder) -> RowEncoder:
     @torch.inference_mode()
     def alone(pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
         if device.type == "cpu":
-            return work(pixels)
+            parts = [work(part) for part in pixels.split(_PART)]
+            return torch.cat([rows for rows, _ in parts]), parts[0][1]
         with lock:
             rows, grid = work(pixels.to(device))
             return rows.cpu(), grid
