@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from folders import picture, write
 
 from benchmarks.data.folder import Folder
 from benchmarks.data.formats.references import read_references
@@ -40,16 +40,6 @@ def _any_order(request, monkeypatch):
             return next(self.entries)
 
     monkeypatch.setattr(os, "scandir", Ordered)
-
-
-def picture(file):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8)).save(file)
-
-
-def write(file, content):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
 
 
 def rows(letters, folder=""):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from folders import picture, write
 from PIL import Image
 from sandbox import calls_here, flickr_folder
 
@@ -18,16 +19,6 @@ SPLITS = {"train": ("a", "b", "c"), "val": ("d",), "test": ("e", "f")}
 LETTERS = "abcdef"  # by a hash of `a.png` and so on with these shares, e is tested, b and d choose the epoch
 HALF = {"validation": 0.05, "test": 0.2}
 SAID = {letter: [f"{letter}, with a comma", f'the "{letter}" again'] for letter in LETTERS}
-
-
-def picture(file):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8)).save(file)
-
-
-def write(file, content):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
 
 
 def held(data):

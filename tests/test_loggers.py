@@ -114,6 +114,10 @@ def logged(place, name):
     return sorted(READERS[name](folder))
 
 
+def checkpoints(place):
+    return set(place.glob("out/.checkpoints/*/[!.]*.pt"))
+
+
 def test_each_step_is_there_once_though_the_run_was_killed_and_preempted(place):
     epochs = 8
     (place / "config.yaml").write_text(CONFIG.replace("EPOCHS", str(epochs)))
@@ -121,8 +125,8 @@ def test_each_step_is_there_once_though_the_run_was_killed_and_preempted(place):
     seen = set()
     for number in (signal.SIGKILL, signal.SIGTERM):
         running = caption_zoo(*WORDS, *loggers, folder=place)
-        states = until(lambda: set(place.glob("out/.checkpoints/*/[!.]*.pt")) - seen, running)  # noqa: B023, at once
-        until(lambda: set(place.glob("out/.checkpoints/*/[!.]*.pt")) - states - seen, running)  # noqa: B023
+        states = until(lambda old=frozenset(seen): checkpoints(place) - old, running)
+        until(lambda old=seen | states: checkpoints(place) - old, running)
         seen |= set(place.glob("out/.checkpoints/*/[!.]*.pt"))
         os.kill(running.pid, number)
         running.end()

@@ -72,7 +72,7 @@ def from_pretrained(
         revision: a branch, a tag or a commit; the newest commit of ``main`` without one. `source` of the captioner says
             which it is, as ``org/name@commit``.
         cache_dir: for what is fetched of `place`; without one, the cache that other programs use too (``HF_HOME``).
-        local_files_only: the Hub is not asked for `place`. ``HF_HUB_OFFLINE=1`` is for all: a run's folder
+        local_files_only: no request for `place` goes to the Hub. ``HF_HUB_OFFLINE=1`` is for all: a run's folder
             may lack a frozen backbone's weights, which come from their own source.
         token: for what is private; without one, that of ``hf auth login`` or ``HF_TOKEN``.
 

@@ -24,7 +24,7 @@ class Located:
 def locate(place: str | Path, *, revision: str | None = None, **options: Any) -> Located:
     """Find the captioner that `place` names: a path, or ORG/NAME of the Hub where there is no such path.
 
-    Where ORG is a folder here, the Hub is asked only with a `revision`: a misspelt ``runs/ID`` is nobody's business.
+    Where ORG is a folder here, a request goes to the Hub only with a `revision`: not for a misspelt ``runs/ID``.
 
     Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
     fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.

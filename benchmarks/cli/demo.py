@@ -29,7 +29,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     demo.require()
     for plugin in options.plugin:
         load_plugin(plugin)
-    with demo.listen(options.host, options.port) as at:  # a port in use is told before a model is fetched and tried
+    with demo.listen(options.host, options.port) as at:  # an error of the port comes before a model is fetched
         found = locate(options.run, revision=options.revision)
         decoding = decoding_of(found.folder)
         captioner = checkpoint.load(found.folder, device=device(), source=found.source)

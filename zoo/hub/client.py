@@ -28,7 +28,7 @@ class Repository:
     """A model on the Hub, at a branch, a tag or a commit.
 
     cache_dir: the client's own where None; `token` likewise.
-    local_files_only: nothing is asked of the Hub, as with ``HF_HUB_OFFLINE=1``.
+    local_files_only: no request goes to the Hub, as with ``HF_HUB_OFFLINE=1``.
 
     Raises:
         ValueError: it cannot be called so.
@@ -77,7 +77,7 @@ class Repository:
                 return cached
         if offline:
             raise Unreachable(
-                f"the cache has no {file} of {self}, and nothing is asked of the Hub: fetch it once without "
+                f"the cache has no {file} of {self}, and no request goes to the Hub: fetch it once without "
                 "HF_HUB_OFFLINE and local_files_only, or name a revision that was fetched"
             )
         try:
@@ -94,7 +94,7 @@ class Repository:
         return self._cached(file)[0] is not None
 
     def _cached(self, file: str) -> tuple[Path | None, bool]:
-        """The file at the commit that the revision was when last asked for; whether that is known to have none."""
+        """The file at the commit that the revision was at the last request; whether that is known to have none."""
         from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
         found = try_to_load_from_cache(self.name, file, cache_dir=self.cache_dir, revision=self.revision)

@@ -100,8 +100,8 @@ def _beside(listing: Listing, texts: Mapping[str, str]) -> Content:
 
 def _splits(names: Iterable[str]) -> dict[str, str | None]:
     """The split that each name says, where they say more than one: a single one divides nothing."""
-    said = {name: split_word(name) for name in names}
-    return said if len(set(said.values()) - {None}) > 1 else dict.fromkeys(said)
+    splits = {name: split_word(name) for name in names}
+    return splits if len(set(splits.values()) - {None}) > 1 else dict.fromkeys(splits)
 
 
 def _numbered(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
