@@ -561,7 +561,11 @@ def test_karpathys_splits_come_from_any_url(server, tmp_path, capsys, kind):
         (zipped([("a/dataset_coco.json", json.dumps(KARPATHY)), ("b/dataset_coco.json", "{}")]), "twice"),
         (zipped([("dataset_coco.json", json.dumps(KARPATHY))])[:-30], "no splits as Karpathy"),
     ],
-)
+    ids=[
+        "empty", "page", "no image", "deep", "other annotations", "zip of flickr8k", "zip of nothing", "zip of two",
+        "torn zip",
+    ],  # an archive has the time in it, so would a name made of it
+)  # fmt: skip
 def test_what_are_no_splits_of_his_is_told(server, tmp_path, capsys, content, said):
     server.files["/k"] = content
     assert run(server, tmp_path, "--year", "karpathy", "--karpathy", f"{server.url}/k") == 2

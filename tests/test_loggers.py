@@ -132,7 +132,7 @@ def test_each_step_is_there_once_though_the_run_was_killed_and_preempted(place):
         running.end()
     ended = caption_zoo(*WORDS, *loggers, folder=place).end()
     assert ended.returncode == 0, ended
-    assert "given up" not in ended.stderr
+    assert "given up" not in ended.stderr, ended.stderr
     (record,) = records(place / "out")
     assert record.environment["resumed"] == 2
     expected = {(60 * epoch + 50, "train/loss") for epoch in range(epochs)}

@@ -264,7 +264,7 @@ def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path, devices):
     ended = start("cut").end()
     assert ended.returncode == 0, ended
     (whole,), (resumed,) = (list(records(tmp_path / out)) for out in ("whole", "cut"))
-    assert resumed.environment["resumed"] == 1
+    assert resumed.environment["resumed"] == 1, ended.stderr
     assert "resumed" not in whole.environment
     assert resumed.seconds["train"] > 0
     assert repeatable(resumed.curve) == repeatable(whole.curve)
