@@ -50,7 +50,7 @@ class Wandb(Logger):
         write_atomically(journal, "".join(f"{json.dumps(entry)}\n" for entry in earlier))
         self._run = self._wandb.init(
             **self._options, id=name.read_text(), resume="allow", name=run.name, group=run.experiment,
-            dir=run.folder, config=dict(run.config),
+            dir=str(run.folder), config=dict(run.config),
             settings=self._wandb.Settings(
                 silent=True, console="off", disable_git=True, disable_code=True, init_timeout=_PATIENCE
             ),
