@@ -47,7 +47,8 @@ def test_data_sets_keep_their_contracts(tmp_path, monkeypatch):
         "webdataset": f"webdataset(root={str(shards)!r}, train='train-*.tar', validation='val-*.tar', test='test-*.tar')",
     }
     assert set(specs) == set(DATASETS), "which options does the new data set take here?"
-    for spec in (*specs.values(), f"coco(root={str(root)!r}, split='karpathy')"):
+    variants = [f"coco(root={str(root)!r}, {options})" for options in ("split='karpathy'", "holdout=0.4")]
+    for spec in (*specs.values(), *variants):
         assert dict(check("dataset", spec)) == dict.fromkeys(CONTRACTS["dataset"]), spec
 
 

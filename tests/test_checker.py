@@ -267,6 +267,23 @@ def test_what_either_reader_refuses_the_other_refuses(spell, small, tmp_path):
         RunRecord.load(file)
 
 
+@pytest.mark.parametrize(
+    ("split", "held_out_from", "options", "sound"),
+    [
+        ("train2017-holdout", "train2017", "(holdout=0.15)", True),
+        ("val2017", "train2017", "(holdout=0.15)", False),
+        ("val2017", "", "(holdout=0.15)", False),
+        ("train2017-holdout", "train2017", "", False),
+    ],
+)
+def test_held_out_images_are_no_official_split(split, held_out_from, options, sound, small):
+    edited = copy.deepcopy(small)
+    edited["split"], edited["dataset"] = split, f"coco{options}"
+    edited["data"] |= {"held_out_from": held_out_from} if held_out_from else {}
+    found = [problem for problem in check_values(edited) if "held out from" in problem]
+    assert (not found) == sound
+
+
 def test_swapped_captions_of_photographs_are_caught(small):
     edited = copy.deepcopy(small)
     captions = edited["captions"]

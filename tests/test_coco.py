@@ -1,5 +1,6 @@
 """COCO from a folder: both layouts, disjoint splits, and one clear line for every broken file."""
 
+import hashlib
 import math
 import os
 from pathlib import Path
@@ -56,6 +57,57 @@ def test_karpathy_without_val_holds_out_a_tenth(folder):
     change(folder / "dataset_coco.json", val_to_test)
     data = Coco(root=str(folder), split="karpathy")
     assert (data.split, len(data.train), len(data.validation), len(data.test)) == ("karpathy-test", 10, 2, 6)
+
+
+@pytest.mark.parametrize(("split", "source"), [("2017", "train2017"), ("karpathy", "karpathy-train")])
+def test_a_holdout_takes_the_place_of_the_test_images(folder, split, source):
+    whole = Coco(root=str(folder), split=split)
+    training = {number: float_of(number) for number in range(1, 13)}  # both layouts train on these and those of val
+    held_out = Coco(root=str(folder), split=split, holdout=0.4)
+    assert (held_out.split, held_out.held_out_from) == (f"{source}-holdout", source)
+    assert ids(held_out.test) == {number for number, place in training.items() if place < 0.4}
+    assert ids(held_out.train) | ids(held_out.validation) | ids(held_out.test) == set(training)
+    used = [ids(part) for part in (held_out.train, held_out.validation, held_out.test)]
+    assert sum(map(len, used)) == len(training), "an image is in two splits"
+    assert not ids(whole.test) & set.union(*used)
+    assert held_out.fingerprint != whole.fingerprint
+    assert whole.held_out_from == ""
+
+
+def float_of(number):
+    """The share below which an image is held out, worked out by hand: bits 64 to 116 of SHA-256."""
+    return int(hashlib.sha256(str(number).encode()).hexdigest()[16:32], 16) // 2**11 / 2**53
+
+
+def test_what_is_held_out_depends_on_the_image_alone(folder):
+    def reversed_and_fewer(content):
+        content["images"] = content["images"][:3:-1]
+
+    less, more = (ids(Coco(root=str(folder), holdout=share).test) for share in (0.3, 0.6))
+    assert less < more
+    change(folder / "annotations" / "captions_train2017.json", reversed_and_fewer)
+    assert ids(Coco(root=str(folder), holdout=0.6).test) == more & set(range(5, 13))
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, math.nan])
+def test_a_holdout_that_is_no_share_is_refused(folder, share):
+    with pytest.raises(ValueError, match="should lie between 0 and 1"):
+        Coco(root=str(folder), holdout=share)
+
+
+@pytest.mark.parametrize(("share", "held_out"), [(1e-9, 0), (1 - 1e-9, 12)])
+def test_a_holdout_that_leaves_nothing_is_refused(folder, share, held_out):
+    with pytest.raises(ValueError, match=f"holds out {held_out} of 12 training images"):
+        Coco(root=str(folder), holdout=share)
+
+
+def test_images_of_the_test_split_are_no_training_images_of_a_holdout(folder):
+    def test_on_a_training_image(content):
+        content["images"][0]["split"] = "test"
+
+    change(folder / "dataset_coco.json", test_on_a_training_image)
+    with pytest.raises(ValueError, match=r"1 images of .* are in both"):
+        Coco(root=str(folder), split="karpathy", train="2017", holdout=0.5)
 
 
 def test_overlapping_splits_are_refused(folder):

@@ -13,6 +13,7 @@ import pytest
 from records import COCO, FEW, failure, record
 
 from benchmarks.leaderboard import write
+from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import RunRecord
 
 VOID = {"meta", "input", "wbr", "link", "br", "img"}
@@ -119,6 +120,16 @@ def test_few_photographs_are_announced_as_a_sample(tmp_path):
         assert "A small sample: trained on 2\u2009040 photographs, tested on 347 images." in text
     assert "A small sample" not in made([record(**COCO, data=whole)], tmp_path)[0]
     assert "A small sample" not in made([record(data=few)], tmp_path)[0]
+
+
+def test_held_out_images_have_a_table_of_their_own_that_says_so(tmp_path):
+    held_out = {"dataset": "coco(holdout=0.15)", "split": "train2017-holdout", "synthetic": False}
+    whole = {"dataset": "coco", "split": "val2017", "synthetic": False}
+    data = {"train": 113_287, "held_out_from": "train2017"}
+    runs = [record(**whole, data={"train": 113_287}), record(**held_out, data=data)]
+    assert [len(table.rows) for table in summarise(runs).tables] == [1, 1]
+    for text in made(runs, tmp_path)[:2]:
+        assert text.count("Tested on images held out from train2017: these scores choose settings") == 1
 
 
 def test_failed_runs_are_listed_with_their_reason(tmp_path):

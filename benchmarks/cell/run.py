@@ -158,6 +158,7 @@ def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[s
         "skipped": list(store.skipped),
         "vocabulary": len(vocabulary),
         "unknown_words": sum(word not in vocabulary for word in words) / max(1, len(words)),
+        **({"held_out_from": dataset.held_out_from} if dataset.held_out_from else {}),
     }
 
 

@@ -49,14 +49,16 @@ class Dataset(ABC):
     changes when an image id or a caption does; `location` names the options that say where
     the data lie and not what they are, which no record repeats; `public` names those of them
     that may name a published data set instead, which records do repeat; `shareable` says whether
-    pictures and references may stand in a record, which is passed on; `notes` are lines for
-    whoever starts a run, such as how many images have no caption.
+    pictures and references may stand in a record, which is passed on; `held_out_from` names the
+    training split whose images take the place of the published test images, where they do; `notes`
+    are lines for whoever starts a run, such as how many images have no caption.
     """
 
     location: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     shareable: bool = False
+    held_out_from: str = ""
 
     name: str
     split: str

@@ -8,7 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.data import DATASETS, Dataset, Example, Prediction, photos
-from benchmarks.data.formats.coco_layout import Layout, read_splits
+from benchmarks.data.formats.coco_layout import Layout, Splits, read_splits
+from benchmarks.data.formats.splits import numbers
 from benchmarks.data.photos import Photo
 
 _HELD_OUT = 10  # one training image in so many chooses the epoch where a layout has no third split
@@ -24,6 +25,8 @@ class Coco(Dataset):
             his train and restval, and tests on his test images, or val where there are none.
             Where no images are left to choose the epoch by, each tenth of training is.
         train: take the training images from another layout than the test images.
+        holdout: share of the training images that is held out and takes the place of the test
+            images, which are then not used: for choosing settings. A hash of its id decides for each image.
         limit: only the first so many images of each split, to try things out.
     """
 
@@ -31,7 +34,13 @@ class Coco(Dataset):
     location = ("root",)
 
     def __init__(
-        self, *, root: str = "data/coco", split: Layout = "2017", train: Layout | None = None, limit: int | None = None
+        self,
+        *,
+        root: str = "data/coco",
+        split: Layout = "2017",
+        train: Layout | None = None,
+        holdout: float | None = None,
+        limit: int | None = None,
     ) -> None:
         if limit is not None and limit < 1:
             raise ValueError(f"coco(limit={limit}) leaves no image: at least 1, or leave limit out")
@@ -43,7 +52,10 @@ class Coco(Dataset):
         if train is not None:
             others, notes = read_splits(folder, train)
             splits, self.notes = {**splits, "train": others["train"]}, tuple(dict.fromkeys((*self.notes, *notes)))
-        _refuse_overlap(splits, folder)
+        _refuse_overlap(splits, folder)  # also with a holdout: test images would choose the settings
+        if holdout is not None:
+            self.held_out_from = "karpathy-train" if (train or split) == "karpathy" else f"train{train or split}"
+            splits = _hold_out(splits, holdout, f"{self.held_out_from}-holdout")
         self.name = f"coco-{split}"
         self.split = next(name for name in splits if name not in ("train", "validation"))
         training = splits["train"]
@@ -70,6 +82,20 @@ class Coco(Dataset):
     def diagnostics(self, predictions: Mapping[int, Prediction]) -> dict[str, float]:
         """Nothing beyond the usual metrics."""
         return {}
+
+
+def _hold_out(splits: Splits, share: float, name: str) -> Splits:
+    """The splits with a share of "train" as the test split `name`; more of it holds out the same images and others."""
+    if not 0 < share < 1:
+        raise ValueError(f"coco(holdout={share}) should lie between 0 and 1: it is a share of the training images")
+    training: list[Photo] = []
+    held_out: list[Photo] = []
+    for photo in splits["train"]:
+        (held_out if numbers(str(photo.image_id))[1] < share else training).append(photo)
+    if not held_out or len(training) < 2:
+        raise ValueError(f"coco(holdout={share}) holds out {len(held_out)} of {len(splits['train'])} training images")
+    validation = {"validation": splits["validation"]} if "validation" in splits else {}
+    return {"train": training, **validation, name: held_out}
 
 
 def _refuse_overlap(splits: Mapping[str, list[Photo]], folder: Path) -> None:

@@ -17,7 +17,14 @@ _FEW = 10_000  # training images; COCO has 118,287
 
 def notices(table: Table) -> list[str]:
     """What a reader must know before the first number."""
-    return [SYNTHETIC] * table.synthetic + _sample(table) + [UNTRAINED] * table.random
+    return [SYNTHETIC] * table.synthetic + _held_out(table) + _sample(table) + [UNTRAINED] * table.random
+
+
+def _held_out(table: Table) -> list[str]:
+    """Whether the test images are some of the published training images."""
+    name = clean(table.rows[0].runs[0].data.get("held_out_from", ""))
+    compare = "these scores choose settings, and do not compare with those on a published test split."
+    return [f"Tested on images held out from {name}: {compare}"] if name else []
 
 
 def _sample(table: Table) -> list[str]:

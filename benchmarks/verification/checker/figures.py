@@ -11,7 +11,9 @@ from benchmarks.verification.checker.reading import is_count, is_number
 
 _TOP = {"CIDEr": 10.0}  # of the other scores it is 1
 _CLOSE = 1e-5  # scores per image have six digits
-_DATA = {"name", "fingerprint", "train", "validation", "test", "skipped", "vocabulary", "unknown_words"}
+_DATA = {
+    "name", "fingerprint", "train", "validation", "test", "skipped", "vocabulary", "unknown_words", "held_out_from",
+}  # fmt: skip
 _UNSIGNED = ("grad_norm", "learning_rate", "memory", "skipped", "words_per_second")  # of an epoch
 _SOURCES_SINCE = "2026-11-28T14:25"  # the moment from which captions.json may name sources
 _FASTER = 100  # times that a whole run may be faster than its rate was measured
@@ -96,6 +98,10 @@ def _data(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"its vocabulary has {data.get('vocabulary')!r} words"
     if not is_number(data.get("unknown_words")) or not 0 <= data["unknown_words"] <= 1:
         yield f"its share of unknown words is {data.get('unknown_words')!r}"
+    held_out = str(data.get("held_out_from", ""))
+    name, holdout = record["dataset"].partition("(")[0], bool(re.search(r"\bholdout=", record["dataset"]))
+    if name == "coco" and (bool(held_out) != holdout or record["split"].endswith("-holdout") != holdout):
+        yield f"its data set is {record['dataset']}, its test split {record['split']}, held out from {held_out!r}"
 
 
 def _sizes(record: Mapping[str, Any]) -> Iterator[str]:
