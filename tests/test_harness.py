@@ -12,6 +12,7 @@ from forking import caption_zoo
 from pycocotools.coco import COCO
 from repeatable import repeatable
 
+from benchmarks.evaluation.endings import bad_ending_rate
 from benchmarks.records.record import RunRecord, records
 
 CONFIG = """
@@ -91,6 +92,8 @@ def test_every_cell_has_a_full_record(place, done):
         assert len(record.curve) == 2
         assert record.params >= record.trained > 0
         assert {"exact", "relation", "binding", "count", "pointing"} <= set(record.diagnostics)
+        captions = [caption.split() for caption in record.captions.values()]
+        assert record.diagnostics["bad_endings"] == bad_ending_rate(captions)
         assert json.loads((folder / "record.json").read_text())["schema"] == 1
     assert [record.parts["attention"] for record in found] == ["bahdanau(hidden_dim=8)", "mean"]
 

@@ -28,6 +28,7 @@ from benchmarks.cell.workdir import (
 from benchmarks.data import Dataset
 from benchmarks.data.formats.coco_json import write_results
 from benchmarks.evaluation.decode import attention_maps, decode
+from benchmarks.evaluation.endings import bad_ending_rate
 from benchmarks.evaluation.scorer import Scores
 from benchmarks.features.runtime import runtime_of
 from benchmarks.features.store import ImageStore
@@ -119,7 +120,7 @@ def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints, o
         **_scored(scores),
         captions={str(image): caption for image, caption in captions.items()},
         samples=shown,
-        diagnostics=diagnostics,
+        diagnostics={**diagnostics, "bad_endings": bad_ending_rate(hypotheses.values())},
         **measured._asdict(),
         params=sum(tensor.numel() for tensor in captioner.parameters()),
         trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),

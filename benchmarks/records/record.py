@@ -53,7 +53,8 @@ class RunRecord:
     data: fingerprint; images per split; names of images left out; share of reference
         words that the vocabulary lacks; where test images were held out from a training split, its name.
     scores: raw, not x 100; signature says how they were made.
-    diagnostics: what only this data set can tell (see `Dataset.diagnostics`).
+    diagnostics: what only this data set can tell (see `Dataset.diagnostics`), and `bad_endings`,
+        the share of captions that break off.
     per_image: metric -> image id -> score, over the test split.
     captions: image id -> the model's caption, over the test split.
     samples: a few test images with what a card shows of them (see `benchmarks.cell.samples`).

@@ -50,7 +50,7 @@ def scores(record: RunRecord, table: Table, row: Row) -> Scores:
         standing=_standing(table, row),
         tables={
             "Scores × 100": _rows("scores", metrics, record, row),
-            "Checks of the data set, %": _rows("diagnostics", checks, record, row),
+            "Diagnostics, %": _rows("diagnostics", checks, record, row),
         },
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.leaderboard.tables import wording
-from benchmarks.leaderboard.tables.diagnostics import MAIN, diagnostic
+from benchmarks.leaderboard.tables.diagnostics import MAIN, OF_ALL, diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, millions, number, operations, speed
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import Row, Table
@@ -36,10 +36,12 @@ class Column:
 
 
 def columns(table: Table) -> list[Column]:
-    """Scores; speeds and times at every place; sizes; whatever its data set alone can tell."""
+    """Scores; speeds and times at every place; sizes; diagnostics, those of its data set first."""
     names = {name for row in table.rows for run in row.runs for name in run.diagnostics}
-    main = [name for name in MAIN if name in names]
-    checks = [_check(name, place) for place, name in enumerate([*main, *sorted(names - set(main))])]
+    first, last = ([name for name in listed if name in names] for listed in (MAIN, OF_ALL))
+    between = sorted(names - {*first, *last})
+    checks = [_check(name, main=place < len(MAIN)) for place, name in enumerate([*first, *between])]
+    checks += [_check(name, main=False) for name in last]
     rates = [rate(table, place, timing) for place in table.places for timing in RATES]
     return [*SCORES, *rates, *SIZES, *checks]
 
@@ -48,9 +50,8 @@ def _score(key: str, title: str, meaning: str = "", *, main: bool = True) -> Col
     return Column(key, title, "× 100", title, "score", lambda row: row.mean("scores", key), hundred, meaning, main)
 
 
-def _check(name: str, place: int) -> Column:
+def _check(name: str, *, main: bool) -> Column:
     title, meaning = diagnostic(name)
-    main = place < len(MAIN)
     return Column(
         f"check.{clean(name)}", title, "%", f"{title}, %", "score",
         lambda row: row.mean("diagnostics", name), hundred, meaning, main,

@@ -1,4 +1,4 @@
-"""What the diagnostics of a data set are called, and what they measure."""
+"""What the diagnostics of a run are called, and what they measure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from typing import NamedTuple
 from benchmarks.leaderboard.tables.formatting import clean
 
 MAIN = ("exact", "relation", "binding")  # of synthetic scenes, those that part good models from bad ones
+OF_ALL = ("bad_endings",)  # diagnostics of captions, whatever the data set
 _OTHER = "Share of the test images that pass this check of the data set: see its documentation"
 
 
@@ -25,6 +26,9 @@ _KNOWN: Mapping[str, Diagnostic] = MappingProxyType(
         "count": Diagnostic("count", "Count accuracy: the numbers of things"),
         "pointing": Diagnostic(
             "pointing", "Pointing accuracy: the largest attention weight at a thing's word lies in the thing's box"
+        ),
+        "bad_endings": Diagnostic(
+            "bad endings", "Captions that break off, at an article, a preposition or the like: the fewer the better"
         ),
         "pointing_chance": Diagnostic("pointing, chance", "Share of the image that a box takes: pointing by chance"),
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.verification.checker.beside import beside, named
+from benchmarks.verification.checker.endings import endings
 from benchmarks.verification.checker.fields import unlike_request_schema, unlike_schema
 from benchmarks.verification.checker.figures import figures
 from benchmarks.verification.checker.provenance import provenance, weights
@@ -127,7 +128,7 @@ def _contents(record: Mapping[str, Any]) -> Iterator[str]:
     yield from provenance(record)
     yield from _status(record)
     if record["status"] == "done":
-        for part in (named, weights, figures, samples):
+        for part in (named, weights, figures, endings, samples):
             yield from part(record)
     if _is_scored(record):
         yield from scenes(record)

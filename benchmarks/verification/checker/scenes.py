@@ -112,7 +112,7 @@ def _diagnostics(record: Mapping[str, Any], made: Sequence[Scene], candidates: S
         share = sum(found) / len(found)
         if not math.isclose(share, record["diagnostics"].get(name, math.nan), abs_tol=1e-9):
             yield f"its captions give {name} {share:.6f}, it says {record['diagnostics'].get(name)}"
-    if unknown := record["diagnostics"].keys() - marks.keys() - {"pointing", "pointing_chance"}:
+    if unknown := record["diagnostics"].keys() - marks.keys() - {"pointing", "pointing_chance", "bad_endings"}:
         yield f"its diagnostics have {min(unknown)!r}, which scenes do not give"
 
 
