@@ -90,7 +90,7 @@ def test_cut_after_any_step_it_ends_with_the_same_weights(data, tmp_path, after)
         {"decoder": "lstm(dim=32, doubly_stochastic=1.0)"},
         {"objective": "self_critical(samples=2)", "decoder": "gru(dim=32, dropout=0.2)"},
         {"objective": "self_critical(samples=2, baseline='greedy')", "decoder": "transformer(dim=32, dropout=0.2)"},
-        {"objective": "cross_entropy(scheduled_sampling=0.5)"},
+        {"objective": "cross_entropy(scheduled_sampling=0.5, word_dropout=0.2)"},
     ],
 )
 def test_cut_again_and_again_it_ends_with_the_same_weights(data, tmp_path, parts):

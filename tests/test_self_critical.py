@@ -21,7 +21,7 @@ from registry import Spec
 from zoo.captioner import Captioner
 from zoo.parts import Parts
 from zoo.types import Features
-from zoo.vocabulary import END, PAD, SPECIAL, START, Vocabulary, tokenize
+from zoo.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, tokenize
 
 WORDS = ("a", "dog", "runs", "cat", "sits", "on", "the", "grass", "beach", "red", "bus")
 VOCABULARY = Vocabulary([*SPECIAL, *WORDS])
@@ -181,6 +181,35 @@ def test_what_makes_no_sense_is_refused():
         build("self_critical(bleu=-1.0)")
     with pytest.raises(ValueError, match="should lie between 0 and 1"):
         build("cross_entropy(scheduled_sampling=1.5)")
+    with pytest.raises(ValueError, match=r"word_dropout=-0.1\) should lie between 0 and 1"):
+        build("cross_entropy(word_dropout=-0.1)")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_word_dropout_reads_unknown_words_as_often_as_it_says(share):
+    objective = OBJECTIVES.build(f"cross_entropy(word_dropout={share})", captioner(), Training(), {})
+    captions = torch.tensor([START, 4, 5, 4, UNKNOWN, END, PAD, PAD]).expand(500, 2, -1)
+    some = Batch.of(range(500), captions, rows=torch.randn(500, 3, 4))
+    read = objective._inputs(Features(some.rows, None), some)
+    marks = [0, 4, 5, 6]
+    assert torch.equal(read[..., marks], captions[..., marks])
+    changed = read != captions[..., :-1]
+    assert (read[changed] == UNKNOWN).all()
+    for place in (1, 2, 3):  # of 1,000 words
+        assert changed[..., place].float().mean().item() == pytest.approx(share, abs=0.06)
+    assert torch.equal(some.captions, captions)
+
+
+def test_word_dropout_leaves_the_targets_alone():
+    """With the words hidden the loss is that of the same words, read as unknown ones."""
+    model = captioner().eval()
+    captions = torch.tensor([[[START, 4, 5, 4, END]]])
+    some = Batch.of([0], captions, rows=torch.randn(1, 3, 4))
+    hidden = torch.tensor([[[START, UNKNOWN, UNKNOWN, UNKNOWN]]])
+    logits = model.decoder.logits(model.teacher_force(Features(some.rows, None), hidden).hidden)[0, 0]
+    objective = OBJECTIVES.build("cross_entropy(word_dropout=1.0)", model, Training(label_smoothing=0.0), {})
+    expected = torch.nn.functional.cross_entropy(logits, captions[0, 0, 1:], reduction="sum")
+    assert objective(some).total.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_scheduled_sampling_reads_own_words_as_often_as_it_says():

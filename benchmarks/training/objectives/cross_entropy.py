@@ -14,7 +14,7 @@ from benchmarks.training.sampling import forbid_marks
 from zoo.captioner import Captioner
 from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
 from zoo.types import Features
-from zoo.vocabulary import PAD
+from zoo.vocabulary import PAD, UNKNOWN
 
 
 @OBJECTIVES.register("cross_entropy")
@@ -28,6 +28,9 @@ class CrossEntropy(Objective):
             that it sampled itself; it rises from 0 in a line (Bengio et al., 2015, https://arxiv.org/abs/1506.03099).
             Words are sampled after a first pass over the captions (Mihaylova and Martins, 2019,
             https://arxiv.org/abs/1906.07651), so it goes with every decoder, and takes half a step more.
+        word_dropout: probability that a word which the decoder reads is replaced by the one for unknown
+            words, so that it relies less on the words before (Bowman et al., 2016, section 3.1,
+            https://arxiv.org/abs/1511.06349). Drawn for each word of each step, from the first one on.
     """
 
     def __init__(
@@ -37,11 +40,14 @@ class CrossEntropy(Objective):
         references: Mapping[int, Sequence[str]],
         *,
         scheduled_sampling: float = 0.0,
+        word_dropout: float = 0.0,
     ) -> None:
         super().__init__(captioner, training)
-        if not 0 <= scheduled_sampling <= 1:
-            raise ValueError(f"cross_entropy(scheduled_sampling={scheduled_sampling}) should lie between 0 and 1")
-        self.label_smoothing, self.scheduled_sampling = training.label_smoothing, scheduled_sampling
+        for name, share in (("scheduled_sampling", scheduled_sampling), ("word_dropout", word_dropout)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"cross_entropy({name}={share}) should lie between 0 and 1")
+        self.label_smoothing, self.word_dropout = training.label_smoothing, word_dropout
+        self.scheduled_sampling = scheduled_sampling
 
     def forward(self, batch: Batch) -> Loss:
         """The sum over the words of the captions; no logits are computed for padding."""
@@ -63,11 +69,17 @@ class CrossEntropy(Objective):
         return Loss(total, count, {"loss": Mean(loss.detach(), count)})
 
     def _inputs(self, features: Features, batch: Batch) -> Int[Tensor, "B K T"]:
-        """What the decoder reads: the captions, or some words of its own among theirs."""
+        """What the decoder reads: the captions, perhaps with words of its own among theirs, and without some."""
         tokens = batch.captions[..., :-1]
-        share = self.scheduled_sampling * batch.progress
-        if not share:
-            return tokens
+        if share := self.scheduled_sampling * batch.progress:
+            tokens = self._with_own_words(features, tokens, share)
+        if self.word_dropout:
+            dropped = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
+            tokens = tokens.masked_fill(dropped & (tokens > UNKNOWN), UNKNOWN)  # words have the ids behind it
+        return tokens
+
+    def _with_own_words(self, features: Features, tokens: Int[Tensor, "B K T"], share: float) -> Int[Tensor, "B K T"]:
+        """The captions, in which each word is one that the decoder sampled with a probability of `share`."""
         with torch.no_grad():
             logits = self.captioner.decoder.logits(self.captioner.teacher_force(features, tokens).hidden).float()
             forbid_marks(logits)
