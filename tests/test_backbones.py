@@ -269,6 +269,35 @@ def test_a_checkpoint_needs_no_file_of_the_user(tmp_path, tensors, spec, stored)
     assert all(torch.equal(tensor, again[name]) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.parametrize(("size", "side"), [(0, 224), (1, 240), (2, 260)])
+def test_efficientnet_lite_has_an_image_size_of_its_own(size, side):
+    assert backbone(f"efficientnet_lite(pretrained=False, size={size})").preprocess.size == (side, side)
+    assert backbone(f"efficientnet_lite(pretrained=False, size={size}, image_size=96)").preprocess.size == (96, 96)
+
+
+def test_efficientnet_lite_reads_any_image_size_and_learns_in_its_last_stages_as_timm_does():
+    options = "(pretrained=False, image_size=(96, 160), trainable=2)"
+    ours, theirs = backbone(f"efficientnet_lite{options}"), backbone(f"timm/tf_efficientnet_lite0{options}")
+    shared = {name: tensor for name, tensor in ours.model.state_dict().items() if "classifier" not in name}
+    theirs.model.load_state_dict(shared)
+    assert ours.preprocess.size == theirs.preprocess.size == (96, 160)
+    pixels = torch.randint(256, (2, 3, 96, 160), dtype=torch.uint8)
+    found, expected = (each.eval()(each.preprocess.normalize(pixels)) for each in (ours, theirs))
+    assert found.grid == expected.grid == (3, 5)
+    assert torch.equal(found.tokens, expected.tokens)
+    learning = [{name for name, each in side.model.named_parameters() if each.requires_grad} for side in (ours, theirs)]
+    assert learning[0] - {"classifier.weight", "classifier.bias"} == learning[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [("image_size=0", "image_size should be"), ("trainable=9", "trainable should be True, False")],
+)
+def test_what_efficientnet_lite_cannot_be_is_refused(option, problem):
+    with pytest.raises(ValueError, match=problem):
+        backbone(f"efficientnet_lite(pretrained=False, {option})")
+
+
 def test_there_is_nothing_to_load_where_nothing_was_asked_for():
     for spec in (RESNET.format(""), "torchvision/squeezenet1_1(pretrained=False)", "patches"):
         assert backbone(spec).load_pretrained() == RANDOM

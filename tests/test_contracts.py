@@ -41,6 +41,7 @@ DECODER_SPECS = [
 BACKBONE_SPECS = [
     "patches",
     "efficientnet_lite(pretrained=False)",
+    "efficientnet_lite(pretrained=False, image_size=(96, 160), trainable=2)",
     "timm/test_resnet(pretrained=False, stages=(2, 3), trainable=1)",
     "timm/test_vit(pretrained=False, image_size=(96, 160), stages=-2)",
     "timm/test_vit(pretrained=False)",

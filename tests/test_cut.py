@@ -23,6 +23,7 @@ CUT = {
     "timm/test_resnet(pretrained=False, trainable=1, stages=(3, 4))": "model.layer3",
     "timm/test_efficientnet(pretrained=False, trainable=2)": "model.blocks.2",
     "timm/test_convnext(pretrained=False, trainable=1)": "model.stages.2",
+    "efficientnet_lite(pretrained=False, image_size=64, trainable=2)": "model.blocks.4",
     "timm/test_vit(pretrained=False, trainable=2)": "model.blocks.3",
     "timm/mobilenetv3_small_050(pretrained=False, image_size=64, trainable=2)": "model.blocks.3",
     SWIN: "model.layers.2",

