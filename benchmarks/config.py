@@ -80,8 +80,10 @@ class Training:
         layer_decay: factor by which each layer of a trainable backbone learns slower than the next one (layer-wise
             learning-rate decay); its last layer has `backbone_learning_rate`.
         crop_scale: least share of an image's area that a random crop of it keeps; 1 does not crop. For a backbone
-            that is trained altogether, as `color_jitter` is.
+            that is trained altogether, as `color_jitter` is, unless there are `cached_crops`.
         color_jitter: share by which brightness, contrast and saturation of an image change at most; 0 leaves them.
+        cached_crops: random crops of each image whose features are stored beside those of the whole picture, for a
+            backbone whose first layers, or all, are frozen; each step takes one of these views.
     """
 
     epochs: int = 8
@@ -106,6 +108,7 @@ class Training:
     layer_decay: float = field(default=1.0, metadata=OMIT_DEFAULT)
     crop_scale: float = field(default=1.0, metadata=OMIT_DEFAULT)
     color_jitter: float = field(default=0.0, metadata=OMIT_DEFAULT)
+    cached_crops: int = field(default=0, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "captions_per_image", "min_count", "max_words", "bucket_batches")
@@ -121,6 +124,8 @@ class Training:
             raise ValueError("ema_decay and label_smoothing lie between 0 and 1")
         if not 0 < self.layer_decay <= 1 or not 0 < self.crop_scale <= 1:
             raise ValueError("layer_decay and crop_scale lie above 0, and 1 is the most")
+        if self.cached_crops and self.crop_scale == 1:
+            raise ValueError(f"cached_crops={self.cached_crops} are crops of the whole image: set crop_scale below 1")
         if self.color_jitter >= 1:
             raise ValueError(f"color_jitter={self.color_jitter} should be less than 1: at 1 an image may turn black")
 

@@ -433,7 +433,24 @@ def test_what_is_no_pixels_cannot_be_augmented(data, tmp_path, settings):
     refuse_augmentation(Training(**settings), pixels=stored(data, whole, tmp_path).batch([]).dtype == torch.uint8)
 
 
+def test_crops_that_are_stored_go_with_frozen_layers_alone():
+    settings = Training(crop_scale=0.7, cached_crops=2)
+    refuse_augmentation(settings, pixels=False)
+    with pytest.raises(ValueError, match="cached_crops=2 is for what frozen layers give"):
+        refuse_augmentation(settings, pixels=True)
+    with pytest.raises(ValueError, match=r"color_jitter=0.1 change pixels"):
+        refuse_augmentation(Training(crop_scale=0.7, cached_crops=2, color_jitter=0.1), pixels=False)
+
+
 # Settings
+
+
+def test_stored_crops_leave_earlier_ids_alone_and_are_smaller_than_the_image():
+    assert cell().id == cell(training=Training(cached_crops=0)).id
+    assert cell(training=Training(cached_crops=2, crop_scale=0.5)).request["training"]["cached_crops"] == 2
+    for wrong in ({"cached_crops": -1, "crop_scale": 0.5}, {"cached_crops": 2}):
+        with pytest.raises(ValueError, match="cached_crops"):
+            Training(**wrong)
 
 
 @pytest.mark.parametrize("name", ["layer_decay", "crop_scale", "color_jitter"])

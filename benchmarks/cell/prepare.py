@@ -31,7 +31,9 @@ def prepare(cell: Cell, context: Context) -> bool:
 def store(cell: Cell, backbone: Backbone, context: Context) -> ImageStore:
     """The stored images of the cell's data set, as its backbone needs them."""
     dataset = context.dataset(cell.located_dataset)
-    return context.features.store(dataset, backbone, named=backbone_name(cell), hflip=cell.training.hflip)
+    training, named = cell.training, backbone_name(cell)
+    crops = {"crops": training.cached_crops, "crop_scale": training.crop_scale}
+    return context.features.store(dataset, backbone, named=named, hflip=training.hflip, **crops)
 
 
 def backbone_name(cell: Cell) -> str:

@@ -22,6 +22,7 @@ from benchmarks.features.encode import encode_batches, lanes, row_encoder
 from benchmarks.features.files import Writer, listed, open_or_discard, open_store
 from benchmarks.features.runtime import GRAPHS, ONNX, fast_encoder, runtime_of
 from benchmarks.features.store import ImageStore
+from benchmarks.features.views import Views
 from benchmarks.features.weights import add_weights
 from benchmarks.runtime.device import free_memory
 from benchmarks.runtime.locks import locked
@@ -51,7 +52,9 @@ class FeatureCache:
         self._open: tuple[Path, tuple[int, int], ImageStore] | None = None
         self._files: tuple[Dataset, str] | None = None
 
-    def store(self, dataset: Dataset, backbone: Backbone, *, named: str, hflip: bool) -> ImageStore:
+    def store(
+        self, dataset: Dataset, backbone: Backbone, *, named: str, hflip: bool, crops: int = 0, crop_scale: float = 1.0
+    ) -> ImageStore:
         """The store for this data set and backbone, from disk or made now.
 
         `named` tells one backbone's code and options from another's that has the same weights.
@@ -64,7 +67,7 @@ class FeatureCache:
         Raises:
             UnreadableImage: an image of the test split cannot be read, or more than half of another split.
         """
-        views = 2 if hflip and dataset.allows_hflip else 1
+        views = Views(hflip and dataset.allows_hflip, crops, crop_scale)
         cut, why = _cut(backbone)
         key = _key(dataset, self._state_of_files(dataset), backbone, cut, named, views)
         folder = self.folder / "images" / key
@@ -77,7 +80,7 @@ class FeatureCache:
             if store is None:
                 if why:
                     write(f"{named.strip()}: its frozen part runs in each step: {why}", sys.stderr)
-                images = views * sum(map(len, (dataset.train, dataset.validation, dataset.test)))
+                images = views.count * sum(map(len, (dataset.train, dataset.validation, dataset.test)))
                 encoder = backbone if backbone.trainable else self._fast(backbone, named, images, lanes(self.device))
                 _make_store(folder, dataset, encoder, cut, views, self.device)
                 which, store = listed(folder), open_store(folder, key)
@@ -135,7 +138,7 @@ def _cut(backbone: Backbone) -> tuple[Cut | None, str]:
     return cut, ""
 
 
-def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, named: str, views: int) -> str:
+def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, named: str, views: Views) -> str:
     """What the rows are made of.
 
     timm's version counts as it is, for it has the models. Of Pillow and torchvision, which read and resize, the first
@@ -143,7 +146,7 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
     encode a large data set again.
     """
     versions = (version("timm"), *(version(name).split(".")[:2] for name in ("pillow", "torchvision")))
-    content = (_FORMAT, dataset.fingerprint, files, named, versions, views, backbone.preprocess)
+    content = (_FORMAT, dataset.fingerprint, files, named, versions, views.key, backbone.preprocess)
     digest = hashlib.sha256(repr((*content, cut and cut.modules)).encode())
     if cut or not backbone.trainable:
         add_weights(digest, backbone)
@@ -151,7 +154,7 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
 
 
 def _make_store(
-    folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
+    folder: Path, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: Views, device: torch.device
 ) -> None:
     """Make the store under a partial name; it gets its own when all of it is on disk, unless another was first."""
     remove_abandoned(folder.parent)
@@ -173,7 +176,7 @@ def _refuse_lost(dataset: Dataset, rows: Container[int], why: Sequence[str]) -> 
 
 
 def _make(
-    folder: Path, key: str, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: int, device: torch.device
+    folder: Path, key: str, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: Views, device: torch.device
 ) -> None:
     started = time.perf_counter()
     examples = [*dataset.test, *dataset.validation, *dataset.train]  # a refusal comes first

@@ -18,8 +18,9 @@ from einops import rearrange
 from torch import Tensor
 
 from benchmarks.data import Dataset, Example, UnreadableImage
+from benchmarks.features.views import Views
 from benchmarks.runtime.device import cores
-from zoo.backbones import Backbone, Features
+from zoo.backbones import Backbone, Features, upright
 from zoo.backbones.cut import Cut, frozen_stem
 
 _BATCH = 32
@@ -46,20 +47,20 @@ def encode_batches(
     backbone: Backbone,
     cut: Cut | None,
     *,
-    views: int,
+    views: Views,
     device: torch.device,
 ) -> Generator[EncodedBatch, None, None]:
     """Batch by batch what is stored of these images: features, the output of a frozen stem, or pixels."""
     with row_encoder(backbone, cut, device) as encode, _workers(device) as (pool, workers):
 
         def work(batch: Sequence[Example]) -> EncodedBatch:
-            loaded = [(example, _pixels(dataset, backbone, example)) for example in batch]
-            good = [(example, pixels) for example, pixels in loaded if isinstance(pixels, Tensor)]
+            loaded = [(example, _pixels(dataset, backbone, example, views)) for example in batch]
+            good = [(example, pixels) for example, pixels in loaded if not isinstance(pixels, str)]
             bad = [(example, why) for example, why in loaded if isinstance(why, str)]
             if not good:
                 return EncodedBatch((), np.empty(0), None, bad)
-            pixels = _together([pixels for _, pixels in good])
-            encoded = [encode(pixels.flip(-1) if view else pixels) for view in range(views)]
+            shown = [_together(pixels) for pixels in zip(*(pixels for _, pixels in good), strict=True)]
+            encoded = [encode(view.flip(-1) if flip else view) for view in shown for flip in range(1 + views.hflip)]
             rows = torch.stack([rows for rows, _ in encoded], dim=1).numpy()
             return EncodedBatch([example for example, _ in good], rows, encoded[0][1], bad)
 
@@ -123,11 +124,13 @@ def _together(images: Sequence[Tensor]) -> Tensor:
     return torch.stack([rearrange(image, "c h w -> h w c") for image in images]).permute(0, 3, 1, 2)
 
 
-def _pixels(dataset: Dataset, backbone: Backbone, example: Example) -> Tensor | str:
+def _pixels(dataset: Dataset, backbone: Backbone, example: Example, views: Views) -> list[Tensor] | str:
+    """Of each view that is not mirrored, (3, H, W); or why the image cannot be read."""
     try:
-        return backbone.preprocess.to_tensor(dataset.load(example))
+        picture = upright(dataset.load(example))
     except UnreadableImage as error:
         return str(error)
+    return [backbone.preprocess.to_tensor(view) for view in views.of(picture, example.image_id)]
 
 
 def lanes(device: torch.device) -> int:

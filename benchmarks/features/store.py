@@ -34,8 +34,7 @@ class ImageStore:
     """The model's input for each image.
 
     source: (images, views, ...): features (N, D) or the output of a backbone's frozen stem, in
-        float16, or pixels (3, H, W) in uint8; the second view, where there is one, is the
-        mirrored image.
+        float16, or pixels (3, H, W) in uint8; the first view is the whole picture, see `Views`.
     rows: image id -> row; an image that could not be read has none.
     skipped: what could not be read, and why.
     seconds: how long it took to make.
@@ -60,7 +59,7 @@ class ImageStore:
 
     @property
     def views(self) -> int:
-        """One, or two where mirrored images are stored."""
+        """Of each image: one, where neither mirrored images nor crops are stored."""
         return self.source.shape[1]
 
     def on(self, device: torch.device) -> "ImageStore":

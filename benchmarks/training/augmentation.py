@@ -3,34 +3,37 @@
 Random numbers are drawn on the CPU, so that none has to be waited for on another device.
 """
 
-import math
-
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from benchmarks.config import Training
-
-_MOST_LOG_ASPECT = math.log(4 / 3)
+from benchmarks.features.views import crop_box
 
 
 def refuse_augmentation(settings: Training, *, pixels: bool) -> None:
-    """Raise a ValueError where `settings` augment pixels, and what is stored of images is no `pixels`."""
-    if (settings.crop_scale < 1 or settings.color_jitter) and not pixels:
+    """Raise a ValueError where `settings` do not go with what is stored of images: `pixels`, or what layers gave."""
+    if settings.cached_crops and pixels:
+        raise ValueError(
+            f"cached_crops={settings.cached_crops} is for what frozen layers give, and this backbone gets pixels, of "
+            "which each step draws other crops: leave it out, as crop_scale does it alone"
+        )
+    crops_pixels = settings.crop_scale < 1 and not settings.cached_crops
+    if (crops_pixels or settings.color_jitter) and not pixels:
         raise ValueError(
             f"crop_scale={settings.crop_scale} and color_jitter={settings.color_jitter} change pixels, and what is "
-            "stored is what frozen layers gave: train all of the backbone by trainable=True, or set them to 1 and 0"
+            "stored is what frozen layers gave: train all of the backbone by trainable=True, or set them to 1 and 0; "
+            "crops can be stored by cached_crops"
         )
 
 
 def augment(pixels: UInt8[Tensor, "B 3 H W"], *, crop_scale: float, color_jitter: float) -> UInt8[Tensor, "B 3 H W"]:
     """Each image cropped at random and brought back to its size, then changed in colour.
 
-    Inception's crop (Szegedy et al. 2015, section 6), as torchvision's `RandomResizedCrop` has it: at least
-    `crop_scale` of the area, and an aspect ratio within 3/4 and 4/3 of the image's. Brightness, contrast and
-    saturation change in this order, each by a factor of 1 - `color_jitter` to 1 + `color_jitter`; never the
-    hue, since captions name colours. Without change nothing is drawn.
+    A crop is that of `crop_box`, with at least `crop_scale` of the area. Brightness, contrast and saturation change in
+    this order, each by a factor of 1 - `color_jitter` to 1 + `color_jitter`; never the hue, since captions name
+    colours. Without change nothing is drawn.
     """
     if crop_scale < 1:
         pixels = _crop(pixels, crop_scale)
@@ -38,16 +41,10 @@ def augment(pixels: UInt8[Tensor, "B 3 H W"], *, crop_scale: float, color_jitter
 
 
 def _crop(pixels: UInt8[Tensor, "B 3 H W"], least: float) -> UInt8[Tensor, "B 3 H W"]:
-    """The aspect ratio is uniform in its logarithm, among those for which the crop lies in the image."""
-    size = height, width = pixels.shape[2], pixels.shape[3]
+    size = pixels.shape[2], pixels.shape[3]
     cropped = []
     for image, drawn in zip(pixels, torch.rand(len(pixels), 4, device="cpu").tolist(), strict=True):
-        area = least + (1 - least) * drawn[0]
-        aspect = math.exp((2 * drawn[1] - 1) * min(_MOST_LOG_ASPECT, -math.log(area)))
-        rows = max(1, round(height * math.sqrt(area / aspect)))
-        columns = max(1, round(width * math.sqrt(area * aspect)))
-        top, left = int(drawn[2] * (height - rows + 1)), int(drawn[3] * (width - columns + 1))
-        cropped.append(transforms.resized_crop(image, top, left, rows, columns, size))
+        cropped.append(transforms.resized_crop(image, *crop_box(size, drawn, least), size))
     return torch.stack(cropped)
 
 

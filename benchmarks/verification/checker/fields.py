@@ -107,8 +107,8 @@ DECODING: Mapping[str, tuple[Test, str]] = {
 }
 SINCE: Mapping[str, Mapping[str, Any]] = {  # settings that came later: a request leaves out what has this default
     "training": {
-        "bucket_batches": 1, "color_jitter": 0.0, "compile": False, "crop_scale": 1.0, "layer_decay": 1.0,
-        "max_skipped_steps": 10, "objective": "cross_entropy",
+        "bucket_batches": 1, "cached_crops": 0, "color_jitter": 0.0, "compile": False, "crop_scale": 1.0,
+        "layer_decay": 1.0, "max_skipped_steps": 10, "objective": "cross_entropy",
     },
     "decoding": {
         "diversity_penalty": 0.0, "no_repeat_ngram_size": 0, "num_beam_groups": 1, "precision": "float32", "seed": 0,
