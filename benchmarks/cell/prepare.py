@@ -31,9 +31,15 @@ def prepare(cell: Cell, context: Context) -> bool:
 def store(cell: Cell, backbone: Backbone, context: Context) -> ImageStore:
     """The stored images of the cell's data set, as its backbone needs them."""
     dataset = context.dataset(cell.located_dataset)
-    training, named = cell.training, backbone_name(cell)
-    crops = {"crops": training.cached_crops, "crop_scale": training.crop_scale}
-    return context.features.store(dataset, backbone, named=named, hflip=training.hflip, **crops)
+    training = cell.training
+    return context.features.store(
+        dataset,
+        backbone,
+        named=backbone_name(cell),
+        hflip=training.hflip,
+        crops=training.cached_crops,
+        crop_scale=training.crop_scale,
+    )
 
 
 def backbone_name(cell: Cell) -> str:

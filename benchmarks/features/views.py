@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import astuple, dataclass
 
 from PIL import Image
 
@@ -25,7 +25,8 @@ def crop_box(size: tuple[int, int], drawn: Sequence[float], least: float) -> tup
     return int(drawn[2] * (height - rows + 1)), int(drawn[3] * (width - columns + 1)), rows, columns
 
 
-class Views(NamedTuple):
+@dataclass(frozen=True)
+class Views:
     """Which there are: the whole picture, `crops` of at least `crop_scale` of its area; with `hflip` each mirrored too.
 
     A view and its mirrored one are neighbours, and the whole picture comes first.
@@ -43,7 +44,7 @@ class Views(NamedTuple):
     @property
     def key(self) -> object:
         """What names them in the cache; without crops their number, as it was before there were crops."""
-        return tuple(self) if self.crops else self.count
+        return astuple(self) if self.crops else self.count
 
     def of(self, picture: Image.Image, image_id: int) -> Iterator[Image.Image]:
         """Those that are not mirrored, of an upright picture: the same of an image wherever it is encoded.
