@@ -43,6 +43,7 @@ def test_data_sets_keep_their_contracts(tmp_path, monkeypatch):
         "hf": f"hf(path={str(parquet_folder(tmp_path / 'parquet'))!r})",
         "folder": f"folder(root={str(own)!r})",
         "scenes": "scenes(train=5, validation=4, test=6)",
+        "fake": "fake(train=5, validation=4, test=6, words=30)",
         "coco": f"coco(root={str(root)!r})",
         "webdataset": f"webdataset(root={str(shards)!r}, train='train-*.tar', validation='val-*.tar', test='test-*.tar')",
     }
