@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
+from benchmarks.cli.estimate import print_estimate
 from benchmarks.cli.execution_args import Execution, add_execution, executor_of, limits_of, read_execution
 from benchmarks.cli.experiment_args import add_config, read
 from benchmarks.cli.forwarding import forwarding
@@ -14,7 +15,6 @@ from benchmarks.cli.paths import writable
 from benchmarks.config import Experiment
 from benchmarks.executors import EXECUTORS
 from benchmarks.executors.fork_server import ForkServer
-from benchmarks.executors.limits import Limits
 from benchmarks.runtime.text import plain
 
 if TYPE_CHECKING:
@@ -25,7 +25,14 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """The config, what overrides it, and where things go."""
     argv = add_config(parser, argv, execution=True)
     add_execution(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print the cells and stop")
+    parser.add_argument(
+        "--dry-run",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="STEPS",
+        help="print the cells and stop; with STEPS, such as 5, measure so many and print what the matrix costs here",
+    )
     return argv
 
 
@@ -37,23 +44,25 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     plugins = plugin_files(options.plugin or (), loggers)
     with ForkServer() as server, forwarding(server):
         EXECUTORS.check(executor_of(options))
-        if options.dry_run:  # also where no job would find its node
-            return _show(experiment, plugins, server, limits_of(options), loggers)
+        if options.dry_run is not None:  # also where no job would find its node
+            return _show(experiment, plugins, server, options, loggers)
         return _run(experiment, plugins, server, read_execution(options), loggers)
 
 
 def _show(
-    experiment: Experiment, plugins: Sequence[str], server: ForkServer, limits: Limits, loggers: Sequence[str]
+    experiment: Experiment, plugins: Sequence[str], server: ForkServer, options: Namespace, loggers: Sequence[str]
 ) -> int:
     from benchmarks.executors.planning import checked_loggers, incompatibilities, plan
 
+    limits = limits_of(options)
     planned = plan(server, experiment, plugins)
-    found = checked_loggers(server, planned, loggers)
+    found, possible = checked_loggers(server, planned, loggers), []
     print_notes(planned.notes)
     for cell, why in zip(planned.cells, incompatibilities(server, planned, planned.cells, limits.time), strict=True):
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
+        possible += [] if why else [cell]
     print(f"{len(planned.cells)} cells" + (f", logged by {', '.join(map(str, found))}" if found else ""))
-    return 0
+    return print_estimate(server, planned, possible, options) if options.dry_run else 0
 
 
 def _run(

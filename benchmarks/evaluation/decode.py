@@ -17,7 +17,7 @@ from zoo.generate import generate
 from zoo.types import Features
 from zoo.vocabulary import PAD
 
-_BATCH = 64
+BATCH = 64
 
 
 @torch.inference_mode()
@@ -58,8 +58,8 @@ def _features(
     captioner: Captioner, image_ids: Sequence[int], store: ImageStore
 ) -> Iterator[tuple[Sequence[int], Features]]:
     device = next(captioner.parameters()).device
-    for start in range(0, len(image_ids), _BATCH):
-        batch = image_ids[start : start + _BATCH]
+    for start in range(0, len(image_ids), BATCH):
+        batch = image_ids[start : start + BATCH]
         yield batch, compute_features(captioner.backbone, store.batch(batch).to(device), store.grid)
 
 

@@ -6,6 +6,7 @@ Each loads the plug-in files that it is given, which are those that it needs.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from benchmarks.config import Experiment, Training
@@ -14,6 +15,7 @@ from benchmarks.runtime.resources import Resources
 from registry import Spec, load_plugin
 
 if TYPE_CHECKING:  # who asks for a job needs nothing of what the job needs
+    from benchmarks.cell.cost import Cost
     from benchmarks.plan.cell import Cell
     from benchmarks.plan.compatibility import FeatureShape
     from benchmarks.plan.matrix import Plan
@@ -129,6 +131,23 @@ def assisted(
     with Context(cache, resources=resources) as context:
         assist(cell, context)
     yield None, {}
+
+
+def estimated(
+    cells: "Sequence[Cell]", plugins: Sequence[str], resources: Resources, steps: int, devices: int
+) -> "Iterator[Cost | str]":
+    """What each cell costs here, by `steps` steps of each stage; or why that cannot be measured."""
+    from benchmarks.cell.context import Context
+    from benchmarks.cell.estimate import Estimator
+
+    load(plugins)
+    with TemporaryDirectory() as cache, Context(Path(cache), resources=resources) as context:
+        estimator = Estimator(context, steps=steps, devices=devices)
+        for cell in cells:
+            try:
+                yield estimator.cost(cell)
+            except Exception as error:  # whatever a part raises
+                yield " ".join(str(error).split()) or type(error).__name__
 
 
 def load(plugins: Sequence[str]) -> frozenset[tuple[str, str]]:

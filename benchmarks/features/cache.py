@@ -68,7 +68,7 @@ class FeatureCache:
             UnreadableImage: an image of the test split cannot be read, or more than half of another split.
         """
         views = Views(hflip and dataset.allows_hflip, crops, crop_scale)
-        cut, why = _cut(backbone)
+        cut, why = stored_cut(backbone)
         key = _key(dataset, self._state_of_files(dataset), backbone, cut, named, views)
         folder = self.folder / "images" / key
         make_folder(folder.parent)
@@ -80,8 +80,7 @@ class FeatureCache:
             if store is None:
                 if why:
                     write(f"{named.strip()}: its frozen part runs in each step: {why}", sys.stderr)
-                images = views.count * sum(map(len, (dataset.train, dataset.validation, dataset.test)))
-                encoder = backbone if backbone.trainable else self._fast(backbone, named, images, lanes(self.device))
+                encoder = self.store_encoder(dataset, backbone, named=named, views=views)
                 _make_store(folder, dataset, encoder, cut, views, self.device)
                 which, store = listed(folder), open_store(folder, key)
         fits = store.source.nbytes <= _SHARE * free_memory(self.device)
@@ -92,6 +91,11 @@ class FeatureCache:
     def encoder(self, store: ImageStore, backbone: Backbone, *, named: str) -> Backbone:
         """What made the features in `store`: `backbone`, or what encodes the same faster."""
         return self._fast(backbone, named, inf, 1) if store.runtime.startswith(ONNX) else backbone
+
+    def store_encoder(self, dataset: Dataset, backbone: Backbone, *, named: str, views: Views) -> Backbone:
+        """What encodes the rows of a new store: `backbone`, or where it is frozen what gives the same faster."""
+        images = views.count * sum(map(len, (dataset.train, dataset.validation, dataset.test)))
+        return backbone if backbone.trainable else self._fast(backbone, named, images, lanes(self.device))
 
     def _fast(self, backbone: Backbone, named: str, images: float, at_once: int) -> Backbone:
         if self.device.type != "cpu":
@@ -119,12 +123,12 @@ def compute_features(backbone: Backbone, rows: Tensor, grid: tuple[int, int] | N
 
 def stored(backbone: Backbone, pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
     """What a store holds of images, (B, 3, H, W) bytes, and the grid that `compute_features` needs beside it."""
-    with row_encoder(backbone, _cut(backbone)[0], pixels.device) as encode:
+    with row_encoder(backbone, stored_cut(backbone)[0], pixels.device) as encode:
         rows, grid = encode(pixels)
     return rows.to(pixels.device).clone(), grid  # one that autograd may keep
 
 
-def _cut(backbone: Backbone) -> tuple[Cut | None, str]:
+def stored_cut(backbone: Backbone) -> tuple[Cut | None, str]:
     """Behind which part of a trainable backbone the store begins; or why what is frozen of it is not stored."""
     frozen = any(not parameter.requires_grad for parameter in backbone.parameters())
     if not backbone.trainable or not frozen:

@@ -23,8 +23,8 @@ from benchmarks.runtime.device import cores
 from zoo.backbones import Backbone, Features, upright
 from zoo.backbones.cut import Cut, frozen_stem
 
-_BATCH = 32
-_PART = 4  # images that a processor encodes at a time: activations of more leave its caches
+BATCH = 32
+PART = 4  # images that a processor encodes at a time: activations of more leave its caches
 _LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
 _READERS = 32  # the same beside another device, where a batch in work is pixels
 
@@ -49,6 +49,7 @@ def encode_batches(
     *,
     views: Views,
     device: torch.device,
+    batch_size: int = BATCH,
 ) -> Generator[EncodedBatch, None, None]:
     """Batch by batch what is stored of these images: features, the output of a frozen stem, or pixels."""
     with row_encoder(backbone, cut, device) as encode, _workers(device) as (pool, workers):
@@ -65,8 +66,8 @@ def encode_batches(
             return EncodedBatch([example for example, _ in good], rows, encoded[0][1], bad)
 
         waiting: deque[Future[EncodedBatch]] = deque()
-        for start in range(0, len(examples), _BATCH):
-            waiting.append(pool.submit(work, examples[start : start + _BATCH]))
+        for start in range(0, len(examples), batch_size):
+            waiting.append(pool.submit(work, examples[start : start + batch_size]))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -97,7 +98,7 @@ def _alone(device: torch.device, work: RowEncoder) -> RowEncoder:
     @torch.inference_mode()
     def alone(pixels: Tensor) -> tuple[Tensor, tuple[int, int] | None]:
         if device.type == "cpu":
-            parts = [work(part) for part in pixels.split(_PART)]
+            parts = [work(part) for part in pixels.split(PART)]
             return torch.cat([rows for rows, _ in parts]), parts[0][1]
         with lock:
             rows, grid = work(pixels.to(device))

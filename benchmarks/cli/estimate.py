@@ -1,0 +1,91 @@
+"""What the cells of a plan cost on this machine, printed as it is measured."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from jsonargparse import Namespace
+
+from benchmarks.cell.cost import Cost, Stage, combined
+from benchmarks.executors import jobs
+from benchmarks.executors.fork_server import ForkServer
+from benchmarks.runtime.resources import Resources
+from benchmarks.runtime.text import plain
+
+if TYPE_CHECKING:
+    from benchmarks.plan.cell import Cell
+    from benchmarks.plan.matrix import Plan
+
+_UNITS = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+
+
+def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", options: Namespace) -> int:
+    """Measure each combination of parts once, whatever its seeds, and print its cost and that of all; the exit code.
+
+    Raises:
+        ValueError: `options` ask for no step, or for parts of a negative size.
+    """
+    steps, devices = options.dry_run, options.devices * options.nodes
+    if steps < 0:
+        raise ValueError(f"--dry-run {steps} should be a number of steps, such as 5")
+    resources = Resources(micro_batch=options.micro_batch, grad_checkpointing=options.grad_checkpointing)
+    seeds = [list(group) for _, group in groupby(cells, lambda cell: tuple(cell.parts.values()))]
+    firsts = [group[0] for group in seeds]
+    costs = server.call(jobs.estimated, firsts, tuple(plan.plugins), resources, steps, devices)
+    found: list[tuple[Cost, int]] = []
+    encodings: dict[str, Stage] = {}
+    for group, cost in zip(seeds, costs, strict=True):
+        if isinstance(cost, str):
+            print(f"{' + '.join(group[0].parts.values())}: not measured: {plain(cost)}")
+            continue
+        backbone = group[0].parts["backbone"]
+        if backbone not in encodings:
+            encodings[backbone] = cost.encode
+            print(
+                f"{backbone}: encode {cost.encode.units:,} images {_about(cost.encode)}, {_size(cost.stored)} on disk"
+            )
+        print(_line(group[0], cost, len(group)), flush=True)
+        found.append((cost, len(group)))
+    if found:
+        print(_whole(found, list(encodings.values()), devices))
+    return 0 if len(found) == len(seeds) else 1
+
+
+def _line(cell: "Cell", cost: Cost, seeds: int) -> str:
+    stages = (
+        f"train {cost.epochs} x {_about(cost.train)}, validate {cost.epochs} x {_about(cost.validate)}, "
+        f"caption {_about(cost.caption)}"
+    )
+    memory = f", {_size(cost.memory)} of the GPU's memory" if cost.memory else ""
+    several = f" for each of {seeds} seeds" if seeds > 1 else ""
+    return f"  {cell.parts['attention']} + {cell.parts['decoder']}: {stages}: {_time(cost.seconds)}{several}{memory}"
+
+
+def _whole(found: Sequence[tuple[Cost, int]], encodings: Sequence[Stage], devices: int) -> str:
+    runs = sum(seeds for _, seeds in found)
+    seconds = sum(stage.seconds for stage in encodings) + sum(seeds * cost.seconds for cost, seeds in found)
+    error = combined([*(stage.error for stage in encodings), *(seeds * cost.error for cost, seeds in found)])
+    counts = [len(stage.samples) for cost, _ in found for stage in (cost.train, cost.validate, cost.caption)]
+    counts += [len(stage.samples) for stage in encodings]
+    steps = str(max(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    shared = f"\nEach training step is shared by {devices} devices, without what they exchange." if devices > 1 else ""
+    return (
+        f"about {_time(seconds)} for {runs} cells one after another, +- {_time(2 * error)} (two standard errors, "
+        f"from {steps} steps of each stage), on {plain(found[0][0].device)}.{shared}\n"
+        "Not in it: the start, reading what is stored, scores, speeds. Captioning is as long as it may be."
+    )
+
+
+def _about(stage: Stage) -> str:
+    return _time(stage.seconds)
+
+
+def _time(seconds: float) -> str:
+    for unit, size in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,151 @@
+"""What a matrix costs: stages are those of a run, units are counted right, and nothing is left behind."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.cell import estimate
+from benchmarks.cell.context import Context
+from benchmarks.cell.cost import Cost, Stage
+from benchmarks.cell.estimate import Estimator
+from benchmarks.cell.prepare import store
+from benchmarks.cli.main import main
+from benchmarks.config import Experiment, Matrix, Training
+from benchmarks.plan.matrix import plan
+from zoo.backbones.build import build_backbone
+
+FAKE = "fake(train=22, validation=6, test=5, words=20)"
+CONFIG = f"""
+dataset: {FAKE}
+matrix: {{backbone: [patches(dim=8)], attention: [luong], decoder: [lstm(dim=8)], seeds: [0, 1]}}
+training: {{epochs: 3, batch_size: 4}}
+"""
+BROKEN = """
+from zoo.attention.luong import Luong
+from zoo.registries import ATTENTIONS
+
+@ATTENTIONS.register("broken")
+class Broken(Luong):
+    \"\"\"Fails in training.\"\"\"
+
+    def forward(self, *arguments, **options):
+        if self.training:
+            raise RuntimeError("it broke")
+        return super().forward(*arguments, **options)
+"""
+
+
+class Clock:
+    """Time that passes only as a test says."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def work(self, durations):
+        def one():
+            self.now += next(durations)
+
+        return one
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(estimate.time, "perf_counter", made)
+    return made
+
+
+def cell(backbone="patches(dim=8, trainable=False)", **training):
+    settings = Training(**{"epochs": 2, "batch_size": 4, "min_count": 1, **training})
+    experiment = Experiment(FAKE, Matrix(backbone, "luong", "lstm(dim=8)"), metrics=("cider",), training=settings)
+    return plan(experiment).cells[0]
+
+
+def test_seconds_are_those_behind_the_warm_up(clock):
+    assert estimate._timed(clock.work(iter([9.0, 5.0, 1.0, 2.0, 3.0])), 3) == (1.0, 2.0, 3.0)
+
+
+def test_what_is_slow_is_measured_less_often_and_at_least_once(clock):
+    assert estimate._timed(clock.work(iter([1.0, 1.0, 20.0, 9.0, 7.0])), 3) == (20.0, 9.0)
+    assert estimate._timed(clock.work(iter([31.0, 7.0])), 3) == (31.0,)
+
+
+def test_a_run_is_its_epochs_and_the_test_images():
+    train, validate, caption = Stage(10, (1.0, 3.0)), Stage(5, (0.2, 0.2)), Stage(4, (0.5,))
+    cost = Cost("cpu", Stage(7, (1.0,)), 100, 3, train, validate, caption, 0)
+    assert (train.seconds, validate.seconds, caption.seconds) == (20.0, 1.0, 2.0)
+    assert cost.seconds == 3 * (20 + 1) + 2
+    assert train.error == pytest.approx(10 * math.sqrt(2) / math.sqrt(2))  # of the mean of 1 and 3, ten times
+    assert (validate.error, caption.error, cost.error) == (0, 0, 3 * train.error)
+
+
+@pytest.mark.parametrize("backbone", ["patches(dim=8, trainable=False)", "patches(dim=8)"])
+def test_what_would_be_stored_is_what_a_run_stores(tmp_path, backbone):
+    wanted = cell(backbone)
+    with Context(tmp_path) as context:
+        cost = Estimator(context, steps=2).cost(wanted)
+        stored = store(wanted, build_backbone(wanted.backbone).eval(), context)
+    assert cost.stored == stored.source.nbytes
+    assert (cost.encode.units, cost.validate.units, cost.caption.units) == (22 + 6 + 5, 6, 5)
+    assert (cost.epochs, cost.train.units) == (2, math.ceil(22 / 4))
+    assert [len(stage.samples) for stage in (cost.encode, cost.train, cost.validate, cost.caption)] == [2] * 4
+
+
+@pytest.mark.parametrize(("devices", "images"), [(1, 4), (2, 2), (3, 2)])
+def test_a_device_takes_its_share_of_a_batch(tmp_path, monkeypatch, devices, images):
+    taken, call = [], estimate.TrainStep.__call__
+    monkeypatch.setattr(
+        estimate.TrainStep, "__call__", lambda self, batch: taken.append(len(batch)) or call(self, batch)
+    )
+    with Context(tmp_path) as context:
+        cost = Estimator(context, steps=2, devices=devices).cost(cell())
+    assert set(taken) == {images}
+    assert cost.train.units == math.ceil(22 / 4)  # a batch stays a batch
+
+
+def test_each_backbone_is_encoded_once(tmp_path, monkeypatch):
+    taken, encode = [], estimate.Estimator._encode
+    monkeypatch.setattr(
+        estimate.Estimator, "_encode", lambda self, one, data: taken.append(one.backbone) or encode(self, one, data)
+    )
+    first, other = cell(), cell("patches(dim=4, trainable=False)")
+    with Context(tmp_path) as context:
+        estimator = Estimator(context, steps=1)
+        for each in (first, replace(first, seed=1), other):
+            estimator.cost(each)
+    assert taken == [first.backbone, other.backbone]
+
+
+def test_a_dry_run_with_steps_prints_the_cost_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    assert main(["run", "config.yaml", "--dry-run", "2"]) == 0
+    cells, encoded, trained, whole = capsys.readouterr().out.split("\n", 6)[2:6]
+    assert cells == "2 cells"
+    assert encoded.startswith("patches(dim=8): encode 33 images ")
+    assert trained.startswith("  luong + lstm(dim=8): train 3 x ")
+    assert trained.endswith(" for each of 2 seeds")
+    assert " for 2 cells one after another" in whole
+    assert "from 2 steps of each stage" in whole
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_what_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path, capsys):
+    config, plugin = tmp_path / "config.yaml", tmp_path / "broken.py"
+    config.write_text(CONFIG.replace("[luong]", "[broken, luong]"))
+    plugin.write_text(BROKEN)
+    assert main(["run", str(config), "--plugin", str(plugin), "--dry-run", "1", "--seeds", "0"]) == 1
+    printed = capsys.readouterr().out
+    assert "patches(dim=8) + broken + lstm(dim=8): not measured: it broke" in printed
+    assert "  luong + lstm(dim=8): train 3 x " in printed
+    assert " for 1 cells" in printed
+
+
+def test_steps_are_a_number(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    assert main(["run", str(tmp_path / "config.yaml"), "--dry-run", "-1"]) == 2
+    assert "--dry-run -1 should be" in capsys.readouterr().err
