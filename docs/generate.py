@@ -1,4 +1,4 @@
-"""Write the pages that are made and not written: docs/components.md, docs/leaderboard.md and docs/speed.md.
+"""Write the pages that are made and not written: components, leaderboard, attention-check and speed, all below docs/.
 
 python docs/generate.py            writes them
 python docs/generate.py --check    writes nothing; fails where a page is not what it should be
@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.cli import kinds
 from benchmarks.cli.show import facts, spelling
 from benchmarks.leaderboard.markdown import markdown
+from benchmarks.leaderboard.tables.checks import checks
 from benchmarks.leaderboard.tables.markdown import fence
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import RunRecord, records
@@ -50,6 +51,18 @@ Then copy `runs/quickstart/ID/record.json` to `docs/leaderboard/ID.json` for eac
 caption-zoo leaderboard runs/quickstart
 ```"""
 
+_CHECKS = ("binding", "relation", "pointing", "pointing_chance")
+_ATTENTION = """# Attention check
+
+Three attentions on synthetic scenes, where it is known where they should look, and as a control `mean`, which weighs
+all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. To make it again:
+
+```console
+caption-zoo run attention-check --out runs/attention-check
+caption-zoo leaderboard runs/attention-check
+```"""
+_NO_CHECKS = "There are no records of it here yet."
+
 
 def pages() -> dict[Path, str]:
     """Every generated file, and what should be in it."""
@@ -57,6 +70,7 @@ def pages() -> dict[Path, str]:
     folder = DOCS / "leaderboard"
     found = list(records(folder)) if folder.is_dir() else []
     made |= _leaderboard(found) if found else {"leaderboard.md": _page(_NO_RECORDS)}
+    made["attention-check.md"] = _page(_ATTENTION, *_attention_checks(found))
     made |= report.made(DOCS)
     made |= {"record.schema.json": json_schema(RunRecord), "request.schema.json": json_schema(Request)}
     return {DOCS / name: text for name, text in made.items()}
@@ -69,6 +83,15 @@ def _page(*blocks: str) -> str:
 def _leaderboard(found: list[Any]) -> dict[str, str]:
     title, _, table = markdown(summarise(found)).partition("\n\n")
     return {"leaderboard.md": _page(title, _PAGE, table.strip())}
+
+
+def _attention_checks(found: list[Any]) -> Iterable[str]:
+    tables = summarise([record for record in found if record.experiment == "attention-check"]).tables
+    for table in tables:
+        yield f"On `{table.dataset}`, times 100: the mean of the seeds, and in brackets the lowest and the highest."
+        yield checks(table, _CHECKS)
+    if not tables:
+        yield _NO_CHECKS
 
 
 def _kind(registry: "Registry[Any]") -> Iterable[str]:
