@@ -54,7 +54,7 @@ caption-zoo leaderboard runs/quickstart
 _CHECKS = ("binding", "relation", "pointing", "pointing_chance")
 _ATTENTION = """# Attention check
 
-Three attentions on synthetic scenes, where it is known where they should look, and as a control `mean`, which weighs
+Three attentions on synthetic scenes, where the right place of each word is known, and as a control `mean`, which weighs
 all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. To make it again:
 
 ```console

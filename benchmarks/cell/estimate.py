@@ -1,4 +1,4 @@
-"""A few steps of each stage of a cell, timed: the steps of a run, on its data, and nothing is kept of them.
+"""A few steps of each stage of a cell, timed: the steps of a run, on its data; none of it is stored.
 
 Weights are random, since others cost the same. Decoders end no caption, so that captions are as long as they may be.
 """
