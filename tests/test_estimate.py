@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 from benchmarks.cell import estimate
 from benchmarks.cell.context import Context
@@ -14,6 +15,7 @@ from benchmarks.cli.main import main
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.plan.matrix import plan
 from zoo.backbones.build import build_backbone
+from zoo.captioner import Captioner
 
 FAKE = "fake(train=22, validation=6, test=5, words=20)"
 CONFIG = f"""
@@ -70,7 +72,8 @@ def test_seconds_are_those_behind_the_warm_up(clock):
 
 def test_what_is_slow_is_measured_less_often_and_at_least_once(clock):
     assert estimate._timed(clock.work(iter([1.0, 1.0, 20.0, 9.0, 7.0])), 3) == (20.0, 9.0)
-    assert estimate._timed(clock.work(iter([31.0, 7.0])), 3) == (31.0,)
+    assert estimate._timed(clock.work(iter([60.0, 7.0, 8.0, 9.0, 7.0])), 3) == (8.0, 9.0, 7.0)  # one that compiles
+    assert estimate._timed(clock.work(iter([60.0, 31.0, 7.0])), 3) == (31.0,)
 
 
 def test_a_run_is_its_epochs_and_the_test_images():
@@ -92,6 +95,39 @@ def test_what_would_be_stored_is_what_a_run_stores(tmp_path, backbone):
     assert (cost.encode.units, cost.validate.units, cost.caption.units) == (22 + 6 + 5, 6, 5)
     assert (cost.epochs, cost.train.units) == (2, math.ceil(22 / 4))
     assert [len(stage.samples) for stage in (cost.encode, cost.train, cost.validate, cost.caption)] == [2] * 4
+
+
+def test_each_round_of_encoding_takes_all_lanes(tmp_path, monkeypatch):
+    taken, encoding = [], estimate.encode.encode_batches
+
+    def counted(*arguments, **options):
+        for batch in encoding(*arguments, **options):
+            taken.append(len(batch.examples))
+            yield batch
+
+    monkeypatch.setattr(estimate.encode, "encode_batches", counted)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with Context(tmp_path) as context:
+            Estimator(context, steps=3).cost(cell())
+    finally:
+        torch.set_num_threads(threads)
+    assert taken == [estimate.encode.PART] * 2 * (2 + 3)  # two lanes, two rounds to warm up
+
+
+def test_scheduled_sampling_costs_its_second_pass(tmp_path, monkeypatch):
+    passes, call = [], Captioner.teacher_force
+    monkeypatch.setattr(
+        Captioner, "teacher_force", lambda *arguments, **options: passes.append(1) or call(*arguments, **options)
+    )
+    counts = []
+    for objective in ("cross_entropy", "cross_entropy(scheduled_sampling=0.2)"):
+        with Context(tmp_path) as context:
+            Estimator(context, steps=2).cost(cell(objective=objective))
+        counts.append(len(passes))
+        passes.clear()
+    assert counts[1] == 2 * counts[0]
 
 
 @pytest.mark.parametrize(("devices", "images"), [(1, 4), (2, 2), (3, 2)])

@@ -1,11 +1,11 @@
 """A few steps of each stage of a cell, timed: the steps of a run, on its data; none of it is stored.
 
-Weights are random, since others cost the same. Decoders end no caption, so that captions are as long as they may be.
+Weights are random, since others cost the same. EOS is masked, so that captions run to `max_length`.
 """
 
 import time
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain, cycle, islice, repeat
@@ -19,14 +19,14 @@ from torch import Tensor
 from benchmarks.cell.context import Context
 from benchmarks.cell.cost import Cost, Stage
 from benchmarks.cell.prepare import backbone_name
-from benchmarks.config import Decoding
+from benchmarks.config import Decoding, Training
 from benchmarks.data import Dataset, UnreadableImage
 from benchmarks.evaluation import decode
 from benchmarks.features import encode
 from benchmarks.features.cache import compute_features, stored_cut
 from benchmarks.features.views import Views
 from benchmarks.plan.cell import Cell
-from benchmarks.runtime.device import tf32
+from benchmarks.runtime.device import peak_memory, reset_peak_memory, tf32
 from benchmarks.runtime.environment import processor
 from benchmarks.runtime.progress import alive
 from benchmarks.throughput.no_eos import NoEosDecoder
@@ -46,12 +46,13 @@ _ROWS = 64  # images whose rows stand for all
 
 
 class _Encoded(NamedTuple):
-    """How fast a backbone encodes, how much of it is stored, and some of that."""
+    """How fast a backbone encodes, how much of it is stored, some of that, and the most memory in use."""
 
     stage: Stage
     stored: int
     rows: Tensor
     grid: tuple[int, int] | None
+    memory: int
 
     def batch(self, images: int) -> Tensor:
         """Rows of so many images."""
@@ -79,50 +80,59 @@ class Estimator:
         if named not in self._encoded:
             self._encoded = {named: self._encode(cell, dataset)}  # of one at a time, for its memory
         encoded = self._encoded[named]
-        if gpu := device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
+        gpu = device.type == "cuda"
+        reset_peak_memory(device)
         torch.manual_seed(cell.seed)
         vocabulary = self.context.vocabulary(cell.located_dataset, cell.training.min_count)
         parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
         captioner = Captioner.build(parts, vocabulary).to(device).eval()
         greedy = Decoding(num_beams=1, max_length=cell.decoding.max_length)
+        with _products(cell.training):
+            validate = self._caption(captioner, encoded, greedy)
+        caption = self._caption(captioner, encoded, cell.decoding)
+        with _products(cell.training):
+            train = self._train(captioner, encoded, cell)
         return Cost(
             device=torch.cuda.get_device_name() if gpu else f"{processor()}, threads: {torch.get_num_threads()}",
             encode=encoded.stage,
             stored=encoded.stored,
             epochs=cell.training.epochs,
-            validate=Stage(len(dataset.validation), self._caption(captioner, encoded, greedy)),
-            caption=Stage(len(dataset.test), self._caption(captioner, encoded, cell.decoding)),
-            train=Stage(ceil(len(dataset.train) / cell.training.batch_size), self._train(captioner, encoded, cell)),
-            memory=torch.cuda.max_memory_allocated() if gpu else 0,
+            validate=Stage(len(dataset.validation), validate),
+            caption=Stage(len(dataset.test), caption),
+            train=Stage(ceil(len(dataset.train) / cell.training.batch_size), train),
+            memory=max(encoded.memory, peak_memory(device)) if gpu else 0,
         )
 
     def _encode(self, cell: Cell, dataset: Dataset) -> _Encoded:
         device, training = self.context.device, cell.training
+        reset_peak_memory(device)
         views = Views(training.hflip and dataset.allows_hflip, training.cached_crops, training.crop_scale)
         backbone = build_backbone(cell.backbone).to(device).eval()
-        fast = self.context.features.store_encoder(dataset, backbone, named=backbone_name(cell), views=views)
+        encoder = self.context.features.store_encoder(dataset, backbone, named=backbone_name(cell), views=views)
         # On a processor a batch is encoded in parts of this size, so that it need not be larger.
         size = encode.PART if device.type == "cpu" else encode.BATCH
-        at_once = encode.lanes(device) * size
-        examples = list(islice(cycle(dataset.train), at_once * (1 + self.steps)))
+        lanes = encode.lanes(device)  # once: inside, the threads that torch has are shared out
+        examples = list(islice(cycle(dataset.train), lanes * size * (_WARM_UP + self.steps)))
         batches = encode.encode_batches(
-            dataset, examples, fast, stored_cut(backbone)[0], views=views, device=device, batch_size=size
+            dataset, examples, encoder, stored_cut(backbone)[0], views=views, device=device, batch_size=size
         )
+        rows: list[np.ndarray] = []  # of the first images: all of them may be gigabytes
         found: list[encode.EncodedBatch] = []
         with closing(batches):
 
-            def wave() -> None:
-                found.extend(islice(batches, encode.lanes(device)))
+            def encode_round() -> None:
+                for batch in islice(batches, lanes):
+                    rows.extend(row[:1].copy() for row in batch.rows[: _ROWS - len(rows)])
+                    found[:] = [batch] if batch.examples or not found else found[-1:]
 
-            seconds = _timed(wave, self.steps, warm_up=1)
-        if not (readable := [batch for batch in found if batch.examples]):
-            raise UnreadableImage(f"no training image of the first {at_once}, such as {found[0].unreadable[0][1]}")
-        rows = np.concatenate([batch.rows for batch in readable])
+            seconds = _timed(encode_round, self.steps)
+        (last,) = found
+        if not rows:
+            raise UnreadableImage(f"no image of the first {len(examples)}, such as {last.unreadable[0][1]}")
         images = sum(map(len, (dataset.train, dataset.validation, dataset.test)))
-        stage = Stage(images, tuple(each / at_once for each in seconds))
-        first = torch.from_numpy(rows[:_ROWS, 0].copy())
-        return _Encoded(stage, images * rows[0].nbytes, first, readable[0].grid)
+        stage = Stage(images, tuple(each / (lanes * size) for each in seconds))
+        stored = images * views.count * rows[0].nbytes
+        return _Encoded(stage, stored, torch.from_numpy(np.concatenate(rows)), last.grid, peak_memory(device))
 
     def _train(self, captioner: Captioner, encoded: _Encoded, cell: Cell) -> tuple[float, ...]:
         training = replace(cell.training, batch_size=ceil(cell.training.batch_size / self.devices))
@@ -139,13 +149,13 @@ class Estimator:
         if training.compile:
             compile_steps(captioner.decoder)
 
-        def learn() -> None:
+        def train_step() -> None:
             batch = next(batches)
-            step(replace(batch, rows=encoded.batch(len(batch)), grid=encoded.grid))
+            # Halfway through training, for what grows with it as scheduled sampling does.
+            step(replace(batch, rows=encoded.batch(len(batch)), grid=encoded.grid, progress=0.5))
             average.update()
 
-        with tf32() if training.precision == "tf32" else nullcontext():
-            return _timed(learn, self.steps)
+        return _timed(train_step, self.steps)
 
     @torch.inference_mode()
     def _caption(self, captioner: Captioner, encoded: _Encoded, decoding: Decoding) -> tuple[float, ...]:
@@ -160,14 +170,22 @@ class Estimator:
         return tuple(seconds / images for seconds in _timed(caption, self.steps))
 
 
-def _timed(work: Callable[[], object], steps: int, *, warm_up: int = _WARM_UP) -> tuple[float, ...]:
-    """Seconds of `steps` calls behind those of the warm-up; of fewer, but one, where all take above half a minute."""
+def _products(training: Training) -> AbstractContextManager[object]:
+    """Inside, products are as a run's training and validation have them."""
+    return tf32() if training.precision == "tf32" else nullcontext()
+
+
+def _timed(work: Callable[[], object], steps: int) -> tuple[float, ...]:
+    """Seconds of `steps` calls behind those of the warm-up; of fewer, but one, where they take above half a minute.
+
+    The first call, in which things are compiled and read, is never among them, however long it takes.
+    """
     seconds: list[float] = []
-    while len(seconds) < warm_up + steps and sum(seconds) < _PATIENCE:
+    while len(seconds) < 2 or (len(seconds) < _WARM_UP + steps and sum(seconds[1:]) < _PATIENCE):
         alive("measuring")
         started = time.perf_counter()
         work()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
-    return tuple(seconds[min(warm_up, len(seconds) - 1) :])
+    return tuple(seconds[min(_WARM_UP, len(seconds) - 1) :])

@@ -39,6 +39,12 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Have `peak_memory` of a GPU begin anew; of a process there is but one."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def allow_tf32(allowed: bool) -> None:
     """Whether GPUs take products of float32 in TF32, with ten bits of mantissa; torch lets convolutions do it."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
