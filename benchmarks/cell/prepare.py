@@ -3,10 +3,12 @@
 import torch
 
 from benchmarks.cell.context import Context
+from benchmarks.features.cache import stored_cut
 from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.text import plain
+from benchmarks.training.augmentation import refuse_augmentation
 from zoo.backbones import Backbone
 from zoo.backbones.build import build_backbone
 
@@ -32,6 +34,8 @@ def store(cell: Cell, backbone: Backbone, context: Context) -> ImageStore:
     """The stored images of the cell's data set, as its backbone needs them."""
     dataset = context.dataset(cell.located_dataset)
     training = cell.training
+    if training.cached_crops:  # before they are encoded: what cannot be stored so is refused in training
+        refuse_augmentation(training, pixels=backbone.trainable and stored_cut(backbone)[0] is None)
     return context.features.store(
         dataset,
         backbone,

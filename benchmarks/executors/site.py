@@ -88,7 +88,9 @@ class Site(Closing):
 
 def _shared(cell: Cell) -> tuple[object, ...]:
     """What features and tokens are named by, but for a seed."""
-    return str(cell.located_dataset), str(cell.metrics), str(cell.backbone), cell.training.hflip
+    training = cell.training
+    views = training.hflip, training.cached_crops, training.crop_scale
+    return str(cell.located_dataset), str(cell.metrics), str(cell.backbone), *views
 
 
 def refuse_storage_fault(error: Exception, setup: RunSetup) -> None:
