@@ -46,6 +46,7 @@ class EfficientNetLite(Backbone):
         from timm import create_model
 
         self.size, self.pretrained, self.trainable = size, pretrained, bool(trainable)
+        self.grad_checkpointing = False
         model: Any = create_model(f"tf_efficientnet_lite{size}")
         self.model, self.feature_dim = model, model.num_features
         self.preprocess = Preprocess(image_shape(_SIDES[size] if image_size is None else image_size))
@@ -76,6 +77,8 @@ class EfficientNetLite(Backbone):
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Features:
         """The last feature map, 7 x 7 for size 0 at its own image size."""
         model: Any = self.model
+        if self.grad_checkpointing:  # only in training: with it timm calls other modules, and cuts name them
+            model.set_grad_checkpointing(self.training)
         return from_map(model.forward_features(images))
 
     def layers(self) -> Sequence[Sequence[nn.Parameter]]:
@@ -85,3 +88,4 @@ class EfficientNetLite(Backbone):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """As timm does it, block by block."""
         set_grad_checkpointing(self.model, enable, "efficientnet_lite")
+        self.grad_checkpointing = enable
