@@ -99,7 +99,7 @@ def _data(record: Mapping[str, Any]) -> Iterator[str]:
     if not is_number(data.get("unknown_words")) or not 0 <= data["unknown_words"] <= 1:
         yield f"its share of unknown words is {data.get('unknown_words')!r}"
     held_out = str(data.get("held_out_from", ""))
-    name, holdout = record["dataset"].partition("(")[0], bool(re.search(r"\bholdout=", record["dataset"]))
+    name, holdout = record["dataset"].partition("(")[0], bool(re.search(r"\bholdout=(?!None\b)", record["dataset"]))
     if name == "coco" and (bool(held_out) != holdout or record["split"].endswith("-holdout") != holdout):
         yield f"its data set is {record['dataset']}, its test split {record['split']}, held out from {held_out!r}"
 
