@@ -143,6 +143,8 @@ class Experiment:
         decoding: how every model writes its captions.
         start_from: folder of finished runs, from whose weights training starts: of the run with the same parts, seed
             and data; or one run, for all seeds.
+        ensemble: whether the trained models of each combination with several seeds also decode together, as a run of
+            its own: each next word has the mean of their probabilities.
     """
 
     dataset: Spec
@@ -152,6 +154,7 @@ class Experiment:
     training: Training = field(default_factory=Training)
     decoding: Decoding = field(default_factory=Decoding)
     start_from: str = ""
+    ensemble: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dataset", Spec.parse(self.dataset))

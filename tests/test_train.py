@@ -64,7 +64,7 @@ def test_a_few_images_are_learnt_by_heart(data, tmp_path, decoder):
     few = [type(example)(example.image_id, example.captions[:1]) for example in data.train[:8]]
     store = stored(data, model, tmp_path)
     Trainer(model, few, store, settings, seed=0, validate_fn=lambda model: 0.0).run()
-    said = decode(model, [example.image_id for example in few], store, Decoding(num_beams=1, max_length=30))
+    said = decode(model, [example.image_id for example in few], [store], Decoding(num_beams=1, max_length=30))
     right = sum(
         model.vocabulary.encode(example.captions[0], max_length=30)[1:-1]
         == model.vocabulary.token_ids(said[example.image_id])[1:]
@@ -186,7 +186,7 @@ def test_maps_stand_behind_their_words(data, tmp_path):
     model = build(data).eval()
     store, example = stored(data, model, tmp_path), data.test[0]
     words = model.vocabulary.decode(model.vocabulary.encode(data.train[0].captions[0], max_length=30))
-    seen = attention_maps(model, {example.image_id: words}, store)[example.image_id]
+    seen = attention_maps(model, {example.image_id: words}, [store])[example.image_id]
     assert seen.words == tuple(words)
     assert seen.maps.shape == (len(words), 8, 8)
     np.testing.assert_allclose(seen.maps.sum((1, 2)), 1, rtol=1e-5)

@@ -1,31 +1,27 @@
 """The one template: image -> backbone -> features -> attention and decoder -> words."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
+from registry import Spec
 from zoo.atomic import atomic_directory
 from zoo.backbones import RANDOM, Backbone
 from zoo.backbones.build import build_backbone
+from zoo.caption_model import CaptionModel
 from zoo.decoders import Decoder
-from zoo.explain import Explanation, NoGrid
 from zoo.folder import write
-from zoo.generate import generate, n_best
 from zoo.hub.push import push
 from zoo.parts import Parts
-from zoo.pictures import open_picture, upright
 from zoo.registries import DECODERS
-from zoo.types import DecoderOutput, Features, expand_state
+from zoo.types import Features
 from zoo.vocabulary import Vocabulary
 
 
-class Captioner(nn.Module):
+class Captioner(CaptionModel):
     """An encoder-decoder whose parts can be swapped, and the words it can say.
 
     `backbone_weights` tells where the backbone's weights came from, `source` where the captioner did: a folder, or
@@ -51,6 +47,30 @@ class Captioner(nn.Module):
             raise ValueError(f"{parts} cannot be built: {' '.join(str(error).split())}") from error
         return cls(parts, backbone, decoder, vocabulary)
 
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The one that it has."""
+        return (self.backbone,)
+
+    @backbones.setter
+    def backbones(self, backbones: Sequence[Backbone]) -> None:
+        (self.backbone,) = backbones
+
+    @property
+    def backbone_specs(self) -> tuple[Spec, ...]:
+        """Its one backbone's."""
+        return (self.parts.backbone,)
+
+    @property
+    def title(self) -> str:
+        """Its parts."""
+        return str(self.parts)
+
+    @property
+    def no_grid(self) -> str:
+        """Why its maps cannot be drawn where its features lie on no grid."""
+        return f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn"
+
     def train(self, mode: bool = True) -> "Captioner":
         """As in torch, but what is frozen of the backbone stays in evaluation: its statistics are frozen too."""
         super().train(mode)
@@ -67,85 +87,9 @@ class Captioner(nn.Module):
             features: Features = self.backbone(images)
         return features
 
-    def teacher_force(
-        self, features: Features, tokens: Int[Tensor, "B K T"], *, need_weights: bool = False
-    ) -> DecoderOutput:
-        """What stands for the word after each token of K captions per image (teacher forcing)."""
-        memory, state = self.decoder.init_state(features)
-        state = expand_state(state, tokens.shape[1])
-        output: DecoderOutput = self.decoder(tokens, memory, state, need_weights=need_weights)
-        return output
-
     def forward(self, images: Float[Tensor, "B 3 H W"], tokens: Int[Tensor, "B K T"]) -> Float[Tensor, "B K T V"]:
         """Logits of the word after each token."""
         return self.decoder.logits(self.teacher_force(self.encode(images), tokens).hidden)
-
-    def caption(self, images: Sequence[Image.Image | str | Path], **settings: Any) -> list[str]:
-        """A caption of each picture, whatever its size; a picture, or the file it lies in.
-
-        All are one batch, on which the samples of each depend. `settings` are those of
-        `zoo.decoding.Decoding`: ``num_beams=3``, ``temperature=1``.
-
-        Raises:
-            OSError: a file is not there or is no image.
-            ValueError: `images` is no list of them, or a setting makes no sense.
-        """
-        return [best for (best,) in self.caption_n_best(images, 1, **settings)]
-
-    @torch.inference_mode()
-    def caption_n_best(
-        self, images: Sequence[Image.Image | str | Path], count: int, **settings: Any
-    ) -> list[list[str]]:
-        """As `caption`, but of each picture the `count` best that the beams find, the best first.
-
-        There have to be as many beams. Two of diverse or sampled beams may say the same; where not so
-        many can be found, the last are empty.
-        """
-        if isinstance(images, str | Path | Image.Image):
-            raise ValueError(f"images should be a list, [{str(images)!r}] for one of them")
-        if not images:
-            return []
-        with self._in_evaluation():
-            features = self._encode_images([_picture(image) for image in images])
-            token_ids = n_best(self.decoder, features, count, **settings).tolist()
-        return [[" ".join(self.vocabulary.decode(tokens)) for tokens in each] for each in token_ids]
-
-    @torch.inference_mode()
-    def explain(self, image: Image.Image | str | Path, **settings: Any) -> Explanation:
-        """What the model says of a picture, or of the file it lies in, and where it looked for each word.
-
-        The caption is that of `caption` for this picture alone, with the same settings; it is
-        then read again for the maps.
-
-        Raises:
-            OSError: the file is not there or is no image.
-            ValueError: a setting makes no sense.
-            NoGrid: a ValueError; the backbone's features lie on no grid, so there is nothing to draw.
-        """
-        picture = upright(_picture(image))
-        with self._in_evaluation():
-            features = self._encode_images([picture])
-            if features.grid is None:
-                raise NoGrid(f"{self.parts.backbone} sees no grid of places, so its maps cannot be drawn")
-            token_ids = generate(self.decoder, features, **settings)
-            words = self.vocabulary.decode(token_ids[0].tolist())
-            tokens = torch.tensor([[self.vocabulary.token_ids(words)]], device=token_ids.device)
-            output = self.teacher_force(features, tokens, need_weights=True)
-        return Explanation.of(picture, words, output, features.grid, self.decoder.non_visual_source)
-
-    def _encode_images(self, pictures: Sequence[Image.Image]) -> Features:
-        preprocess, device = self.backbone.preprocess, next(self.parameters()).device
-        pixels = torch.stack([preprocess.to_tensor(picture) for picture in pictures]).to(device)
-        return self.encode(preprocess.normalize(pixels))
-
-    @contextmanager
-    def _in_evaluation(self) -> Iterator[None]:
-        training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(training)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write all of the model into a new folder, from which `zoo.from_pretrained` makes it again.
@@ -183,7 +127,3 @@ class Captioner(nn.Module):
             backbone_weights=self.backbone_weights,
             backbone_stored=True,
         )
-
-
-def _picture(image: Image.Image | str | Path) -> Image.Image:
-    return image if isinstance(image, Image.Image) else open_picture(image)

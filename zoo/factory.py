@@ -1,6 +1,6 @@
 """Names and models from Python. What needs torch is imported on first use."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from zoo.vocabulary import SPECIAL, Vocabulary
 
 if TYPE_CHECKING:
     import zoo.captioner
+    import zoo.ensemble
 
 
 def list_backbones(pattern: str = "*") -> list[str]:
@@ -54,20 +55,21 @@ def create_model(
 
 
 def from_pretrained(
-    place: str | Path,
+    place: str | Path | Sequence[str | Path],
     device: str = "cpu",
     *,
     revision: str | None = None,
     cache_dir: str | Path | None = None,
     local_files_only: bool = False,
     token: str | None = None,
-) -> "zoo.captioner.Captioner":
+) -> "zoo.captioner.Captioner | zoo.ensemble.Ensemble":
     """A trained captioner, in evaluation mode: of a run or of `save_pretrained`, from a folder or the Hugging Face Hub.
 
     From the Hub come JSON and safetensors alone, and nothing of them runs.
 
     Args:
-        place: a path, or ``"org/name"`` where there is no such path.
+        place: a path, or ``"org/name"`` where there is no such path. Of several in a list the models decode as one,
+            an ensemble; so do the members of an ensemble's run.
         device: where it is put.
         revision: a branch, a tag or a commit; the newest commit of ``main`` without one. `source` of the captioner says
             which it is, as ``org/name@commit``.
@@ -77,10 +79,11 @@ def from_pretrained(
         token: for what is private; without one, that of ``hf auth login`` or ``HF_TOKEN``.
 
     Raises:
-        ValueError: there is none, or it cannot be fetched, or its parts are not registered.
+        ValueError: there is none, or it cannot be fetched, or its parts are not registered; or of several the
+            vocabularies differ.
     """
-    from zoo import checkpoint
-    from zoo.pretrained import locate
+    from zoo.pretrained import load, locate
 
-    found = locate(place, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
-    return checkpoint.load(found.folder, device=device, source=found.source)
+    places = [place] if isinstance(place, str | Path) else place
+    options = {"cache_dir": cache_dir, "local_files_only": local_files_only, "token": token}
+    return load([locate(each, revision=revision, **options) for each in places], device=device)

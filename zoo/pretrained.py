@@ -1,11 +1,19 @@
 """Where a trained captioner lies: in a folder of this machine, or on the Hugging Face Hub."""
 
+import json
+import re
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from zoo import checkpoint
+from zoo.captioner import Captioner
+from zoo.ensemble import Ensemble
 from zoo.folder import CONFIG, CONFIG_BYTES, WEIGHTS
 from zoo.hub.client import HubWarning, Repository, is_name
 from zoo.hub.errors import Missing, Unreachable
@@ -44,6 +52,35 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
         what = "there is a folder of that name" if named else "models there are called ORG/NAME"
         raise ValueError(f"revision={revision!r} is of the Hub, and {str(place)!r} is not: {what}")
     return Located(Path(place), str(place))
+
+
+def load(places: Sequence[Located], *, device: str | torch.device = "cpu") -> Captioner | Ensemble:
+    """The captioner that lies at the one place, or the ensemble of all that lie at several, in evaluation mode.
+
+    A place may be the run of an ensemble: its members are the runs beside it that its request names.
+
+    Raises:
+        ValueError: there is none, or its parts are not registered, or vocabularies differ.
+    """
+    found = [each for place in places for each in _members(place)]
+    captioners = [checkpoint.load(each.folder, device=device, source=each.source) for each in found]
+    return captioners[0] if len(captioners) == 1 else Ensemble(captioners)
+
+
+def _members(place: Located) -> list[Located]:
+    """The place itself, or of an ensemble's run those of its members."""
+    file, request = place.folder / _REQUEST, None
+    if not (place.folder / CONFIG).exists() and file.is_file():
+        with suppress(OSError, ValueError), file.open("rb") as opened:
+            request = json.loads(opened.read(CONFIG_BYTES))
+    named = request.get("ensemble") if isinstance(request, dict) else None
+    if not isinstance(named, dict):
+        return [place]
+    beside = place.folder.absolute().parent
+    folders = [beside / name for name in named.values() if re.fullmatch("[0-9a-f]{12}", str(name))]
+    if lost := [folder.name for folder in folders if not (folder / CONFIG).is_file()]:
+        raise ValueError(f"{place.source!r} is an ensemble, and its member {lost[0]} does not lie in {str(beside)!r}")
+    return [Located(folder, str(Path(place.source).parent / folder.name)) for folder in folders]
 
 
 def _of_hub(repository: Repository) -> Located:

@@ -11,6 +11,7 @@ K is why nothing of an image is ever repeated: five captions, or five beams, are
 queries against the one memory of their image, and M = K x T.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,12 +23,31 @@ class Features(NamedTuple):
     """A backbone's features of an image.
 
     `grid` is (h, w) where the tokens are laid out row by row on one, so N = h x w.
-    `mask` is True where a token counts; None where all do.
+    `mask` is True where a token counts; None where all do. `each` has the features by every
+    backbone where there are several, as of an ensemble; a decoder of one backbone need not know of it.
     """
 
     tokens: Float[Tensor, "B N D"]
     grid: tuple[int, int] | None = None
     mask: Bool[Tensor, "B N"] | None = None
+    each: tuple["Features", ...] = ()
+
+    @classmethod
+    def joint(cls, each: Sequence["Features"]) -> "Features":
+        """The features of the same images by several backbones: the first one's, on the grid that all share, if any.
+
+        Those by one backbone stay as they are.
+        """
+        first, *others = each
+        if not others:
+            return first
+        grid = first.grid if all(other.grid == first.grid for other in others) else None
+        return first._replace(grid=grid, each=tuple(each))
+
+    def of(self, images: Tensor) -> "Features":
+        """The features of some of the images, by index or by a mask over B."""
+        mask = None if self.mask is None else self.mask[images]
+        return Features(self.tokens[images], self.grid, mask, tuple(other.of(images) for other in self.each))
 
 
 class Memory(NamedTuple):

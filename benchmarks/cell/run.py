@@ -1,21 +1,20 @@
 """One cell, from its request to its record."""
 
-import hashlib
 import json
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.cell.checkpoints import cell_checkpoints
 from benchmarks.cell.context import Context
+from benchmarks.cell.fields import circumstances, data_fields, hashes, sample_fields, score_fields
+from benchmarks.cell.made import Made, assembled, trained
 from benchmarks.cell.observer import CellObserver
-from benchmarks.cell.prepare import backbone_name, store
-from benchmarks.cell.samples import picked, samples, write_gallery
-from benchmarks.cell.train import build, train
+from benchmarks.cell.prepare import backbone_name
 from benchmarks.cell.workdir import (
     failed,
     keep_output,
@@ -25,26 +24,16 @@ from benchmarks.cell.workdir import (
     request_fields,
     working_folder,
 )
-from benchmarks.data import Dataset
 from benchmarks.data.formats.coco_json import write_results
 from benchmarks.evaluation.decode import attention_maps, decode
 from benchmarks.evaluation.endings import bad_ending_rate
-from benchmarks.evaluation.scorer import Scores
 from benchmarks.features.runtime import runtime_of
-from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
 from benchmarks.records.outcome import outcome_of
 from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
-from benchmarks.records.samples import GALLERY
 from benchmarks.runtime.environment import environment
-from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.storage import StorageError, storage_fault
-from benchmarks.throughput.measure import measure
-from benchmarks.training.checkpoints import Checkpoints
-from benchmarks.training.curve import TrainResult
-from zoo import checkpoint
-from zoo.captioner import Captioner
-from zoo.vocabulary import Vocabulary, tokenize
+from benchmarks.throughput.measure import Measurement, measure
 
 
 def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
@@ -56,21 +45,23 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
     Raises:
         StorageError: the disk is full, or cannot be written to, which is no fault of the cell's.
     """
-    with working_folder(cell, out) as partial, cell_checkpoints(cell, out) as checkpoints:
+    with working_folder(cell, out) as folder, cell_checkpoints(cell, out) as checkpoints:
         try:
-            (partial / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            (folder / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             with CellObserver(cell, out, context.loggers) as observer:
-                record = _run(cell, partial, context, checkpoints, observer)
-            record.save(partial)  # a part may have given what no record can hold
+                kind = assembled if cell.members else trained
+                make = partial(kind, cell, context, out=out, folder=folder, checkpoints=checkpoints, observer=observer)
+                record = _run(cell, folder, context, make, observer)
+            record.save(folder)  # a part may have given what no record can hold
         except Exception as error:
             if fault := storage_fault(error, out, context.cache):
                 raise StorageError(fault) from error
-            (partial / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             record = failed(cell, f"{type(error).__name__}: {error}", outcome_of(error), java=context.java)
-            record.save(partial)
+            record.save(folder)
         if context.output is not None:
-            keep_output(context.output, partial)
-        record = publish(record, partial, out)
+            keep_output(context.output, folder)
+        record = publish(record, folder, out)
         if record.done:
             remove_checkpoints(cell, out)
         return record
@@ -89,109 +80,50 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-def _run(cell: Cell, folder: Path, context: Context, checkpoints: Checkpoints, observer: CellObserver) -> RunRecord:
+def _run(cell: Cell, folder: Path, context: Context, make: Callable[[], Made], observer: CellObserver) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), _Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
-    captioner, weights = build(cell, context)
-    images = store(cell, captioner.backbone, context)
-    outcome = train(cell, captioner, context, images, checkpoints, observer)
-    checkpoint.save(captioner, folder, weights=weights)
+    made = make()
+    model, stores, outcome = made.model, made.stores, made.outcome
     with clock.measure("decode"):
-        hypotheses = decode(captioner, [example.image_id for example in dataset.test], images, cell.decoding)
-    diagnostics = dataset.diagnostics(attention_maps(captioner, hypotheses, images)) if dataset.synthetic else {}
+        hypotheses = decode(model, [example.image_id for example in dataset.test], stores, cell.decoding)
+    diagnostics = dataset.diagnostics(attention_maps(model, hypotheses, stores)) if dataset.synthetic else {}
     captions = {image: " ".join(words) for image, words in hypotheses.items()}
     with clock.measure("score"):
         scores = scorer.score(captions)
     observer.on_scores(scores.values)
     write_results(captions, folder / CAPTIONS, {example.image_id: example.source for example in dataset.test})
-    shown = _samples(captioner, dataset, images, hypotheses, scores, folder)
+    shown = sample_fields(made, dataset, hypotheses, scores, folder)
     with clock.measure("measure"):
-        named = backbone_name(cell)
-        encoder = context.features.encoder(images, captioner.backbone, named=named)
-        frozen = None if captioner.backbone.trainable else named
-        measured = measure(folder, captioner, encoder, frozen=frozen, encoder_timings=context.encoder_timings)
+        measured, timed = _measured(cell, made, folder, context)
     return RunRecord(
         **request_fields(cell),
         status="done",
-        weights=weights.source,
-        data=_data(dataset, images, captioner.vocabulary),
-        **_scored(scores),
+        weights=made.weights,
+        data=data_fields(dataset, stores[0], model.vocabulary),
+        **score_fields(scores),
         captions={str(image): caption for image, caption in captions.items()},
         samples=shown,
         diagnostics={**diagnostics, "bad_endings": bad_ending_rate(hypotheses.values())},
         **measured._asdict(),
-        params=sum(tensor.numel() for tensor in captioner.parameters()),
-        trained=sum(tensor.numel() for tensor in captioner.parameters() if tensor.requires_grad),
-        seconds={"encode": images.seconds, "train": outcome.seconds, **clock.seconds},
+        params=sum(tensor.numel() for tensor in model.parameters()),
+        trained=sum(tensor.numel() for tensor in model.parameters() if tensor.requires_grad),
+        seconds={"encode": sum(store.seconds for store in stores), "train": outcome.seconds, **clock.seconds},
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
         reward=outcome.reward,
-        files=_hashes(folder),
-        environment=environment(java=context.java) | _how(outcome, images, runtime_of(encoder), context.resources),
+        files=hashes(folder),
+        environment=environment(java=context.java) | circumstances(made, timed, context.resources),
         finished=now(),
     )
 
 
-def _how(outcome: TrainResult, images: ImageStore, timed: str, resources: Resources) -> dict[str, int | str]:
-    """What was particular in how it was encoded, trained and timed."""
-    noted: dict[str, int | str] = {
-        "encoder": images.runtime,
-        "encoder_timed": timed if timed != images.runtime else "",
-        "resumed": outcome.resumed,
-        "micro_batch": outcome.micro_batch,
-    }
-    several = {"processes": resources.launch.world, "workers": resources.workers}
-    return {name: value for name, value in noted.items() if value} | {
-        name: value for name, value in several.items() if value > 1
-    }
-
-
-def _data(dataset: Dataset, store: ImageStore, vocabulary: Vocabulary) -> dict[str, Any]:
-    words = [word for example in dataset.test for caption in example.captions for word in tokenize(caption)]
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "train": sum(example.image_id in store.rows for example in dataset.train),
-        "validation": sum(example.image_id in store.rows for example in dataset.validation),
-        "test": len(dataset.test),
-        "skipped": list(store.skipped),
-        "vocabulary": len(vocabulary),
-        "unknown_words": sum(word not in vocabulary for word in words) / max(1, len(words)),
-        **({"held_out_from": dataset.held_out_from} if dataset.held_out_from else {}),
-    }
-
-
-def _scored(scores: Scores) -> dict[str, Any]:
-    per_image = {image: round(value, 6) for image, value in scores.per_image.get("CIDEr", {}).items()}
-    return {
-        "scores": scores.values,
-        "signature": scores.signature,
-        "per_image": {"CIDEr": {str(image): value for image, value in per_image.items()}},
-    }
-
-
-def _samples(
-    captioner: Captioner,
-    dataset: Dataset,
-    store: ImageStore,
-    hypotheses: Mapping[int, list[str]],
-    scores: Scores,
-    folder: Path,
-) -> tuple[dict[str, Any], ...]:
-    """What the card of this run shows; what may not be passed on goes into the gallery. Nothing without CIDEr."""
-    rated = scores.per_image.get("CIDEr", {})
-    picks = picked(rated)
-    if not picks:
-        return ()
-    predictions = attention_maps(captioner, {image: hypotheses[image] for image in picks}, store)
-    entries, gallery = samples(dataset, predictions, rated, picks, non_visual=bool(captioner.decoder.non_visual_source))
-    write_gallery(gallery, folder)
-    return tuple(entries)
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    """The sha256 of what lies in the run's folder, save the gallery, which is not passed on."""
-    found = sorted(path for path in folder.iterdir() if path.name != GALLERY)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+def _measured(cell: Cell, made: Made, folder: Path, context: Context) -> tuple[Measurement, str]:
+    """What the throughput suite says of the model, and what ran its backbone there."""
+    named, seen = backbone_name(cell), list(zip(made.stores, made.model.backbones, strict=True))
+    encoders = tuple(context.features.encoder(store, backbone, named=named) for store, backbone in seen)
+    shared = len(encoders) == 1 and not made.model.backbones[0].trainable
+    frozen, timings = named if shared else None, context.encoder_timings
+    return measure(folder, made.model, encoders, frozen=frozen, encoder_timings=timings), runtime_of(encoders[0])

@@ -70,8 +70,10 @@ def train(
 def assist(cell: Cell, context: Context) -> None:
     """Train the cell with the process that has its record.
 
-    A scheduler's signal to any of them has that one save the state, and all of them stop.
+    A scheduler's signal to any of them has that one save the state, and all of them stop. An ensemble trains nothing.
     """
+    if cell.members:
+        return
     checkpoints = Requests()
     with suppress(Preempted), signals(checkpoints):
         captioner, _ = build(cell, context)

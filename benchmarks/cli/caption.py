@@ -43,6 +43,13 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
         metavar="IMAGE",
         help="image files, folders, quoted globs ('**/*.jpg'), or - for paths on stdin, one per line",
     )
+    parser.add_argument(
+        "--ensemble",
+        action="append",
+        metavar="RUN",
+        default=[],
+        help="another run, which decodes together with RUN: each word has the mean of their probabilities; repeatable",
+    )
     for name, (kind, text) in _DECODING.items():
         parser.add_argument(f"--{name}", type=kind, help=f"{text} (default: as in the run)")
     parser.add_argument("--batch_size", type=int, default=32, help="images captioned at once (default: 32)")
@@ -60,15 +67,14 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.runtime.progress import write
     from benchmarks.runtime.text import plain
     from registry import load_plugin
-    from zoo import checkpoint
-    from zoo.pretrained import locate
+    from zoo.pretrained import load, locate
 
     for plugin in options.plugin:
         load_plugin(plugin)
     files = listed(options.images)
     found = locate(options.run, revision=options.revision)
     decoding = decoding_of(found.folder, **{name: options[name] for name in _DECODING})
-    model = checkpoint.load(found.folder, device=device(), source=found.source)
+    model = load([found, *map(locate, options.ensemble)], device=device())
     captioner = FileCaptioner(model, decoding, options.batch_size)
     maps = None if options.maps is None else Path(options.maps)
     for batch in captioner.caption(files) if maps is None else captioner.explain(files, maps):

@@ -23,8 +23,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.inference.caption_files import decoding_of
     from benchmarks.runtime.device import device
     from registry import load_plugin
-    from zoo import checkpoint
-    from zoo.pretrained import locate
+    from zoo.pretrained import load, locate
 
     demo.require()
     for plugin in options.plugin:
@@ -32,9 +31,9 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     with demo.listen(options.host, options.port) as at:  # an error of the port comes before a model is fetched
         found = locate(options.run, revision=options.revision)
         decoding = decoding_of(found.folder)
-        captioner = checkpoint.load(found.folder, device=device(), source=found.source)
-        with encoding_fast(captioner, inf):
+        model = load([found], device=device())
+        with encoding_fast(model, inf):
             host, port = at.getsockname()[:2]
             print(f"http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl-C)", flush=True)
-            demo.serve(captioner, decoding, at)
+            demo.serve(model, decoding, at)
     return 0

@@ -77,5 +77,5 @@ def read(parser: ArgumentParser, options: Namespace) -> Experiment:
 
 def _experiment(parser: ArgumentParser, options: Namespace) -> Experiment:
     made = parser.instantiate(options)
-    keys = ("dataset", "matrix", "name", "metrics", "training", "decoding", "start_from")
+    keys = ("dataset", "matrix", "name", "metrics", "training", "decoding", "start_from", "ensemble")
     return Experiment(**{key: made[key] for key in keys})

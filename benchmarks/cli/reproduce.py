@@ -1,4 +1,4 @@
-"""Run the cell of a record again, from the request in it alone, and compare."""
+"""Run the cell of a record again, of an ensemble those of its members too, from its request alone, and compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
     from benchmarks.verification.reproduce import planned as plan_job
 
     planned = only(server, plan_job, record, options.dataset, options.weights, options.start_from, options.plugin)
-    (cell,) = planned.cells
+    *members, cell = planned.cells
     print_notes(planned.notes)
     print(f"{cell.id}  {cell}, on {cell.dataset}")
     print(
@@ -68,7 +68,7 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
     setup = RunSetup(planned, out, cache)
     with Local(server, setup, workers=1) as executor:
-        (done,) = run(Survey.of([cell], out), setup, executor)
+        *_, done = run(Survey.of([*members, cell], out), setup, executor)
     made = RunRecord.load(out / cell.id)
     if not made.done:
         print(f"FAILED, {plain(str(made.error))}")

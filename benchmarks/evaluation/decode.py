@@ -12,7 +12,7 @@ from benchmarks.data import Prediction
 from benchmarks.features.cache import compute_features
 from benchmarks.features.store import ImageStore
 from benchmarks.runtime.progress import bar
-from zoo.captioner import Captioner
+from zoo.caption_model import CaptionModel
 from zoo.generate import generate
 from zoo.types import Features
 from zoo.vocabulary import PAD
@@ -22,14 +22,17 @@ BATCH = 64
 
 @torch.inference_mode()
 def decode(
-    captioner: Captioner, image_ids: Sequence[int], store: ImageStore, decoding: Decoding
+    model: CaptionModel, image_ids: Sequence[int], stores: Sequence[ImageStore], decoding: Decoding
 ) -> dict[int, list[str]]:
-    """The words of each image's caption. Where words are sampled, it depends on the images of its batch."""
+    """The words of each image's caption. Where words are sampled, it depends on the images of its batch.
+
+    `stores` has one for each backbone of the model.
+    """
     hypotheses: dict[int, list[str]] = {}
     with bar(len(image_ids), "captioning", "img") as progress:
-        for number, (batch, features) in enumerate(_features(captioner, image_ids, store)):
-            captions = generate(captioner.decoder, features, **vars(decoding.of_batch(number))).tolist()
-            words = map(captioner.vocabulary.decode, captions)
+        for number, (batch, features) in enumerate(_features(model, image_ids, stores)):
+            captions = generate(model.decoder, features, **vars(decoding.of_batch(number))).tolist()
+            words = map(model.vocabulary.decode, captions)
             hypotheses |= dict(zip(batch, words, strict=True))
             progress.update(len(batch))
     return hypotheses
@@ -37,14 +40,14 @@ def decode(
 
 @torch.inference_mode()
 def attention_maps(
-    captioner: Captioner, hypotheses: Mapping[int, Sequence[str]], store: ImageStore
+    model: CaptionModel, hypotheses: Mapping[int, Sequence[str]], stores: Sequence[ImageStore]
 ) -> dict[int, Prediction]:
     """Each caption with its maps: the weights that stood behind each of its words, on the grid."""
     predictions: dict[int, Prediction] = {}
-    for batch, features in _features(captioner, list(hypotheses), store):
-        token_ids = [torch.tensor(captioner.vocabulary.token_ids(hypotheses[image])) for image in batch]
+    for batch, features in _features(model, list(hypotheses), stores):
+        token_ids = [torch.tensor(model.vocabulary.token_ids(hypotheses[image])) for image in batch]
         tokens = pad_sequence(token_ids, batch_first=True, padding_value=PAD).to(features.tokens.device)
-        weights = captioner.teacher_force(features, tokens[:, None], need_weights=True).weights
+        weights = model.teacher_force(features, tokens[:, None], need_weights=True).weights
         for row, image in enumerate(batch):
             words = tuple(hypotheses[image])
             maps = (
@@ -55,12 +58,13 @@ def attention_maps(
 
 
 def _features(
-    captioner: Captioner, image_ids: Sequence[int], store: ImageStore
+    model: CaptionModel, image_ids: Sequence[int], stores: Sequence[ImageStore]
 ) -> Iterator[tuple[Sequence[int], Features]]:
-    device = next(captioner.parameters()).device
+    device, seen = next(model.parameters()).device, list(zip(model.backbones, stores, strict=True))
     for start in range(0, len(image_ids), BATCH):
         batch = image_ids[start : start + BATCH]
-        yield batch, compute_features(captioner.backbone, store.batch(batch).to(device), store.grid)
+        each = [compute_features(backbone, store.batch(batch).to(device), store.grid) for backbone, store in seen]
+        yield batch, Features.joint(each)
 
 
 def _maps(weights: Tensor, words: int, grid: tuple[int, int]) -> np.ndarray:

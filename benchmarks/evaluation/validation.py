@@ -27,7 +27,7 @@ class Validation:
         """The CIDEr-D of `captioner` over the validation images that `store` has."""
         held_out = [example for example in self.examples if example.image_id in store.rows]
         greedy = Decoding(num_beams=1, max_length=decoding.max_length)
-        hypotheses = decode(captioner, [example.image_id for example in held_out], store, greedy)
+        hypotheses = decode(captioner, [example.image_id for example in held_out], [store], greedy)
         candidates = [" ".join(hypotheses[example.image_id]) for example in held_out]
         return self._cider.compare(candidates, self._references(held_out))["CIDEr"].corpus
 

@@ -32,7 +32,8 @@ class Executor(ABC):
     def each(self, tasks: "Sequence[Task]") -> "Iterator[tuple[Cell, RunRecord]]":
         """Run the cells and yield each with its published record, in the order in which they end.
 
-        A cell that another runner has is waited for, and yielded with the record of that one.
+        A cell that another runner has is waited for, and yielded with the record of that one. It may be called
+        again when all are yielded.
 
         Raises:
             StorageError: records cannot be written, so that no further cell should run.

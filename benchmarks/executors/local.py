@@ -45,6 +45,7 @@ class Local(Executor):
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[Cell, RunRecord]]:
         """Run the cells, as the interface says."""
+        self._join()  # of an earlier call, whose last records have been yielded
         self._waiting.extend(tasks)
         for number, worker in enumerate(self._workers[: len(tasks)]):
             thread = threading.Thread(target=self._work, args=(worker,), name=f"worker {number}", daemon=True)

@@ -59,7 +59,8 @@ def run(
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on; one that is `refused`, for a reason by its
-    id, does not run. Any number of commands may do this in one folder at once.
+    id, does not run. Ensembles run when all others have, so that their members are there: one whose
+    member has failed does not run. Any number of commands may do this in one folder at once.
 
     Raises:
         Stopped: `stopping` says so while a refused cell is another command's.
@@ -72,13 +73,26 @@ def run(
             yield done
         for task in survey.tasks:
             if reason := refused.get(task.cell.id):
-                yield Finished(task.cell, _refuse(task, reason, setup, leases, stopping), earlier=False)
-    for cell, record in executor.each([task for task in survey.tasks if task.cell.id not in refused]):
+                failure = Failure(reason, "incompatible")
+                yield Finished(task.cell, _refuse(task, failure, setup, leases, stopping), earlier=False)
+        left = [task for task in survey.tasks if task.cell.id not in refused]
+        failed = set(refused)
+        for cell, record in executor.each([task for task in left if not task.cell.members]):
+            failed |= set() if record.done else {cell.id}
+            yield Finished(cell, record, earlier=False)
+        complete = []
+        for task in left:
+            if lost := [member.id for member in task.cell.members if member.id in failed]:
+                failure = Failure(f"its member {lost[0]} has failed: mend that, and run it again", "member_failed")
+                yield Finished(task.cell, _refuse(task, failure, setup, leases, stopping), earlier=False)
+            elif task.cell.members:
+                complete.append(task)
+    for cell, record in executor.each(complete) if complete else ():
         yield Finished(cell, record, earlier=False)
 
 
-def _refuse(task: Task, reason: str, setup: RunSetup, leases: Leases, stopping: Callable[[], bool]) -> RunRecord:
-    while not (record := give_up(task, Failure(reason, "incompatible"), setup, leases)):
+def _refuse(task: Task, failure: Failure, setup: RunSetup, leases: Leases, stopping: Callable[[], bool]) -> RunRecord:
+    while not (record := give_up(task, failure, setup, leases)):
         if stopping():
             raise Stopped
         time.sleep(_TICK)  # another runner does the same

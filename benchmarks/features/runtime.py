@@ -26,7 +26,7 @@ from benchmarks.runtime.progress import write
 from zoo.atomic import make_folder, write_atomically
 from zoo.backbones import Backbone
 from zoo.backbones.onnx import OnnxBackbone
-from zoo.captioner import Captioner
+from zoo.caption_model import CaptionModel
 from zoo.partial import remove_abandoned
 from zoo.tracing import require_onnx
 
@@ -65,23 +65,24 @@ def fast_encoder(
     return backbone
 
 
-def encoder_of(captioner: Captioner, images: float) -> Backbone:
-    """What encodes so many images for a captioner that is not trained any more, with a graph in the user's cache."""
-    folder, backbone = optional_cache_folder(), captioner.backbone.eval()
-    if folder is None or next(captioner.parameters()).device.type != "cpu":
-        return backbone
-    return fast_encoder(backbone, folder / GRAPHS, named=str(captioner.parts.backbone), images=images)
+def encoders_of(model: CaptionModel, images: float) -> tuple[Backbone, ...]:
+    """What encodes so many images for a model that is not trained any more, with graphs in the user's cache."""
+    folder, backbones = optional_cache_folder(), tuple(backbone.eval() for backbone in model.backbones)
+    if folder is None or next(model.parameters()).device.type != "cpu":
+        return backbones
+    named = zip(backbones, model.backbone_specs, strict=True)
+    return tuple(fast_encoder(each, folder / GRAPHS, named=str(spec), images=images) for each, spec in named)
 
 
 @contextmanager
-def encoding_fast(captioner: Captioner, images: float) -> Iterator[None]:
-    """Inside, the captioner's backbone is what encodes so many images fastest; it can be neither trained nor saved."""
-    backbone = captioner.backbone
-    captioner.backbone = encoder_of(captioner, images)
+def encoding_fast(model: CaptionModel, images: float) -> Iterator[None]:
+    """Inside, the model's backbones are what encodes so many images fastest; it can be neither trained nor saved."""
+    backbones = model.backbones
+    model.backbones = encoders_of(model, images)
     try:
         yield
     finally:
-        captioner.backbone = backbone
+        model.backbones = backbones
 
 
 def runtime_of(encoder: Backbone) -> str:

@@ -15,7 +15,7 @@ from benchmarks.records.record import REQUEST
 from benchmarks.records.request import read_decoding
 from benchmarks.runtime.progress import bar, write
 from benchmarks.runtime.text import plain
-from zoo.captioner import Captioner
+from zoo.caption_model import CaptionModel
 
 
 class CaptionedFile(NamedTuple):
@@ -30,7 +30,7 @@ class CaptionedFile(NamedTuple):
 class FileCaptioner:
     """Captions files; one that cannot be read is named on stderr and counted in `unreadable`."""
 
-    captioner: Captioner
+    model: CaptionModel
     decoding: Decoding
     batch_size: int = 32
     unreadable: int = field(default=0, init=False)
@@ -41,10 +41,10 @@ class FileCaptioner:
 
     def caption(self, listed: Listed) -> Iterator[list[CaptionedFile]]:
         """The captions of each batch."""
-        batches = self._read(listed, self.captioner.backbone.preprocess.resize, self.batch_size)
+        batches = self._read(listed, self.model.resize, self.batch_size)
         for number, readable in enumerate(batches):
             pictures = [picture for _, picture in readable]
-            captions = self.captioner.caption(pictures, **vars(self.decoding.of_batch(number)))
+            captions = self.model.caption(pictures, **vars(self.decoding.of_batch(number)))
             yield [CaptionedFile(file, text) for (file, _), text in zip(readable, captions, strict=True)]
 
     def explain(self, listed: Listed, maps: Path) -> Iterator[list[CaptionedFile]]:
@@ -52,12 +52,12 @@ class FileCaptioner:
         folder = folders(maps)
         for number, readable in enumerate(self._read(listed, Image.Image.copy, 1)):
             for file, picture in readable:
-                explanation = self.captioner.explain(picture, **vars(self.decoding.of_batch(number)))
+                explanation = self.model.explain(picture, **vars(self.decoding.of_batch(number)))
                 explanation.save(place := folder(file))
                 yield [CaptionedFile(file, explanation.caption, str(place))]
 
     def _read(self, listed: Listed, prepare: Prepare, size: int) -> Iterator[list[tuple[str, Image.Image]]]:
-        with encoding_fast(self.captioner, listed.count or 0), bar(listed.count, "captioning", "img") as progress:
+        with encoding_fast(self.model, listed.count or 0), bar(listed.count, "captioning", "img") as progress:
             for batch in batches(listed, prepare, size):
                 for file, why in batch:
                     if isinstance(why, str):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from benchmarks.config import Decoding
-from zoo.captioner import Captioner
+from zoo.caption_model import CaptionModel
 from zoo.explain import NoGrid
 
 if TYPE_CHECKING:
@@ -53,26 +53,26 @@ def listen(host: str, port: int) -> socket.socket:
         raise ValueError(f"cannot listen at {host}, port {port}: {error}: choose another --host or --port") from None
 
 
-def serve(captioner: Captioner, decoding: Decoding, at: socket.socket) -> None:
+def serve(model: CaptionModel, decoding: Decoding, at: socket.socket) -> None:
     """Answer at this address until interrupted."""
     import uvicorn
 
-    app = _Closed(_app(_page(captioner, decoding)))
+    app = _Closed(_app(_page(model, decoding)))
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[at])
 
 
-def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
+def _page(model: CaptionModel, decoding: Decoding) -> "Blocks":
     import gradio as gr
 
     def caption(image: Image.Image | None, beams: float) -> tuple[Any, ...]:
         if image is None:
             return "", None, None, gr.update(value=None, visible=False)
-        *rest, heads = _outputs(captioner, image, replace(decoding, num_beams=int(beams)))
+        *rest, heads = _outputs(model, image, replace(decoding, num_beams=int(beams)))
         return *rest, gr.update(value=heads, visible=bool(heads))
 
     with gr.Blocks(analytics_enabled=False, title="caption-zoo", delete_cache=(600, 3600)) as page:
-        gr.Markdown(f"# caption-zoo\n\n`{captioner.parts}`")
+        gr.Markdown(f"# caption-zoo\n\n`{model.title}`")
         with gr.Row():
             with gr.Column(scale=1):
                 image = gr.Image(type="pil", label="An image", sources=["upload", "clipboard"], height=360, buttons=[])
@@ -90,12 +90,12 @@ def _page(captioner: Captioner, decoding: Decoding) -> "Blocks":
     return page
 
 
-def _outputs(captioner: Captioner, image: Image.Image, decoding: Decoding) -> tuple[Any, ...]:
+def _outputs(model: CaptionModel, image: Image.Image, decoding: Decoding) -> tuple[Any, ...]:
     """The caption, a picture for each word, one of all, and those of layers and heads; no picture without a grid."""
     try:
-        explanation = captioner.explain(image, **vars(decoding))
+        explanation = model.explain(image, **vars(decoding))
     except NoGrid:
-        return captioner.caption([image], **vars(decoding))[0], [], None, []
+        return model.caption([image], **vars(decoding))[0], [], None, []
     explanation = explanation.fitted(min(_LARGEST, max(explanation.picture.size)))
     words = [(explanation.overlay(place), word) for place, word in enumerate(explanation.words)]
     by_word = [] if explanation.heads is None else enumerate(explanation.words)

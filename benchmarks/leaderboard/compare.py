@@ -139,7 +139,8 @@ def as_json(comparison: Comparison) -> str:
 
 def _named(table: Table, row: Row) -> str:
     seeds = f"{len(row.runs)} seed{'' if len(row.runs) == 1 else 's'}"
-    return f"{' + '.join(map(clean, row.parts))}  ({seeds}; {', '.join(clean(run.id) for run in row.runs)})"
+    models = f", ensemble of {row.ensemble}" if row.ensemble else ""
+    return f"{' + '.join(map(clean, row.parts))}{models}  ({seeds}; {', '.join(clean(run.id) for run in row.runs)})"
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -17,7 +17,7 @@ _SIZES = tuple(column for column in SIZES if column.kind == "size")
 _FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20")  # some read the full-width ones too
 _BY_KEY = {column.key: column for column in (*SCORES, *_SIZES)}
 COLUMNS = (
-    "dataset", "split", "synthetic", "images", *PARTS, "weights", "origins", "seeds",
+    "dataset", "split", "synthetic", "images", *PARTS, "ensemble", "weights", "origins", "seeds",
     "rank_first", "rank_last", *SCORE_ORDER,
     "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
     *(column.key for column in _SIZES), *Hardware._fields, *(timing.key for timing in RATES),
@@ -46,6 +46,7 @@ def _line(table: Table, row: Row, place: Hardware) -> dict[str, Any]:
         "synthetic": str(table.synthetic).lower(),
         "images": table.ranking.images or None,
         **dict(zip(PARTS, row.parts, strict=True)),
+        "ensemble": row.ensemble or None,
         "weights": row.weights,
         "origins": " ".join(row.plugins),
         "seeds": " ".join(str(run.seed) for run in row.runs),

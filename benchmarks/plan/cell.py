@@ -17,7 +17,8 @@ class Cell:
 
     `located_dataset` says where the data lie too; `dataset` does not, and is what records repeat.
     `start_from` is the id of the run whose weights it starts from, where it does, and `start_folder`
-    the place of that run, which is not repeated either.
+    the place of that run, which is not repeated either. `members` are the cells whose trained models
+    decode together here, where it is an ensemble: it trains none, and what it says of training is theirs.
     `uses` has the kind and name of each component that it needs, those that options name too.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, and of a backbone's weights, so that an edited file
@@ -39,6 +40,7 @@ class Cell:
     decoding: Decoding
     start_from: str = ""
     start_folder: str = ""
+    members: tuple["Cell", ...] = ()
     uses: tuple[tuple[str, str], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Cell:
             **self.parts,
             seed=self.seed,
             start_from=self.start_from,
+            ensemble={str(member.seed): member.id for member in self.members},
             metrics=tuple(map(str, self.metrics)),
             training=self.training,
             decoding=self.decoding,
@@ -70,4 +73,5 @@ class Cell:
         return identity(self.request)
 
     def __str__(self) -> str:
-        return " + ".join(self.parts.values()) + f", seed {self.seed}"
+        which = f"ensemble of {len(self.members)}" if self.members else f"seed {self.seed}"
+        return f"{' + '.join(self.parts.values())}, {which}"

@@ -1,7 +1,8 @@
 """A matrix of cells, planned before the first second of compute."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,17 @@ def plan(experiment: Experiment) -> Plan:
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
         cells = started(cells, Path(experiment.start_from))
+    if experiment.ensemble:
+        cells += ensembles(cells)
     return Plan(tuple(cells), tuple(dataset.notes))
+
+
+def ensembles(cells: Sequence[Cell]) -> list[Cell]:
+    """One more cell for each combination of parts with several seeds, which are its members."""
+    combinations: dict[tuple[Spec, ...], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        combinations[cell.backbone, cell.attention, cell.decoder].append(cell)
+    return [replace(members[0], members=tuple(members)) for members in combinations.values() if len(members) > 1]
 
 
 def _cell(

@@ -18,6 +18,7 @@ Outcome = Literal[
     "crashed",
     "killed",
     "process_lost",
+    "member_failed",
 ]
 OUTCOMES: Mapping[str, str] = {
     "incompatible": "its parts cannot be put together",
@@ -32,6 +33,7 @@ OUTCOMES: Mapping[str, str] = {
     "crashed": "its process ended by itself, or by a fault such as a segmentation violation",
     "killed": "its process was killed: by somebody, or by the system for its memory",
     "process_lost": "another process that trained it was lost",
+    "member_failed": "a run that the ensemble is made of has failed",
 }
 assert set(OUTCOMES) == set(get_args(Outcome)) - {""}
 

@@ -163,6 +163,7 @@ class _AnyRequest:
 
     metrics: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    ensemble: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

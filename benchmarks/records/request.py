@@ -11,6 +11,7 @@ from benchmarks.config import Decoding, Training
 from benchmarks.records.schema import convert, parse
 from zoo.settings import refuse_unknown, settings_of, to_request
 
+_OMITTED = ("start_from", "ensemble")  # where they are empty, as before there were such fields
 PROTOCOL = 2  # what a number means; raise it when the same request would give another one
 
 
@@ -82,6 +83,8 @@ class Request(Settings):
         training: how the model is trained.
         decoding: how it writes its captions.
         start_from: id of the run whose trained weights it starts from; left out where it starts anew.
+        ensemble: seed -> id of each run whose model decodes together with the others here; left out where it is one
+            model. The other fields are those of the run with the first seed.
         sources: label of a part from elsewhere, or of a file of weights -> hash of its file.
     """
 
@@ -96,14 +99,14 @@ class Request(Settings):
     training: Training
     sources: Mapping[str, str]
     start_from: str = ""
+    ensemble: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is written, and as `identity` takes it."""
         settings = {"training": to_request(self.training), "decoding": to_request(self.decoding)}
         values = {**vars(self), **settings, "metrics": list(self.metrics), "sources": dict(self.sources)}
-        if not self.start_from:
-            del values["start_from"]
-        return values
+        values["ensemble"] = dict(self.ensemble)
+        return {name: value for name, value in values.items() if value or name not in _OMITTED}
 
 
 def identity(request: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def damage(folder: Path, run: str = "") -> str | None:
     that the folder is named after. Altered bytes in the middle are for `caption-zoo leaderboard --check` to find.
     """
     try:
-        for name, is_whole in _WHOLE.items():
+        for name, is_whole in _expected(folder):
             with _opened(folder / name) as (file, size):
                 if not is_whole(file, size):
                     return f"{name} is torn"
@@ -76,6 +76,14 @@ def damage(folder: Path, run: str = "") -> str | None:
     except ValueError as error:
         return f"{REQUEST} cannot be read: {error}"
     return None if named == (run or folder.name) else f"{REQUEST} is not that of run {run or folder.name}"
+
+
+def _expected(folder: Path) -> Iterator[tuple[str, Callable[[int, int], bool]]]:
+    """The files of a run, and whether each is whole; the model of an ensemble lies in the folders of its members."""
+    yield from _WHOLE.items()
+    request = parse(folder / REQUEST)
+    if not (isinstance(request, dict) and "ensemble" in request):
+        yield from _MODEL.items()
 
 
 @contextmanager
@@ -105,9 +113,5 @@ def _fits_its_header(file: int, size: int) -> bool:
     return header.rstrip(b" ").endswith(b"}") and size == 8 + length + end
 
 
-_WHOLE: Mapping[str, Callable[[int, int], bool]] = {
-    CAPTIONS: _ends_in(b"]\n"),
-    CONFIG: _ends_in(b"}\n"),
-    WEIGHTS: _fits_its_header,
-    REQUEST: _ends_in(b"}\n"),
-}
+_WHOLE: Mapping[str, Callable[[int, int], bool]] = {CAPTIONS: _ends_in(b"]\n"), REQUEST: _ends_in(b"}\n")}
+_MODEL: Mapping[str, Callable[[int, int], bool]] = {CONFIG: _ends_in(b"}\n"), WEIGHTS: _fits_its_header}

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from benchmarks.config import Decoding, Training
-from benchmarks.features.runtime import encoder_of
+from benchmarks.features.runtime import encoders_of
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import Settings
 from benchmarks.runtime.device import device
-from benchmarks.throughput.measure import CAPTIONER, ENCODER
+from benchmarks.throughput.measure import ENCODERS, MODEL
 from benchmarks.throughput.no_eos import NoEosDecoder
-from zoo import checkpoint
 from zoo.backbones import Backbone
+from zoo.caption_model import CaptionModel
 from zoo.captioner import Captioner
+from zoo.pretrained import Located, load
 from zoo.types import Features
 
 BATCH = 32
@@ -37,18 +38,26 @@ def pytest_benchmark_generate_commit_info() -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def captioner(request: pytest.FixtureRequest) -> Captioner:
-    """The run's captioner, on the device that runs use: the one at hand, or else the one in the folder."""
-    at_hand = request.config.stash.get(CAPTIONER, None)
-    return at_hand or checkpoint.load(request.config.getoption("--run"), device=device())
+def model(request: pytest.FixtureRequest) -> CaptionModel:
+    """The run's model, on the device that runs use: the one at hand, or else the one in the folder."""
+    folder = request.config.getoption("--run")
+    return request.config.stash.get(MODEL, None) or load([Located(folder, str(folder))], device=device())
 
 
 @pytest.fixture(scope="session")
-def encoder(request: pytest.FixtureRequest, captioner: Captioner) -> Backbone:
-    """What encodes for it: at hand, or else the quickest there is for a backbone that no run changes."""
-    if at_hand := request.config.stash.get(ENCODER, None):
+def captioner(model: CaptionModel) -> Captioner:
+    """The model, as far as it can learn."""
+    if not isinstance(model, Captioner):
+        pytest.skip("an ensemble learns nothing: its members have")
+    return model
+
+
+@pytest.fixture(scope="session")
+def encoders(request: pytest.FixtureRequest, model: CaptionModel) -> tuple[Backbone, ...]:
+    """What encodes for it: at hand, or else the quickest there is for backbones that no run changes."""
+    if at_hand := request.config.stash.get(ENCODERS, None):
         return at_hand
-    return captioner.backbone if captioner.backbone.trainable else encoder_of(captioner, inf)
+    return model.backbones if any(each.trainable for each in model.backbones) else encoders_of(model, inf)
 
 
 @pytest.fixture(scope="session")
@@ -59,23 +68,27 @@ def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
 
 
 @pytest.fixture(scope="session")
-def no_eos(captioner: Captioner) -> NoEosDecoder:
+def no_eos(model: CaptionModel) -> NoEosDecoder:
     """The run's decoder, made to take every step."""
-    return NoEosDecoder(captioner.decoder)
+    return NoEosDecoder(model.decoder)
 
 
 @pytest.fixture(scope="session")
-def pixels(captioner: Captioner) -> torch.Tensor:
-    """A batch of noise, (32, 3, H, W) bytes: what an image shows does not change its cost."""
-    shape = (BATCH, 3, *captioner.backbone.preprocess.size)
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device())
+def pixels(model: CaptionModel) -> tuple[torch.Tensor, ...]:
+    """For each backbone a batch of noise, (32, 3, H, W) bytes: what an image shows does not change its cost."""
+    shapes = [(BATCH, 3, *backbone.preprocess.size) for backbone in model.backbones]
+    generators = [torch.Generator().manual_seed(0) for _ in shapes]
+    noise = [
+        torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+        for shape, generator in zip(shapes, generators, strict=True)
+    ]
+    return tuple(each.to(device()) for each in noise)
 
 
 @pytest.fixture(scope="session")
-def features(captioner: Captioner, pixels: torch.Tensor) -> Features:
+def features(model: CaptionModel, pixels: tuple[torch.Tensor, ...]) -> Features:
     """Features for that batch: those of its first image, repeated."""
     with torch.inference_mode():
-        seen = captioner.encode(captioner.backbone.preprocess.normalize(pixels[:1]))
-    rows = torch.zeros(len(pixels), dtype=torch.long, device=seen.tokens.device)
-    return Features(seen.tokens[rows].clone(), seen.grid, None if seen.mask is None else seen.mask[rows])
+        seen = zip(model.backbones, pixels, strict=True)
+        first = Features.joint([each(each.preprocess.normalize(noise[:1])) for each, noise in seen])
+    return first.of(torch.zeros(BATCH, dtype=torch.long, device=first.tokens.device))

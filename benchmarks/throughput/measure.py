@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from zoo.backbones import Backbone
-from zoo.captioner import Captioner
+from zoo.caption_model import CaptionModel
 
-CAPTIONER, ENCODER = pytest.StashKey[Captioner](), pytest.StashKey[Backbone]()
+MODEL, ENCODERS = pytest.StashKey[CaptionModel](), pytest.StashKey[tuple[Backbone, ...]]()
 _SUITE = Path(__file__).parent
 # One keeps a folder; the other looks through all memory for errors of destructors, which takes longer than a round.
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
@@ -37,27 +37,27 @@ class Measurement(NamedTuple):
 
 
 class _AtHand:
-    """Hands the suite a captioner and what encodes for it, so that it reads and builds none."""
+    """Hands the suite a model and what encodes for it, so that it reads and builds none."""
 
-    def __init__(self, captioner: Captioner, encoder: Backbone) -> None:
-        self.captioner, self.encoder = captioner, encoder
+    def __init__(self, model: CaptionModel, encoders: tuple[Backbone, ...]) -> None:
+        self.model, self.encoders = model, encoders
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Put them where conftest.py looks for them."""
-        config.stash[CAPTIONER], config.stash[ENCODER] = self.captioner, self.encoder
+        config.stash[MODEL], config.stash[ENCODERS] = self.model, self.encoders
 
 
 def measure(
     run: Path,
-    captioner: Captioner,
-    encoder: Backbone,
+    model: CaptionModel,
+    encoders: tuple[Backbone, ...],
     *,
     frozen: str | None = None,
     encoder_timings: dict[str, Measurement] | None = None,
 ) -> Measurement:
-    """Run the suite on the run in folder `run`, whose `captioner` learns a few steps from noise by it.
+    """Run the suite on the run in folder `run`, whose `model`, if it learns, does so for a few steps from noise.
 
-    `encoder` is its backbone, or what encodes the same faster.
+    `encoders` are its backbones, or what encodes the same faster.
     `frozen` names the backbone where no run changes it: its encoding speed is taken from
     `encoder_timings`, or else timed and put there for further runs that have it.
 
@@ -66,7 +66,7 @@ def measure(
     """
     timings = {} if encoder_timings is None else encoder_timings
     earlier = timings.get(frozen) if frozen else None
-    measured = _suite(run, _AtHand(captioner, encoder), ["-k", "not test_encode"] if earlier else [])
+    measured = _suite(run, _AtHand(model, encoders), ["-k", "not test_encode"] if earlier else [])
     if earlier:
         return Measurement(*({**before, **now} for before, now in zip(earlier, measured, strict=True)))
     if frozen:

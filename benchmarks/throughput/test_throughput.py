@@ -1,4 +1,4 @@
-"""Rates of a captioner on a batch of 32 images; each benchmark names its rate in the record.
+"""Rates of a captioner, or of an ensemble, on a batch of 32 images; each benchmark names its rate in the record.
 
 The operations of matrix products and convolutions are counted once, per item, which warms up.
 Then the median of several rounds counts. Threads and device are those of the process; the record's
@@ -19,6 +19,7 @@ from benchmarks.throughput.no_eos import NoEosDecoder
 from benchmarks.training.batches import Batch
 from benchmarks.training.step import TrainStep
 from zoo.backbones import Backbone
+from zoo.caption_model import CaptionModel
 from zoo.captioner import Captioner
 from zoo.compiling import compile_steps
 from zoo.generate import generate
@@ -43,15 +44,22 @@ def _time(
     benchmark.pedantic(timed, rounds=rounds)
 
 
-def test_encode(benchmark: BenchmarkFixture, captioner: Captioner, encoder: Backbone, pixels: torch.Tensor) -> None:
+def test_encode(
+    benchmark: BenchmarkFixture,
+    model: CaptionModel,
+    encoders: tuple[Backbone, ...],
+    pixels: tuple[torch.Tensor, ...],
+) -> None:
     """Pixels to features; operations are torch's of one image, so the first round may be slower than the others."""
 
     @torch.inference_mode()
-    def encode(backbone: Backbone, images: torch.Tensor) -> None:
-        backbone(backbone.preprocess.normalize(images))
+    def encode(backbones: tuple[Backbone, ...], images: int) -> None:
+        for backbone, noise in zip(backbones, pixels, strict=True):
+            backbone(backbone.preprocess.normalize(noise[:images]))
 
-    flops = operations(lambda: encode(captioner.backbone, pixels[:1]))
-    _time(benchmark, "encode_images_per_sec", len(pixels), lambda: encode(encoder, pixels), flops, _ENCODING_ROUNDS)
+    items = len(pixels[0])
+    flops = operations(lambda: encode(model.backbones, 1))
+    _time(benchmark, "encode_images_per_sec", items, lambda: encode(encoders, items), flops, _ENCODING_ROUNDS)
 
 
 @pytest.mark.parametrize("rate", ["greedy_images_per_sec", "beam_images_per_sec"])
@@ -75,11 +83,14 @@ def test_decode(
 
 
 def test_train(
-    benchmark: BenchmarkFixture, captioner: Captioner, pixels: torch.Tensor, settings: tuple[Training, Decoding]
+    benchmark: BenchmarkFixture,
+    captioner: Captioner,
+    pixels: tuple[torch.Tensor, ...],
+    settings: tuple[Training, Decoding],
 ) -> None:
     """One training step as the run made them: from what the store keeps of an image."""
     training = settings[0]
-    rows, grid = stored(captioner.backbone, pixels[:1])
+    rows, grid = stored(captioner.backbone, pixels[0][:1])
     rows = rows.expand(training.batch_size, *rows.shape[1:])
     shape = (training.batch_size, training.captions_per_image, _TOKENS)
     captions = torch.randint(_WORDS, len(captioner.vocabulary), shape, generator=torch.Generator().manual_seed(0))

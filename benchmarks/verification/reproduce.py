@@ -18,7 +18,7 @@ from zoo.registries import without_paths
 
 
 def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | None = None, start_from: str = "") -> Plan:
-    """The plan of the one cell that `record` asks for, here; its id is the record's.
+    """The plan of the cell that `record` asks for, here; its id is the record's. Of an ensemble it is the last cell.
 
     `dataset`, `weights` and `start_from` say where the data set, the backbone's file of weights and
     the run that it started from lie, which no record tells.
@@ -34,17 +34,19 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     parts["backbone"] = _weighted(parts["backbone"], weights)
     if request.start_from and not start_from:
         raise ValueError(f"the record's run started from run {request.start_from}: give its folder with --start-from")
+    seeds = tuple(sorted(map(int, request.ensemble))) or (request.seed,)
     experiment = Experiment(
         start_from=start_from,
         dataset=spec,
-        matrix=Matrix((parts["backbone"],), (parts["attention"],), (parts["decoder"],), (request.seed,)),
+        ensemble=bool(request.ensemble),
+        matrix=Matrix((parts["backbone"],), (parts["attention"],), (parts["decoder"],), seeds),
         name=record.experiment,
         metrics=metrics,
         training=request.training,
         decoding=request.decoding,
     )
     planned = _plan(experiment, located=dataset is not None)
-    (cell,) = planned.cells
+    *_, cell = planned.cells
     _refuse_others(record, cell)
     refuse_training(cell.backbone, cell.training)
     if why := incompatibility(feature_shape(cell.backbone), cell.attention, cell.decoder):

@@ -40,7 +40,11 @@ def model_card(
         f"on {code(wording.headline(table))}.",
         *(
             f"**{prose(text)}**"
-            for text in [*wording.notices(table), *(f"Needs {name}." for name in rerun.plugins(record))]
+            for text in [
+                *rerun.members(record),
+                *wording.notices(table),
+                *(f"Needs {name}." for name in rerun.plugins(record)),
+            ]
         ),
         table_of(["Part", "What"], [[part.capitalize(), code(record.parts.get(part, ""))] for part in PARTS]),
         "## Intended use and limitations",

@@ -14,7 +14,7 @@ from registry import Spec
 
 
 def config(record: RunRecord) -> str:
-    """YAML that `caption-zoo check` reads, every setting written out; its one cell has the record's id.
+    """YAML that `caption-zoo check` reads, every setting written out; its one cell, or its last, has the record's id.
 
     A data set that lies in a folder has FOLDER in its place.
     """
@@ -24,9 +24,11 @@ def config(record: RunRecord) -> str:
         lines.append(f"metrics: {yaml(request['metrics'])}")
     if start := request.get("start_from"):
         lines.append(f"start_from: {yaml(f'runs/{start}')}")
+    if request.get("ensemble"):
+        lines.append("ensemble: true")
     lines.append("matrix:")
     lines += [f"  {part}: {yaml([request.get(part, record.parts.get(part, ''))])}" for part in PARTS]
-    lines.append(f"  seeds: {yaml([record.seed])}")
+    lines.append(f"  seeds: {yaml(_seeds(record) or [record.seed])}")
     for section in ("training", "decoding"):
         settings = request.get(section)
         if isinstance(settings, Mapping) and settings:
@@ -55,6 +57,13 @@ def plugins(record: RunRecord) -> list[str]:
     return sorted({clean(re.split(r"[\\/]", origin)[-1]) for origin in origins if origin != HOME})
 
 
+def members(record: RunRecord) -> Iterable[str]:
+    """Of which runs an ensemble is made, in a sentence; nothing of a single model."""
+    if runs := record.request.get("ensemble"):
+        named = ", ".join(clean(runs[str(seed)]) for seed in _seeds(record))
+        yield f"An ensemble: the models of {len(runs)} runs ({named}) decode together, by their mean probabilities."
+
+
 def requirements(record: RunRecord) -> Iterable[str]:
     """What either command needs, in sentences."""
     if _dataset(record) != record.dataset:
@@ -65,6 +74,14 @@ def requirements(record: RunRecord) -> Iterable[str]:
         yield f"{name} brings a part: it has to be {'there' if name.endswith('.py') else 'installed'}."
     if weights := str(record.request.get("sources", {}).get("backbone weights", "")):
         yield f"The backbone's weights come from a file, hash {clean(weights)[:16]}."
+
+
+def _seeds(record: RunRecord) -> list[int | str]:
+    """Those of an ensemble's members."""
+    found = [
+        int(seed) if re.fullmatch("0|[1-9][0-9]{0,18}", seed) else seed for seed in record.request.get("ensemble", {})
+    ]
+    return sorted(found, key=lambda seed: (isinstance(seed, str), seed))
 
 
 def _dataset(record: RunRecord) -> str:

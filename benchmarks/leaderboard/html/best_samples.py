@@ -23,6 +23,7 @@ def best_samples(table: Table) -> Markup:
         "best_samples.html",
         entry=table.name(row),
         seed=row.runs[0].seed,
+        ensemble=row.ensemble,
         card=f"{FOLDER}/{card}" if card else "",
         samples=[
             (title, sample(found[pick], f"{table.key}-{pick}")) for pick, title in _TITLES.items() if pick in found

@@ -19,8 +19,9 @@ def heatmap(table: Table) -> Markup:
     across = _across(table)
     if not across:
         return Markup()
+    singles = [row for row in reversed(table.rows) if not row.ensemble]
     down = [part for part in table.varying if part != across]
-    cells = {(_values(row, down), row.parts[PARTS.index(across)]): row for row in reversed(table.rows)}
+    cells = {(_values(row, down), row.parts[PARTS.index(across)]): row for row in singles}
     scored = [score for row in cells.values() if (score := CIDER.read(row)) is not None]
     ends = (min(scored, default=0.0), max(scored, default=0.0))
     lines = [

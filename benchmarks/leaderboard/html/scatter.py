@@ -80,7 +80,8 @@ def _label(table: Table, row: Row) -> str:
     """The name of `row`, less the part that its colour shows."""
     coloured = _coloured(table)
     named = [part for part in table.varying if part != coloured] or table.varying
-    return " + ".join(table.short(part, row.parts[PARTS.index(part)]) for part in named)
+    label = " + ".join(table.short(part, row.parts[PARTS.index(part)]) for part in named)
+    return f"{label} ×{row.ensemble}" if row.ensemble else label
 
 
 def _kind(table: Table, row: Row) -> int:

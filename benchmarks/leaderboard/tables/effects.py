@@ -63,7 +63,8 @@ def _contexts(table: Table, part: str) -> list[Mapping[str, Row]]:
     """Rows that differ in `part` alone, by its value; of two plug-ins of one name the better one."""
     axis = PARTS.index(part)
     groups = [rows for key, rows in table.swaps.items() if key[0] == axis]
-    return [{row.parts[axis]: row for row in reversed(rows)} for rows in groups]
+    singles = [[row for row in rows if not row.ensemble] for rows in groups]  # ensembles have the same models again
+    return [{row.parts[axis]: row for row in reversed(rows)} for rows in singles if rows]
 
 
 def _base(table: Table, part: str, contexts: Sequence[Mapping[str, Row]]) -> str:

@@ -28,7 +28,8 @@ class Finding:
 def findings(table: Table) -> list[Finding]:
     """What a reader wants to know first; nothing where no captions were scored."""
     cider = {row: score for row in table.rows if (score := CIDER.read(row)) is not None}
-    return [_best(table, cider), _trade(table, cider), _mattered(table, cider)] if cider else []
+    singles = {row: score for row, score in cider.items() if not row.ensemble} or cider
+    return [_best(table, cider), _trade(table, cider), _mattered(table, singles)] if cider else []
 
 
 def _best(table: Table, cider: dict[Row, float]) -> Finding:

@@ -21,18 +21,22 @@ HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One combination of parts: its runs, one for each seed, and those that were timed, by place."""
+    """One combination of parts: its runs, one for each seed, and those that were timed, by place.
+
+    `ensemble` is how many models decode together in each run, 0 where one does.
+    """
 
     parts: tuple[str, ...]
     weights: str
     origins: tuple[str, ...]
     runs: tuple[RunRecord, ...]
     timed: Mapping[Hardware, tuple[RunRecord, ...]]
+    ensemble: int = 0
 
     @cached_property
     def key(self) -> str:
         """What names the row in links, whatever else is on the page."""
-        return _digest(self.parts, self.weights, self.origins)
+        return _digest(self.parts, self.weights, self.origins, *[self.ensemble] * bool(self.ensemble))
 
     @property
     def random(self) -> bool:
@@ -158,7 +162,8 @@ class Table:
 
     def name(self, row: Row) -> str:
         """What distinguishes `row` from its neighbours, as short as possible."""
-        return " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in self.varying)
+        parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in self.varying)
+        return f"{parts}, ensemble of {row.ensemble}" if row.ensemble else parts
 
     def short(self, part: str, text: str) -> str:
         """`text` without its options, where its name alone tells it from the others of its kind."""
@@ -193,7 +198,7 @@ class Table:
 def swap_key(row: Row, axis: int) -> tuple[Any, ...]:
     """What rows have in common that differ in the part of this axis alone: of one name there may be two plug-ins."""
     others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
-    return (axis, *others, "" if PARTS[axis] == "backbone" else row.weights)
+    return (axis, *others, "" if PARTS[axis] == "backbone" else row.weights, row.ensemble)
 
 
 def _digest(*identity: Any) -> str:

@@ -14,7 +14,7 @@ from benchmarks.records.record import PARTS, RunRecord, canonical
 
 _WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
 # What a request says of one cell or of its data set; the rest is the protocol.
-PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint", "start_from"))
+PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint", "start_from", "ensemble"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +66,14 @@ def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.finished):
         parts = tuple(run.parts.get(part, "") for part in PARTS)
-        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS)].append(run)
-    for (parts, weights, origins), found in groups.items():
+        models = len(run.request.get("ensemble", ()))
+        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS), models].append(run)
+    for (parts, weights, origins, models), found in groups.items():
         timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
         for run in found:
             timed[Hardware.of(run)].append(run)
         latest = {place: _latest(each) for place, each in timed.items()}
-        yield Row(parts, weights, origins, _latest(found), latest)
+        yield Row(parts, weights, origins, _latest(found), latest, models)
 
 
 def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
@@ -98,7 +99,7 @@ def _sources(run: RunRecord) -> Mapping[str, Any]:
 
 def _best_first(row: Row) -> tuple[Any, ...]:
     score = row.mean("scores", "CIDEr")
-    return score is None, -(score or 0.0), row.parts, row.weights, row.origins
+    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.ensemble
 
 
 def _cell(record: RunRecord) -> tuple[Any, ...]:

@@ -92,7 +92,7 @@ def data(table: Table) -> list[tuple[str, str]]:
 
 def seeds(table: Table) -> str:
     """How many runs stand behind each entry."""
-    counts = sorted({len(row.runs) for row in table.rows})
+    counts = sorted({len(row.runs) for row in table.rows if not row.ensemble} or {len(row.runs) for row in table.rows})
     return f"{counted(counts[0], 'seed')} each" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds each"
 
 
@@ -116,9 +116,14 @@ def rank(table: Table, row: Row) -> str:
 
 def marks(table: Table, row: Row) -> list[str]:
     """What a reader must know of a row before comparing it."""
-    lone = len(row.runs) == 1 and table.ranking.seed_sd is not None
+    lone = len(row.runs) == 1 and not row.ensemble and table.ranking.seed_sd is not None
     apart = bool(row.per_image) and table.standing(row) is None and table.ranking.images > 1
-    found = ["random weights"] * row.random + ["1 seed"] * lone + ["scored on other images"] * apart
+    found = (
+        [f"ensemble of {row.ensemble}"] * bool(row.ensemble)
+        + ["random weights"] * row.random
+        + ["1 seed"] * lone
+        + ["scored on other images"] * apart
+    )
     return found + [f"plug-in {clean(file)}" for file in row.plugins]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from benchmarks.verification.checker.provenance import HOME
 from benchmarks.verification.checker.reading import opened, parse, read, sha256
 
-NAMES = ("captions.json", "config.json", "model.safetensors", "request.json")
+NAMES = ("captions.json", "request.json")
+MODEL = ("config.json", "model.safetensors")  # which an ensemble has in the folders of its members
 _NAME = re.compile(r"\w[\w.-]*")
 _HEADER = 100_000_000  # bytes that safetensors allows its header
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # stored beside parameters
@@ -20,9 +21,12 @@ _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, 
 
 def named(record: Mapping[str, Any]) -> Iterator[str]:
     """Whether the record of a finished run has a hash for each of its files."""
-    for name in NAMES:
+    ensemble = "ensemble" in record["request"]
+    for name in NAMES if ensemble else (*NAMES, *MODEL):
         if name not in record["files"]:
             yield f"its files have no hash for {name}"
+    if ensemble and (own := sorted(record["files"].keys() & set(MODEL))):
+        yield f"it is of an ensemble, and its files have a {own[0]} of its own"
     for name, value in record["files"].items():
         if not re.fullmatch(r"[0-9a-f]{64}", value) or not _NAME.fullmatch(name):
             yield f"its files have {value[:20]!r} for {name[:40]!r}, which is no sha256 of a file beside it"

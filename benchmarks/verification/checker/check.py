@@ -89,7 +89,8 @@ def _fingerprints(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         request = record["request"]  # a run may be decoded or scored in another way, and stopped earlier
         scored = [request["decoding"], sorted(map(str, request["metrics"])), request["training"]["epochs"]]
         losses = [(entry.get("loss"), entry.get("validation")) for entry in record["curve"]]
-        yield "weights and decoding", digest([record["files"].get("model.safetensors"), *scored])
+        weights = request.get("ensemble") or record["files"].get("model.safetensors")
+        yield "weights and decoding", digest([weights, *scored])
         yield "captions and curve", digest([record["captions"], losses, *scored])
 
 

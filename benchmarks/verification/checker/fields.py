@@ -9,7 +9,7 @@ from benchmarks.verification.checker.reading import is_count, is_number
 SCHEMA = 1
 OUTCOMES = (
     "", "incompatible", "invalid", "error", "non_finite", "unreadable_image", "scorer_unavailable", "out_of_memory",
-    "time_limit", "silent", "crashed", "killed", "process_lost",
+    "time_limit", "silent", "crashed", "killed", "process_lost", "member_failed",
 )  # fmt: skip
 PARTS = ("backbone", "attention", "decoder")
 Test = Callable[[Any], bool]
@@ -143,10 +143,18 @@ def unlike_request_schema(request: Mapping[str, Any]) -> Iterator[str]:
     for group, known in (("training", TRAINING), ("decoding", DECODING)):
         yield from _unlike(request[group], known, f"its request's {group}.")
         yield from _unlike_later(request[group], known, SINCE[group], f"its request's {group}.")
-    if unknown := sorted(request.keys() - REQUEST.keys() - {"start_from"}):
+    if unknown := sorted(request.keys() - REQUEST.keys() - {"start_from", "ensemble"}):
         yield f"its request has a field {unknown[0][:40]!r}, which requests do not have"
     if "start_from" in request and not is_id(request["start_from"]):
         yield "its request's start_from should be twelve hexadecimal digits, or left out"
+    if "ensemble" in request and not _is_ensemble(request["ensemble"]):
+        yield "its request's ensemble should have the ids of two or more runs by their seeds, or be left out"
+
+
+def _is_ensemble(members: Any) -> bool:
+    """Whether they are the ids of several runs by their seeds."""
+    several = isinstance(members, dict) and len(members) == len(set(map(str, members.values()))) > 1
+    return several and all(seed.isdecimal() and is_id(run) for seed, run in members.items())
 
 
 def _unlike_later(

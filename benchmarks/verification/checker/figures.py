@@ -21,12 +21,21 @@ _COLUMNS = {
     "bleu": ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"), "meteor": ("METEOR",), "rouge": ("ROUGE_L",), "cider": ("CIDEr",),
 }  # fmt: skip
 _STAGES = {"encode": "images", "greedy": "images", "beam": "images", "train": "captions"}
-RATES = tuple(f"{stage}_{items}_per_sec" for stage, items in _STAGES.items())
+
+
+def rates(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of what was timed; an ensemble is not trained."""
+    return tuple(f"{stage}_{items}_per_sec" for stage, items in _STAGES.items() if stage in _stages(record))
+
+
+def _stages(record: Mapping[str, Any]) -> set[str]:
+    return _STAGES.keys() - ({"train"} if "ensemble" in record["request"] else set())
 
 
 def figures(record: Mapping[str, Any]) -> Iterator[str]:
     """All of this, of a run that was finished."""
-    for part in (_scores, _coverage, _captions, _data, _sizes, _rates, _training, _seconds):
+    training = _untrained if "ensemble" in record["request"] else _training
+    for part in (_scores, _coverage, _captions, _data, _sizes, _rates, training, _seconds):
         yield from part(record)
 
 
@@ -110,8 +119,8 @@ def _sizes(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"its {name} is {record[name]!r}"
     if record["trained"] > record["params"]:
         yield f"it trained {record['trained']} parameters, and has {record['params']}"
-    if record["flops"].keys() != _STAGES.keys() or min(record["flops"].values()) <= 0:
-        yield "its flops are not those of the four stages, each above 0"
+    if record["flops"].keys() != _stages(record) or min(record["flops"].values()) <= 0:
+        yield "its flops are not those of its stages, each above 0"
     elif record["request"]["decoding"]["num_beams"] > 1 and record["flops"]["greedy"] > record["flops"]["beam"]:
         yield "its greedy search takes more operations than its beam search"
 
@@ -121,14 +130,14 @@ def _rates(record: Mapping[str, Any]) -> Iterator[str]:
     for name, value in record["throughput"].items():
         if value <= 0:
             yield f"its {name} is {value!r}"
-    for name in RATES:
+    for name in rates(record):
         rate, timing = record["throughput"].get(name), record["timing"].get(name, {})
         kept = [timing.get(key, 0) for key in ("min_seconds", "median_seconds", "max_seconds")]
         if rate is None or kept != sorted(kept) or kept[0] <= 0 or timing.get("rounds", 0) < 1:
             yield f"its timing of {name} is missing, or no timing"
         elif not math.isclose(rate, timing.get("items", 0) / kept[1], rel_tol=1e-9):
             yield f"its {name} is {rate}, its timing gives {timing.get('items', 0) / kept[1]}"
-    if record["throughput"].keys() - set(RATES) or record["timing"].keys() - set(RATES):
+    if (record["throughput"].keys() | record["timing"].keys()) - set(rates(record)):
         yield "it has rates or timings of other stages than there are"
 
 
@@ -156,6 +165,12 @@ def _training(record: Mapping[str, Any]) -> Iterator[str]:
         if not math.isclose(entry.get("learning_rate", rate), rate, rel_tol=1e-6, abs_tol=1e-15):
             yield f"its learning rate in epoch {entry['epoch']} is {entry['learning_rate']}, its request gives {rate}"
             return
+
+
+def _untrained(record: Mapping[str, Any]) -> Iterator[str]:
+    """An ensemble learns nothing: its members have."""
+    if record["curve"] or record["best_epoch"] or record["seconds"].get("train"):
+        yield "it is of an ensemble, which is not trained, and has a training curve or a time of training"
 
 
 def _learning_rate(step: int, steps: int, training: Mapping[str, Any]) -> float:

@@ -27,6 +27,7 @@ _VERSION = re.compile(r"\d+(\.\d+)*\S*")
 def provenance(record: Mapping[str, Any]) -> Iterator[str]:
     """All of this."""
     yield from _unlike_request(record)
+    yield from _ensemble(record["request"])
     yield from _origins(record)
     yield from _environment(record["environment"])
     if record["request"].get("protocol") != PROTOCOL:
@@ -54,6 +55,19 @@ def _unlike_request(record: Mapping[str, Any]) -> Iterator[str]:
         written = json.dumps(request, indent=1, sort_keys=True) + "\n"
         if record["files"].get("request.json") != hashlib.sha256(written.encode()).hexdigest():
             yield "its files have another hash for request.json than its request has"
+
+
+def _ensemble(request: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the members of an ensemble have its request, each with a seed of its own.
+
+    Where they started from other runs, from which ones only their own records tell.
+    """
+    own = {name: value for name, value in request.items() if name != "ensemble"}
+    for seed, run in request.get("ensemble", {}).items():
+        if "start_from" not in own and digest({**own, "seed": int(seed)})[:12] != run:
+            yield f"its member {run} is no run of its request with seed {seed}"
+    if "ensemble" in request and str(request["seed"]) not in request["ensemble"]:
+        yield f"its seed is {request['seed']}, which is that of none of its members"
 
 
 def _origins(record: Mapping[str, Any]) -> Iterator[str]:

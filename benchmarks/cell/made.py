@@ -1,0 +1,61 @@
+"""The model of a cell: trained, or assembled of those that other cells have trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.cell.context import Context
+from benchmarks.cell.observer import CellObserver
+from benchmarks.cell.prepare import store
+from benchmarks.cell.train import build, train
+from benchmarks.features.store import ImageStore
+from benchmarks.plan.cell import Cell
+from benchmarks.training.checkpoints import Checkpoints
+from benchmarks.training.curve import TrainResult
+from zoo import checkpoint
+from zoo.caption_model import CaptionModel
+from zoo.ensemble import Ensemble
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model in evaluation, and what it was made of.
+
+    stores: the stored images for each of its backbones.
+    weights: where the backbones' first weights came from.
+    outcome: of its training; of an ensemble, which learns nothing, an empty one.
+    """
+
+    model: CaptionModel
+    stores: Sequence[ImageStore]
+    weights: str
+    outcome: TrainResult
+
+
+def trained(
+    cell: Cell, context: Context, *, out: Path, folder: Path, checkpoints: Checkpoints, observer: CellObserver
+) -> Made:
+    """The cell's captioner, trained, and saved in its `folder`."""
+    captioner, weights = build(cell, context)
+    images = store(cell, captioner.backbone, context)
+    outcome = train(cell, captioner, context, images, checkpoints, observer)
+    checkpoint.save(captioner, folder, weights=weights)
+    return Made(captioner, [images], weights.source, outcome)
+
+
+def assembled(
+    cell: Cell, context: Context, *, out: Path, folder: Path, checkpoints: Checkpoints, observer: CellObserver
+) -> Made:
+    """The ensemble of the captioners that the cell's members have left in `out`.
+
+    Raises:
+        ValueError: one of them is not there any more.
+    """
+    found = [checkpoint.load(out / member.id, device=context.device, source=member.id) for member in cell.members]
+    ensemble, stores, weights = Ensemble(found), [], ""
+    for number in range(len(ensemble.backbones)):
+        member = cell.members[ensemble.decoder.sources.index(number)]
+        first, source = build(member, context)  # since stores are named by the weights before training
+        weights = weights or source.source
+        stores.append(store(member, first.backbone, context))
+    return Made(ensemble, stores, weights, TrainResult((), 0, 0.0))

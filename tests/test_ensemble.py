@@ -1,0 +1,141 @@
+"""Ensembles: probabilities against means computed by hand, members of other parts, and what is refused."""
+
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo.captioner import Captioner
+from zoo.ensemble import Ensemble
+from zoo.explain import NoGrid
+from zoo.generate import n_best
+from zoo.parts import Parts
+from zoo.vocabulary import SPECIAL, START, Vocabulary
+
+WORDS = Vocabulary([*SPECIAL, *"a dog runs cat sits on grass the ball red".split()])
+LSTM = ("patches(dim=8, patch=32)", "bahdanau", "lstm(dim=16)")
+TRANSFORMER = (
+    "patches(dim=12, image_size=48)",
+    "multihead(num_heads=2)",
+    "transformer(dim=16, num_layers=2, num_heads=2)",
+)
+ADAPTIVE = ("patches(dim=8, patch=32)", "luong", "adaptive(dim=16)")
+
+
+def captioner(parts, seed, vocabulary=WORDS):
+    torch.manual_seed(seed)
+    made = Captioner.build(Parts.parse(*parts), vocabulary).eval()
+    for parameter in made.decoder.parameters():
+        parameter.data *= 3  # a fresh one is flat
+    return made
+
+
+def pictures(count=3):
+    torch.manual_seed(9)
+    return [Image.fromarray(torch.randint(256, (40 + 8 * n, 64, 3)).byte().numpy()) for n in range(count)]
+
+
+MEMBERS = [captioner(LSTM, 0), captioner(TRANSFORMER, 1), captioner(ADAPTIVE, 2), captioner(LSTM, 3)]
+
+
+@torch.inference_mode()
+def probabilities(member, images, tokens):
+    return member.decoder.logits(member.teacher_force(member.encode_images(images), tokens).hidden).softmax(dim=-1)
+
+
+def test_a_word_has_the_mean_of_the_members_probabilities():
+    ensemble, images = Ensemble(MEMBERS), pictures()
+    tokens = torch.randint(len(SPECIAL), len(WORDS), (len(images), 2, 6))
+    tokens[..., 0] = START
+    expected = sum(probabilities(member, images, tokens) for member in MEMBERS) / len(MEMBERS)
+    assert torch.allclose(probabilities(ensemble, images, tokens), expected, atol=1e-6)
+    with torch.inference_mode():  # and so a token at a time
+        memory, state = ensemble.decoder.init_state(ensemble.encode_images(images))
+        for at in range(tokens.shape[2]):
+            output = ensemble.decoder(tokens[:, :1, at : at + 1], memory, state)
+            memory, state = output.memory, output.state
+            found = ensemble.decoder.logits(output.hidden).exp()
+            assert torch.allclose(found[:, :, 0], expected[:, :1, at], atol=1e-5)
+
+
+@torch.inference_mode()
+def score(members, image, words, length_penalty):
+    """What a search maximises, from the members' own probabilities."""
+    ids = [*WORDS.token_ids(words), WORDS.token_ids([])[0]]
+    tokens = torch.tensor([[ids[:-1]]])
+    mean = sum(probabilities(member, [image], tokens) for member in members)[0, 0] / len(members)
+    ends = [*ids[1:-1], SPECIAL.index("<end>")]
+    return sum(mean[at, word].log() for at, word in enumerate(ends)) / len(ends) ** length_penalty
+
+
+@pytest.mark.parametrize("settings", [{"num_beams": 1}, {"num_beams": 4}, {"num_beams": 3, "temperature": 1.0}])
+def test_one_member_and_the_same_three_times_write_what_it_writes(settings):
+    for member in (MEMBERS[0], MEMBERS[1]):
+        expected = member.caption(pictures(), max_length=8, **settings)
+        assert Ensemble([member]).caption(pictures(), max_length=8, **settings) == expected
+        assert Ensemble([member] * 3).caption(pictures(), max_length=8, **settings) == expected
+
+
+def test_beams_find_captions_that_the_mean_likes_best():
+    members, (image, *_) = MEMBERS[:3], pictures()
+    found = Ensemble(members).caption_n_best([image], 5, num_beams=12, max_length=3, length_penalty=0.7)[0]
+    scores = [score(members, image, words.split(), 0.7) for words in found]
+    assert scores == sorted(scores, reverse=True)
+    alone = [member.caption([image], num_beams=12, max_length=3, length_penalty=0.7)[0] for member in members]
+    assert all(scores[0] >= score(members, image, words.split(), 0.7) for words in alone)
+
+
+def test_samples_are_of_the_mean_distribution():
+    members, (image, *_) = MEMBERS[:2], pictures()
+    ensemble = Ensemble(members)
+    with torch.inference_mode():
+        features = ensemble.encode_images([image])
+        found = n_best(ensemble.decoder, features, 4000, num_beams=4000, temperature=1.0, max_length=1)[0, :, 0]
+    mean = sum(probabilities(member, [image], torch.tensor([[[START]]])) for member in members)[0, 0, 0] / 2
+    mean[[0, 1, 3]] = 0  # which no search may take
+    shares = torch.bincount(found, minlength=len(WORDS)) / len(found)
+    assert (shares - mean / mean.sum()).abs().max() < 0.03
+
+
+def test_backbones_with_the_same_weights_encode_once():
+    again = Captioner(MEMBERS[0].parts, captioner(LSTM, 0).backbone, MEMBERS[3].decoder, WORDS)
+    shared = Ensemble([MEMBERS[0], again, MEMBERS[1]])
+    assert shared.decoder.sources == (0, 0, 1)
+    assert len(shared.backbones) == 2
+    own = sum(p.numel() for member in (MEMBERS[0], again) for p in member.decoder.parameters())
+    own += sum(p.numel() for p in (*MEMBERS[0].backbone.parameters(), *MEMBERS[1].parameters()))
+    assert sum(p.numel() for p in shared.parameters()) == own
+    assert len(Ensemble([MEMBERS[0], MEMBERS[3]]).backbones) == 2  # of one Spec, with other weights
+
+
+def test_maps_are_the_mean_of_the_members_where_their_grids_agree():
+    members, (image, *_) = [MEMBERS[0], MEMBERS[2]], pictures()
+    found = Ensemble(members).explain(image, max_length=5)
+    tokens = torch.tensor([[WORDS.token_ids(found.words)]])
+    with torch.inference_mode():
+        each = [m.teacher_force(m.encode_images([image]), tokens, need_weights=True).weights[0, 0] for m in members]
+    expected = (each[0] + each[1])[: len(found.words)] / 2
+    assert torch.allclose(torch.from_numpy(found.maps).flatten(1), expected, atol=1e-6)
+    assert found.non_visual_source == MEMBERS[2].decoder.non_visual_source
+    with pytest.raises(NoGrid, match="no common grid"):
+        Ensemble(MEMBERS[:2]).explain(image)
+
+
+def test_other_vocabularies_and_no_members_are_refused():
+    other = captioner(LSTM, 4, Vocabulary([*WORDS.words[:-1], "blue"]))
+    order = captioner(LSTM, 4, Vocabulary([*SPECIAL, *reversed(WORDS.words[len(SPECIAL) :])]))
+    for member in (other, order):
+        with pytest.raises(
+            ValueError, match="another vocabulary than patches.*: an ensemble takes models with the same"
+        ):
+            Ensemble([MEMBERS[0], member])
+    with pytest.raises(ValueError, match="no members"):
+        Ensemble([])
+
+
+def test_several_folders_are_an_ensemble(tmp_path):
+    for number, member in enumerate(MEMBERS[:2]):
+        member.save_pretrained(tmp_path / str(number))
+    model = zoo.from_pretrained([tmp_path / "0", tmp_path / "1"])
+    assert model.caption(pictures(), max_length=8) == Ensemble(MEMBERS[:2]).caption(pictures(), max_length=8)
+    assert model.title.startswith("ensemble of 2: patches(dim=8, patch=32) + bahdanau")
