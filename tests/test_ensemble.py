@@ -12,7 +12,7 @@ from zoo.generate import n_best
 from zoo.parts import Parts
 from zoo.vocabulary import SPECIAL, START, Vocabulary
 
-WORDS = Vocabulary([*SPECIAL, *"a dog runs cat sits on grass the ball red".split()])
+WORDS = Vocabulary([*SPECIAL, *["a", "dog", "runs", "cat", "sits", "on", "grass", "the", "ball", "red"]])
 LSTM = ("patches(dim=8, patch=32)", "bahdanau", "lstm(dim=16)")
 TRANSFORMER = (
     "patches(dim=12, image_size=48)",
@@ -126,7 +126,7 @@ def test_other_vocabularies_and_no_members_are_refused():
     order = captioner(LSTM, 4, Vocabulary([*SPECIAL, *reversed(WORDS.words[len(SPECIAL) :])]))
     for member in (other, order):
         with pytest.raises(
-            ValueError, match="another vocabulary than patches.*: an ensemble takes models with the same"
+            ValueError, match=r"another vocabulary than patches.*: an ensemble takes models with the same"
         ):
             Ensemble([MEMBERS[0], member])
     with pytest.raises(ValueError, match="no members"):

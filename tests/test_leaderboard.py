@@ -22,6 +22,7 @@ from benchmarks.leaderboard.tables.columns import rate
 from benchmarks.leaderboard.tables.effects import effects
 from benchmarks.leaderboard.tables.findings import findings
 from benchmarks.leaderboard.tables.formatting import number
+from benchmarks.leaderboard.tables.hardware import versions
 from benchmarks.leaderboard.tables.pairwise import most_different, verdict, versus
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import SCORES
@@ -70,7 +71,7 @@ def test_speeds_of_two_places_are_two_columns_and_two_plots(changes):
 
 def test_versions_part_no_tables_and_all_are_kept():
     (table,) = summarise([record(), record("luong", environment=PLACE | {"torch": "2.11.0"})]).tables
-    assert table.versions() == {"torch": ["2.10.0", "2.11.0"]}
+    assert versions(run for row in table.rows for run in row.runs) == {"torch": ["2.10.0", "2.11.0"]}
 
 
 def test_a_row_is_the_mean_over_its_seeds_and_the_median_of_their_speeds():

@@ -67,6 +67,18 @@ def load(places: Sequence[Located], *, device: str | torch.device = "cpu") -> Ca
     return captioners[0] if len(captioners) == 1 else Ensemble(captioners)
 
 
+def load_single(place: Located, *, device: str | torch.device = "cpu") -> Captioner:
+    """The captioner that lies at the place, in evaluation mode.
+
+    Raises:
+        ValueError: there is none, or its parts are not registered, or it is the run of an ensemble.
+    """
+    if len(members := _members(place)) > 1:
+        named = ", ".join(member.source for member in members)
+        raise ValueError(f"{place.source!r} is an ensemble: name one of its members, {named}")
+    return checkpoint.load(place.folder, device=device, source=place.source)
+
+
 def _members(place: Located) -> list[Located]:
     """The place itself, or of an ensemble's run those of its members."""
     file, request = place.folder / _REQUEST, None

@@ -7,12 +7,11 @@ from pathlib import Path
 from benchmarks.inference.caption_files import decoding_of
 from benchmarks.leaderboard.card.markdown import model_card
 from benchmarks.records.record import FILE, REQUEST, RunRecord
-from zoo import checkpoint
 from zoo.atomic import atomic_directory
 from zoo.captioner import Captioner
 from zoo.export.onnx import export
 from zoo.hub.push import push
-from zoo.pretrained import Located
+from zoo.pretrained import Located, load_single
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.settings import omittable, to_request
 
@@ -60,7 +59,7 @@ def export_run(run: Located, out: Path, kind: str) -> str:
         ValueError: there is no model in `run`, something lies in `out`, or `kind` cannot be made of it.
     """
     with atomic_directory(out) as partial:
-        return FORMATS[kind](run.folder, checkpoint.load(run.folder, source=run.source), partial)
+        return FORMATS[kind](run.folder, load_single(run), partial)
 
 
 def push_run(run: Path, name: str, *, license_name: str | None, private: bool, revision: str) -> str:
@@ -69,7 +68,7 @@ def push_run(run: Path, name: str, *, license_name: str | None, private: bool, r
     Raises:
         ValueError: there is no model in `run`, or the Hub cannot be reached or refuses it.
     """
-    captioner = checkpoint.load(run)
+    captioner = load_single(Located(run, str(run)))
 
     def write(folder: Path) -> None:
         huggingface(run, captioner, folder, name, license_name)

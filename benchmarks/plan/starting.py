@@ -20,7 +20,8 @@ def started(cells: Sequence[Cell], folder: Path) -> list[Cell]:
         ValueError: there is none, or more than one.
     """
     files = [file for file in record_files(folder) if file.name == FILE] if folder.is_dir() else []
-    runs = [(file.parent, record) for file in files if (record := RunRecord.load(file)).done]
+    found = [(file.parent, RunRecord.load(file)) for file in files]
+    runs = [(place, record) for place, record in found if record.done and not record.request.get("ensemble")]
     if not runs:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()

@@ -14,6 +14,7 @@ from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.findings import Finding, findings
 from benchmarks.leaderboard.tables.formatting import hundred
+from benchmarks.leaderboard.tables.hardware import versions
 from benchmarks.leaderboard.tables.rows import Row, Table
 from benchmarks.records.record import PARTS
 
@@ -64,14 +65,12 @@ def _terms(table: Table) -> list[tuple[str, str]]:
 def _made(table: Table) -> list[tuple[str, str]]:
     """All else that the figures depend on."""
     weights = sorted({f"{row.parts[0]}: {row.weights}" for row in table.rows if row.weights})
+    environments = versions(run for row in table.rows for run in row.runs)
     facts = [
         ("Data set", f"{wording.headline(table)}, fingerprint {table.fingerprint}"),
         *((f"Data, {name}", text) for name, text in wording.data(table)),
         ("Backbone weights", "; ".join(weights)),
-        (
-            "Versions and machine",
-            "; ".join(f"{name} {' or '.join(values)}" for name, values in table.versions().items()),
-        ),
+        ("Versions and machine", "; ".join(f"{name} {' or '.join(values)}" for name, values in environments.items())),
         ("Seeds", f"{wording.seeds(table)}. {wording.noise(table)}"),
     ]
     if table.ranking.resolution is not None:

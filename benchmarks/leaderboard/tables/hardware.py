@@ -1,5 +1,6 @@
 """Where a run was timed, and what else its environment says."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -25,6 +26,16 @@ class Hardware(NamedTuple):
         decoding = run.request.get("decoding", {})
         precision = decoding.get("precision", "float32") if isinstance(decoding, Mapping) else ""
         return cls(device, processor, threads, workers, batch, str(precision))
+
+
+def versions(runs: Iterable[RunRecord]) -> dict[str, list[str]]:
+    """All else that the environments of the runs say, with every value that occurs."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        for name, value in leaves(run.environment):
+            if name not in Hardware._fields:
+                found[name].add(value)
+    return {name: sorted(found[name]) for name in sorted(found)}
 
 
 def leaves(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.leaderboard.tables.bootstrap import Ranking, Standing, rank
 from benchmarks.leaderboard.tables.formatting import number
-from benchmarks.leaderboard.tables.hardware import Hardware, leaves
+from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.records.record import PARTS, RunRecord
 
 RANDOM = "random"  # what a record says of weights that are neither loaded nor trained
@@ -21,17 +21,14 @@ HOME = "caption-zoo"  # the origin of the parts that come with the project
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One combination of parts: its runs, one for each seed, and those that were timed, by place.
-
-    `ensemble` is how many models decode together in each run, 0 where one does.
-    """
+    """One combination of parts: its runs, one for each seed, and those that were timed, by place."""
 
     parts: tuple[str, ...]
     weights: str
     origins: tuple[str, ...]
     runs: tuple[RunRecord, ...]
     timed: Mapping[Hardware, tuple[RunRecord, ...]]
-    ensemble: int = 0
+    ensemble: int = 0  # models that decode together in each run; 0 where one does
 
     @cached_property
     def key(self) -> str:
@@ -183,16 +180,6 @@ class Table:
     @cached_property
     def _heads(self) -> dict[str, Counter[str]]:
         return {part: Counter(value.partition("(")[0] for value in self.axes[part]) for part in PARTS}
-
-    def versions(self) -> dict[str, list[str]]:
-        """All else that the environments of its runs say, with every value that occurs."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for row in self.rows:
-            for run in row.runs:
-                for name, value in leaves(run.environment):
-                    if name not in Hardware._fields:
-                        found[name].add(value)
-        return {name: sorted(found[name]) for name in sorted(found)}
 
 
 def swap_key(row: Row, axis: int) -> tuple[Any, ...]:

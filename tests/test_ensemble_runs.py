@@ -1,0 +1,223 @@
+"""Ensembles as cells of a matrix: their records, their rows, and what becomes of them where a member fails."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from forking import caption_zoo
+from PIL import Image
+from records import record
+
+from benchmarks.cli.main import main
+from benchmarks.config import Experiment, Matrix, Training
+from benchmarks.executors import Executor
+from benchmarks.executors.schedule import Survey, run
+from benchmarks.executors.setup import RunSetup
+from benchmarks.leaderboard.card import card
+from benchmarks.leaderboard.card.rerun import config
+from benchmarks.leaderboard.csv_export import table_csv
+from benchmarks.leaderboard.html.page import page
+from benchmarks.leaderboard.markdown import markdown
+from benchmarks.leaderboard.tables.effects import effects
+from benchmarks.leaderboard.tables.summary import summarise
+from benchmarks.plan.matrix import plan
+from benchmarks.records.record import RunRecord, records
+from benchmarks.records.request import identity
+from benchmarks.verification.checker.check import check_values
+from benchmarks.verification.checker.figures import rates
+from benchmarks.verification.reproduce import plan_of
+from zoo import checkpoint
+
+CONFIG = """
+name: both
+dataset: scenes(train=12, validation=3, test=6)
+ensemble: true
+matrix:
+  backbone: ["patches(dim=8, trainable=False)"]
+  attention: [luong]
+  decoder: ["lstm(dim=16)"]
+  seeds: [3, 0]
+metrics: [cider]
+training: {epochs: 1, decay_epochs: 2, min_count: 1, batch_size: 8}
+"""
+EXPERIMENT = Experiment(
+    dataset="scenes(train=12, validation=3, test=6)",
+    matrix=Matrix("patches(dim=8, trainable=False)", ("luong", "mean"), "lstm(dim=16)", (0, 1, 2)),
+    training=Training(epochs=1, min_count=1),
+    ensemble=True,
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two seeds and their ensemble, run twice over."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    (folder / "config.yaml").write_text(CONFIG)
+    for _ in range(2):
+        ended = caption_zoo("run", "config.yaml", "--cache", "cache", folder=folder).end()
+        assert ended.returncode == 0, ended
+        assert "3 of 3 cells done" in ended.stdout
+    assert ended.stdout.count("(done before)") == 3
+    Image.linear_gradient("L").resize((70, 60)).convert("RGB").save(folder / "photo.png")
+    return folder / "runs"
+
+
+@pytest.fixture(scope="module")
+def both(runs):
+    """The record of the ensemble, and those of its members by seed."""
+    found = {record.request.get("ensemble") is None: [] for record in records(runs)}
+    for each in records(runs):
+        found[each.request.get("ensemble") is None].append(each)
+    ((ensemble,), members) = found[False], found[True]
+    return ensemble, {member.seed: member for member in members}
+
+
+def test_its_request_names_its_members_and_its_id_is_that_of_its_request(both):
+    ensemble, members = both
+    assert ensemble.request["ensemble"] == {str(seed): member.id for seed, member in members.items()}
+    assert ensemble.id == identity(ensemble.request) not in [member.id for member in members.values()]
+    first = members[3].request  # of the config's first seed
+    assert {name: value for name, value in ensemble.request.items() if name != "ensemble"} == first
+
+
+def test_its_record_has_quality_samples_and_speed_and_no_training(runs, both):
+    ensemble, members = both
+    loaded = [checkpoint.load(runs / member.id) for member in members.values()]
+    assert ensemble.params == sum(p.numel() for each in loaded for p in each.parameters())  # random backbones differ
+    assert ensemble.scores
+    assert ensemble.samples[0]["maps"]
+    assert set(ensemble.throughput) == set(ensemble.timing) == set(rates(ensemble.to_json()))
+    assert "train_captions_per_sec" not in ensemble.throughput
+    assert ensemble.flops["beam"] == pytest.approx(sum(m.flops["beam"] for m in members.values()), rel=0.01)
+    assert (ensemble.curve, ensemble.best_epoch, ensemble.seconds["train"]) == ((), 0, 0.0)
+    assert set(ensemble.files) == {"captions.json", "request.json"}
+
+
+def test_the_checker_believes_it_and_finds_what_was_changed(both):
+    ensemble, members = both
+    values = {**ensemble.to_json(), "sha256": ensemble.digest}
+
+    def problems(**changes):
+        changed = replace(ensemble, **changes)
+        changed = replace(changed, id=identity(changed.request))
+        found = check_values({**changed.to_json(), "sha256": changed.digest})
+        return " ".join(each for each in found if "commit" not in each)
+
+    assert problems() == ""
+    assert not [each for each in check_values(values) if "commit" not in each]
+    other = {**ensemble.request["ensemble"], "0": members[3].id[::-1]}
+    assert "is no run of its request with seed 0" in problems(request={**ensemble.request, "ensemble": other})
+    for wrong in ({"0": members[0].id}, {"x": members[0].id, "3": members[3].id}, [members[0].id], "three"):
+        found = check_values({**values, "request": {**ensemble.request, "ensemble": wrong}})
+        assert "ensemble should have the ids of two or more runs" in " ".join(found)
+    assert "has a training curve" in problems(curve=members[0].curve)
+    assert "rates or timings of other stages" in problems(throughput=members[0].throughput)
+    assert "a model.safetensors of its own" in problems(
+        files={**ensemble.files, "model.safetensors": members[0].files["model.safetensors"]}
+    )
+
+
+def test_it_captions_as_its_members_together(runs, both, capsys, monkeypatch):
+    ensemble, members = both
+    monkeypatch.chdir(runs.parent)
+    said = []
+    for words in ([ensemble.id], [members[0].id, "--ensemble", f"runs/{members[3].id}"]):
+        assert main(["caption", f"runs/{words[0]}", "photo.png", *words[1:], "--json"]) == 0
+        said.append(capsys.readouterr().out)
+    assert json.loads(said[0])["caption"]
+    assert said[0] == said[1]
+    assert main(["caption", f"runs/{ensemble.id}", "photo.png", "--maps", "maps"]) == 0
+    assert (runs.parent / "maps" / "photo" / "maps.json").is_file()
+    capsys.readouterr()
+    assert main(["export", f"runs/{ensemble.id}", "--out", "exported"]) == 2
+    assert f"is an ensemble: name one of its members, runs/{members[3].id}" in capsys.readouterr().err
+
+
+def test_members_that_are_not_beside_it_are_named(runs, both, capsys, tmp_path):
+    ensemble, members = both
+    (tmp_path / ensemble.id).mkdir()
+    (tmp_path / ensemble.id / "request.json").write_text(json.dumps(ensemble.request))
+    assert main(["caption", str(tmp_path / ensemble.id), "photo.png"]) == 2
+    assert f"is an ensemble, and its member {members[3].id} does not lie in" in capsys.readouterr().err
+
+
+def test_it_is_planned_again_from_its_record_and_from_its_card(both, tmp_path):
+    ensemble, members = both
+    *first, last = plan_of(ensemble).cells
+    assert last.id == ensemble.id
+    assert {cell.id for cell in first} == {member.id for member in members.values()}
+    (tmp_path / "config.yaml").write_text(config(ensemble))
+    ended = caption_zoo("run", "config.yaml", "--dry-run", folder=tmp_path).end()
+    assert f"{ensemble.id}  patches(dim=8, trainable=False) + luong + lstm(dim=16), ensemble of 2" in ended.stdout
+
+
+def three_and_one(**changes):
+    """An ensemble of three seeds, these, and another entry."""
+    members = [record(seed=seed, level=0.7) for seed in range(3)]
+    named = {str(member.seed): member.id for member in members}
+    ensemble = record(level=0.75, request={"ensemble": named}, **changes)
+    return ensemble, members, [record("luong", seed=seed, level=0.68) for seed in range(3)]
+
+
+def test_it_has_a_row_of_its_own_that_is_marked():
+    ensemble, members, others = three_and_one(throughput={"beam_images_per_sec": 13.0, "encode_images_per_sec": 120.0})
+    summary = summarise([ensemble, *members, *others])
+    (table,) = summary.tables
+    assert [(row.ensemble, len(row.runs)) for row in table.rows] == [(3, 1), (0, 3), (0, 3)]
+    assert table.name(table.rows[0]) == "bahdanau, ensemble of 3"
+    assert len({row.key for row in table.rows}) == 3
+    assert "**`ensemble of 3`**" in markdown(summary)
+    shown = page(summary)
+    assert '<em class="mark">ensemble of 3</em>' in shown
+    assert "1 seed</em>" not in shown
+    assert f"({', '.join(member.id for member in members)}) decode together" in card(ensemble, table, table.rows[0], {})
+    lines = table_csv(summary).splitlines()
+    assert [dict(zip(lines[0].split(","), line.split(","), strict=False))["seeds"] for line in lines[1:]]
+
+
+def test_swaps_are_of_single_models():
+    ensemble, members, others = three_and_one()
+    (table,) = summarise([ensemble, *members, *others]).tables
+    (single,) = summarise([*members, *others]).tables
+    assert [(each.value, each.difference, each.pairs) for each in effects(table)] == [
+        (each.value, each.difference, each.pairs) for each in effects(single)
+    ]
+
+
+class Stub(Executor):
+    """Publishes a record of each cell, failed ones of those that are named."""
+
+    def __init__(self, failing):
+        self.failing, self.ran = failing, []
+
+    def each(self, tasks):
+        for task in tasks:
+            self.ran.append(task.cell.id)
+            status = {"status": "failed", "error": "RuntimeError: no"} if task.cell.id in self.failing else {}
+            yield task.cell, record(seed=task.cell.seed, **status)
+
+    def close(self, *, failed):
+        pass
+
+
+def test_ensembles_come_last_and_not_without_their_members(tmp_path):
+    planned = plan(EXPERIMENT)
+    *singles, luong, mean = planned.cells
+    assert [cell.members for cell in singles] == [()] * 6
+    assert (luong.members, mean.members) == (tuple(singles[:3]), tuple(singles[3:]))
+    executor = Stub({singles[1].id})
+    setup = RunSetup(planned, tmp_path, tmp_path)
+    found = {done.cell.id: done.record for done in run(Survey.of(planned.cells, tmp_path), setup, executor)}
+    assert executor.ran == [*(cell.id for cell in singles), mean.id]
+    assert found[luong.id].outcome == "member_failed"
+    assert singles[1].id in found[luong.id].error
+    assert RunRecord.load(tmp_path / luong.id).outcome == "member_failed"
+    found = list(run(Survey.of(planned.cells, tmp_path), setup, executor := Stub(())))
+    assert luong.id in executor.ran  # once all are there, it runs
+
+
+def test_one_seed_has_no_ensemble():
+    one = replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, seeds=(5,)))
+    assert len(plan(one).cells) == 2
+    assert "ensemble" not in plan(one).cells[0].request
+    assert [cell.id for cell in plan(replace(one, ensemble=False)).cells] == [cell.id for cell in plan(one).cells]
