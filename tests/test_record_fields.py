@@ -188,7 +188,7 @@ def test_the_published_schema_has_every_field():
     assert schema["properties"].keys() == set(FIELDS)
     assert schema["properties"]["status"]["enum"] == ["done", "failed"]
     request = json.loads((DOCS / "request.schema.json").read_text())["$defs"]["Request"]
-    assert set(request["required"]) == request["properties"].keys() - {"start_from"}
+    assert set(request["required"]) == request["properties"].keys() - {"start_from", "ensemble"}
 
 
 @pytest.mark.parametrize(

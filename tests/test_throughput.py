@@ -43,7 +43,7 @@ def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made
     monkeypatch.setattr("cpuinfo.get_cpu_info", forbidden)
     monkeypatch.setattr("pytest_benchmark.plugin.get_commit_info", forbidden)
     before = made[1].decoder.state_dict()["bias"].clone()
-    found = suite.measure(*made, made[1].backbone)
+    found = suite.measure(*made, made[1].backbones)
     assert {name.partition("_")[0] for name in found.throughput} == set(found.flops) == STAGES
     assert not torch.equal(made[1].decoder.state_dict()["bias"], before)  # it is this one that learned
     assert {rate: timing["rounds"] for rate, timing in found.timing.items() if timing["rounds"] != 5} == {

@@ -32,6 +32,8 @@ class Ensemble(CaptionModel):
         ValueError: there is no member, or two have other vocabularies.
     """
 
+    decoder: "EnsembleDecoder"
+
     def __init__(self, members: Sequence[Captioner]) -> None:
         super().__init__()
         if not members:

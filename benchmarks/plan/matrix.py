@@ -57,9 +57,9 @@ def plan(experiment: Experiment) -> Plan:
 
 
 def ensembles(cells: Sequence[Cell]) -> list[Cell]:
-    """One more cell for each combination of parts with several seeds, which are its members."""
+    """One more cell for each combination of parts with several seeds, which are its members, by seed."""
     combinations: dict[tuple[Spec, ...], list[Cell]] = defaultdict(list)
-    for cell in cells:
+    for cell in sorted(cells, key=lambda cell: cell.seed):
         combinations[cell.backbone, cell.attention, cell.decoder].append(cell)
     return [replace(members[0], members=tuple(members)) for members in combinations.values() if len(members) > 1]
 

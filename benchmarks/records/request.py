@@ -84,7 +84,7 @@ class Request(Settings):
         decoding: how it writes its captions.
         start_from: id of the run whose trained weights it starts from; left out where it starts anew.
         ensemble: seed -> id of each run whose model decodes together with the others here; left out where it is one
-            model. The other fields are those of the run with the first seed.
+            model. The other fields are those of the run with the lowest seed.
         sources: label of a part from elsewhere, or of a file of weights -> hash of its file.
     """
 
