@@ -145,7 +145,7 @@ def calls_here():
         yield
 
 
-def no_timing(folder, captioner, encoder, *, frozen=None, encoder_timings=None):
+def no_timing(folder, captioner, encoder, *, training=None, frozen=None, encoder_timings=None):
     """As `benchmarks.throughput.measure.measure`, without the measurement."""
     assert (folder / "model.safetensors").is_file()
     return Measurement(

@@ -50,7 +50,7 @@ class Ensemble(CaptionModel):
         seen: list[Captioner] = []
         sources = []
         for member in members:
-            place = next((at for at, other in enumerate(seen) if _see_the_same(member, other)), len(seen))
+            place = next((at for at, other in enumerate(seen) if see_the_same(member, other)), len(seen))
             seen += [member] * (place == len(seen))
             sources.append(place)
         self._backbones = nn.ModuleList(member.backbone for member in seen)
@@ -141,8 +141,8 @@ class EnsembleDecoder(Decoder):
         return cast(Iterable[Decoder], self.decoders)
 
 
-def _see_the_same(one: Captioner, other: Captioner) -> bool:
-    """Whether the backbones of two captioners give the same features of an image."""
+def see_the_same(one: Captioner, other: Captioner) -> bool:
+    """Whether the backbones of two captioners have the same Spec and weights, so the same features of an image."""
     if one.backbone is other.backbone:
         return True
     if one.parts.backbone != other.parts.backbone:

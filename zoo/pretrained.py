@@ -57,14 +57,25 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
 def load(places: Sequence[Located], *, device: str | torch.device = "cpu") -> Captioner | Ensemble:
     """The captioner that lies at the one place, or the ensemble of all that lie at several, in evaluation mode.
 
-    A place may be the run of an ensemble: its members are the runs beside it that its request names.
+    A place may be the run of an ensemble, see `load_members`.
 
     Raises:
         ValueError: there is none, or its parts are not registered, or vocabularies differ.
     """
+    members = load_members(places, device=device)
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
+def load_members(places: Sequence[Located], *, device: str | torch.device = "cpu") -> list[Captioner]:
+    """The captioners that lie at the places, in evaluation mode.
+
+    Those of an ensemble's run are the runs beside it that its request names.
+
+    Raises:
+        ValueError: there is none, or its parts are not registered.
+    """
     found = [each for place in places for each in _members(place)]
-    captioners = [checkpoint.load(each.folder, device=device, source=each.source) for each in found]
-    return captioners[0] if len(captioners) == 1 else Ensemble(captioners)
+    return [checkpoint.load(each.folder, device=device, source=each.source) for each in found]
 
 
 def load_single(place: Located, *, device: str | torch.device = "cpu") -> Captioner:

@@ -22,6 +22,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--dataset", metavar="SPEC", help="the record's data set with its place: \"coco(root='...')\"")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights, where they came from a file")
     parser.add_argument("--start-from", metavar="FOLDER", default="", help="the run that it started from, if it did")
+    parser.add_argument("--teacher", metavar="FOLDER", default="", help="the run that it learned from, if it did")
     parser.add_argument("--out", type=str, default="runs/reproduced", help="folder for the run (runs/reproduced)")
     parser.add_argument("--cache", type=str, help="folder for features and references (default: ~/.cache/caption-zoo)")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
@@ -48,7 +49,8 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
     from benchmarks.verification.diff import captions_of, environments, table, verdict
     from benchmarks.verification.reproduce import planned as plan_job
 
-    planned = only(server, plan_job, record, options.dataset, options.weights, options.start_from, options.plugin)
+    places = {name: options[name] for name in ("dataset", "weights", "start_from", "teacher")}
+    planned = only(server, plan_job, record, places, options.plugin)
     *members, cell = planned.cells
     print_notes(planned.notes)
     print(f"{cell.id}  {cell}, on {cell.dataset}")

@@ -1,7 +1,7 @@
 """One run of a matrix, and its id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,14 @@ from benchmarks.config import Decoding, Training
 from benchmarks.records.request import PROTOCOL, Request, identity
 from registry import Spec
 from zoo.registries import without_paths
+
+TEACHER = "teacher"  # the option by which an objective names the run that it learns from
+
+
+def with_teacher(training: Training, place: str) -> Training:
+    """The same training, with the teacher of its objective at another place, or by its id."""
+    spec = training.objective
+    return replace(training, objective=Spec(spec.name, spec.variant, {**spec.options, TEACHER: place}))
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,8 @@ class Cell:
     `start_from` is the id of the run whose weights it starts from, where it does, and `start_folder`
     the place of that run, which is not repeated either. `members` are the cells whose trained models
     decode together here, where it is an ensemble: it trains none, and what it says of training is theirs.
+    `teacher` is the id of the run that its objective learns from, where it names one; the request has
+    it in the place of the folder.
     `uses` has the kind and name of each component that it needs, those that options name too.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, and of a backbone's weights, so that an edited file
@@ -40,6 +50,7 @@ class Cell:
     decoding: Decoding
     start_from: str = ""
     start_folder: str = ""
+    teacher: str = ""
     members: tuple["Cell", ...] = ()
     uses: tuple[tuple[str, str], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +73,7 @@ class Cell:
             start_from=self.start_from,
             ensemble={str(member.seed): member.id for member in self.members},
             metrics=tuple(map(str, self.metrics)),
-            training=self.training,
+            training=with_teacher(self.training, self.teacher) if self.teacher else self.training,
             decoding=self.decoding,
             sources=self.sources,
         ).to_json()

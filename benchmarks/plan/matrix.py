@@ -10,8 +10,8 @@ from typing import Any
 from benchmarks.config import Experiment, Training
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import METRICS, build_metrics
-from benchmarks.plan.cell import Cell
-from benchmarks.plan.starting import started
+from benchmarks.plan.cell import TEACHER, Cell
+from benchmarks.plan.starting import started, taught
 from benchmarks.training import OBJECTIVES
 from registry import Spec
 from registry.component import source_file
@@ -51,6 +51,8 @@ def plan(experiment: Experiment) -> Plan:
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
         cells = started(cells, Path(experiment.start_from))
+    if teacher := experiment.training.objective.options.get(TEACHER):
+        cells = taught(cells, Path(str(teacher)))
     if experiment.ensemble:
         cells += ensembles(cells)
     return Plan(tuple(cells), tuple(dataset.notes))

@@ -11,7 +11,7 @@ from benchmarks.features.runtime import encoders_of
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import Settings
 from benchmarks.runtime.device import device
-from benchmarks.throughput.measure import ENCODERS, MODEL
+from benchmarks.throughput.measure import ENCODERS, MODEL, TRAINING
 from benchmarks.throughput.no_eos import NoEosDecoder
 from zoo.backbones import Backbone
 from zoo.caption_model import CaptionModel
@@ -64,7 +64,7 @@ def encoders(request: pytest.FixtureRequest, model: CaptionModel) -> tuple[Backb
 def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
     """How the run was trained and decoded."""
     found = Settings.read(request.config.getoption("--run") / REQUEST)
-    return found.training, found.decoding
+    return request.config.stash.get(TRAINING, found.training), found.decoding
 
 
 @pytest.fixture(scope="session")

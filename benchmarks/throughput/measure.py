@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.config import Training
 from zoo.backbones import Backbone
 from zoo.caption_model import CaptionModel
 
 MODEL, ENCODERS = pytest.StashKey[CaptionModel](), pytest.StashKey[tuple[Backbone, ...]]()
+TRAINING = pytest.StashKey[Training]()
 _SUITE = Path(__file__).parent
 # One keeps a folder; the other looks through all memory for errors of destructors, which takes longer than a round.
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
@@ -39,12 +41,14 @@ class Measurement(NamedTuple):
 class _AtHand:
     """Hands the suite a model and what encodes for it, so that it reads and builds none."""
 
-    def __init__(self, model: CaptionModel, encoders: tuple[Backbone, ...]) -> None:
-        self.model, self.encoders = model, encoders
+    def __init__(self, model: CaptionModel, encoders: tuple[Backbone, ...], training: Training | None) -> None:
+        self.model, self.encoders, self.training = model, encoders, training
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Put them where conftest.py looks for them."""
         config.stash[MODEL], config.stash[ENCODERS] = self.model, self.encoders
+        if self.training:
+            config.stash[TRAINING] = self.training
 
 
 def measure(
@@ -52,12 +56,14 @@ def measure(
     model: CaptionModel,
     encoders: tuple[Backbone, ...],
     *,
+    training: Training | None = None,
     frozen: str | None = None,
     encoder_timings: dict[str, Measurement] | None = None,
 ) -> Measurement:
     """Run the suite on the run in folder `run`, whose `model`, if it learns, does so for a few steps from noise.
 
-    `encoders` are its backbones, or what encodes the same faster.
+    `encoders` are its backbones, or what encodes the same faster. `training` is how it was trained, with paths that its
+    request does not have.
     `frozen` names the backbone where no run changes it: its encoding speed is taken from
     `encoder_timings`, or else timed and put there for further runs that have it.
 
@@ -66,7 +72,7 @@ def measure(
     """
     timings = {} if encoder_timings is None else encoder_timings
     earlier = timings.get(frozen) if frozen else None
-    measured = _suite(run, _AtHand(model, encoders), ["-k", "not test_encode"] if earlier else [])
+    measured = _suite(run, _AtHand(model, encoders, training), ["-k", "not test_encode"] if earlier else [])
     if earlier:
         return Measurement(*({**before, **now} for before, now in zip(earlier, measured, strict=True)))
     if frozen:

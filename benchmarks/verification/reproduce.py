@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.config import Experiment, Matrix
 from benchmarks.data import DATASETS
 from benchmarks.executors.jobs import load
-from benchmarks.plan.cell import Cell
+from benchmarks.plan.cell import TEACHER, Cell, with_teacher
 from benchmarks.plan.compatibility import feature_shape, incompatibility, refuse_training
 from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
@@ -17,11 +17,18 @@ from registry import Spec
 from zoo.registries import without_paths
 
 
-def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | None = None, start_from: str = "") -> Plan:
+def plan_of(
+    record: RunRecord,
+    *,
+    dataset: str | None = None,
+    weights: str | None = None,
+    start_from: str = "",
+    teacher: str = "",
+) -> Plan:
     """The plan of the cell that `record` asks for, here; its id is the record's. Of an ensemble it is the last cell.
 
-    `dataset`, `weights` and `start_from` say where the data set, the backbone's file of weights and
-    the run that it started from lie, which no record tells.
+    `dataset`, `weights`, `start_from` and `teacher` say where the data set, the backbone's file of weights and
+    the runs that it started from and learned from lie, which no record tells.
 
     Raises:
         ValueError: it would be another run, or none; the message says what differs.
@@ -34,6 +41,8 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     parts["backbone"] = _weighted(parts["backbone"], weights)
     if request.start_from and not start_from:
         raise ValueError(f"the record's run started from run {request.start_from}: give its folder with --start-from")
+    if (run := request.training.objective.options.get(TEACHER)) and not teacher:
+        raise ValueError(f"the record's run learned from run {run}: give its folder with --teacher")
     seeds = tuple(sorted(map(int, request.ensemble))) or (request.seed,)
     experiment = Experiment(
         start_from=start_from,
@@ -42,7 +51,7 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
         matrix=Matrix((parts["backbone"],), (parts["attention"],), (parts["decoder"],), seeds),
         name=record.experiment,
         metrics=metrics,
-        training=request.training,
+        training=with_teacher(request.training, teacher) if teacher else request.training,
         decoding=request.decoding,
     )
     planned = _plan(experiment, located=dataset is not None)
@@ -54,12 +63,10 @@ def plan_of(record: RunRecord, *, dataset: str | None = None, weights: str | Non
     return planned
 
 
-def planned(
-    record: RunRecord, dataset: str | None, weights: str | None, start_from: str, plugins: Sequence[str]
-) -> Iterator[Plan]:
+def planned(record: RunRecord, places: Mapping[str, Any], plugins: Sequence[str]) -> Iterator[Plan]:
     """`plan_of`, as a job for another process, which loads the plug-ins."""
     provided = {file: load([file]) for file in plugins}
-    yield replace(plan_of(record, dataset=dataset, weights=weights, start_from=start_from), plugins=provided)
+    yield replace(plan_of(record, **places), plugins=provided)
 
 
 def _request(record: RunRecord) -> Request:

@@ -12,6 +12,8 @@ from benchmarks.leaderboard.tables.rows import HOME
 from benchmarks.records.record import PARTS, RunRecord
 from registry import Spec
 
+_TEACHER = re.compile(r"\bteacher='([0-9a-f]{12})'")
+
 
 def config(record: RunRecord) -> str:
     """YAML that `caption-zoo check` reads, every setting written out; its one cell, or its last, has the record's id.
@@ -32,7 +34,7 @@ def config(record: RunRecord) -> str:
     for section in ("training", "decoding"):
         settings = request.get(section)
         if isinstance(settings, Mapping) and settings:
-            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(settings[name])}" for name in sorted(settings))]
+            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(_placed(settings[name]))}" for name in sorted(settings))]
     return "\n".join(lines) + "\n"
 
 
@@ -42,6 +44,8 @@ def reproduce(record: RunRecord) -> str:
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
     if start := record.request.get("start_from"):
         place.append(f"--start-from runs/{_shell(start)}")
+    if run := _teacher(record):
+        place.append(f"--teacher runs/{_shell(run)}")
     return " ".join(["caption-zoo", "reproduce", f"{_shell(record.id)}.json", *place, *files])
 
 
@@ -70,10 +74,24 @@ def requirements(record: RunRecord) -> Iterable[str]:
         yield "FOLDER is where the data set lies."
     if start := record.request.get("start_from"):
         yield f"Training starts from the weights of run {clean(start)}, which has to be there."
+    if run := _teacher(record):
+        yield f"It learns from run {clean(run)}, which has to be there."
     for name in plugins(record):
         yield f"{name} brings a part: it has to be {'there' if name.endswith('.py') else 'installed'}."
     if weights := str(record.request.get("sources", {}).get("backbone weights", "")):
         yield f"The backbone's weights come from a file, hash {clean(weights)[:16]}."
+
+
+def _teacher(record: RunRecord) -> str:
+    """The id of the run that its objective learned from, where it did."""
+    settings = record.request.get("training")
+    found = _TEACHER.search(str(settings.get("objective", ""))) if isinstance(settings, Mapping) else None
+    return found[1] if found else ""
+
+
+def _placed(setting: Any) -> Any:
+    """A setting, with the teacher of an objective where runs lie."""
+    return _TEACHER.sub(r"teacher='runs/\1'", setting) if isinstance(setting, str) else setting
 
 
 def _seeds(record: RunRecord) -> list[int | str]:

@@ -1,0 +1,110 @@
+"""Distillation, word by word: a model learns from the next-word probabilities of trained ones.
+
+Hinton et al., 2015, https://arxiv.org/abs/1503.02531, section 2; for sequences Kim and Rush, 2016,
+https://arxiv.org/abs/1606.07947, section 3.1.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks.config import Training
+from benchmarks.features.cache import compute_features
+from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
+from zoo.captioner import Captioner
+from zoo.ensemble import EnsembleDecoder, see_the_same
+from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
+from zoo.pretrained import load_members, locate
+from zoo.types import Features, expand_state
+from zoo.vocabulary import PAD
+
+
+@OBJECTIVES.register("distillation")
+class Distillation(Objective):
+    """Cross-entropy with a teacher's probabilities of each next word, mixed with that of the captions' own words.
+
+    The loss is (1 - weight) x cross-entropy, with the `label_smoothing` of the training settings, + weight x
+    temperature^2 x the cross-entropy of both models' probabilities to the power 1 / temperature. The teacher reads the
+    captions as the student does, and the same features: the backbones are one, and frozen.
+
+    Options:
+        teacher: folder of the run to learn from, or of an ensemble's; records have its ID.
+        weight: share of the loss that is the teacher's, 0 to 1.
+        temperature: above 1 it makes both distributions flatter, so that unlikely words count more.
+    """
+
+    reports = ("loss", "distillation")
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        training: Training,
+        references: Mapping[int, Sequence[str]],
+        *,
+        teacher: str,
+        weight: float = 0.5,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(captioner, training)
+        if not 0 <= weight <= 1 or not temperature > 0:
+            raise ValueError(
+                f"distillation(temperature={temperature}, weight={weight}): "
+                "the weight lies between 0 and 1, and the temperature above 0"
+            )
+        self.label_smoothing, self.weight, self.temperature = training.label_smoothing, weight, temperature
+        self._teacher = (_teacher_of(captioner, teacher),)  # in a tuple, so that it is no part of what is trained
+
+    def forward(self, batch: Batch) -> Loss:
+        """The sum over the words of the captions; no logits are computed for padding."""
+        assert batch.rows is not None
+        decoder, tokens, targets = self.captioner.decoder, batch.captions[..., :-1], batch.captions[..., 1:]
+        auxiliary = auxiliary_losses(decoder)
+        with self.autocast(batch.rows.device):
+            features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
+            output = self.captioner.teacher_force(features, tokens, need_weights=bool(auxiliary))
+            logits = decoder.logits(output.hidden.flatten(0, 2).index_select(0, batch.word_index)).float()
+            probs = self._probabilities(features, tokens, batch.word_index).clone()  # no inference tensor, for autograd
+        words = targets.flatten().index_select(0, batch.word_index)
+        soft = -(probs * (logits / self.temperature).log_softmax(dim=1)).sum() * self.temperature**2
+        total = loss = (1 - self.weight) * cross_entropy(logits, words, self.label_smoothing) + self.weight * soft
+        if auxiliary:
+            log_probs = -F.cross_entropy(logits.detach(), words, reduction="none")
+            training = TrainingOutput.of(output, targets != PAD, batch.word_index, log_probs)
+            total = total + torch.stack([each.auxiliary_loss(training) for each in auxiliary]).sum()
+        count = loss.new_full((), len(words))
+        return Loss(total, count, {"loss": Mean(loss.detach(), count), "distillation": Mean(soft.detach(), count)})
+
+    @torch.inference_mode()
+    def _probabilities(
+        self, features: Features, tokens: Int[Tensor, "B K T"], word_index: Int[Tensor, "words"]
+    ) -> Float[Tensor, "words V"]:
+        """The teacher's, to the power 1 / temperature, of each next word that is no padding."""
+        (teacher,) = self._teacher
+        memory, state = teacher.init_state(features)
+        hidden = teacher(tokens, memory, expand_state(state, tokens.shape[1])).hidden
+        logits: Tensor = teacher.logits(hidden.flatten(0, 2).index_select(0, word_index)).float()
+        return (logits / self.temperature).softmax(dim=1)
+
+
+def _teacher_of(captioner: Captioner, place: str) -> EnsembleDecoder:
+    """The decoder of the models that lie at a place.
+
+    Raises:
+        ValueError: there are none, or they have other words or see something else than the captioner.
+    """
+    members = load_members([locate(place)], device=next(captioner.parameters()).device)
+    for member in members:
+        if member.vocabulary.words != captioner.vocabulary.words:
+            raise ValueError(
+                f"distillation: the teacher {member.source} has another vocabulary: train it on the same data, "
+                "with the same min_count"
+            )
+        if captioner.backbone.trainable or not see_the_same(member, captioner):
+            raise ValueError(
+                f"distillation: the teacher {member.source} has another backbone than {captioner.parts.backbone}, "
+                "or one that is trained: both read the features of one frozen backbone"
+            )
+    return EnsembleDecoder([member.decoder for member in members], [0] * len(members)).eval()

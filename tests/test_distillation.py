@@ -1,0 +1,220 @@
+"""Distillation: its loss against a plain formula, what it learns, which teachers it takes, and what its record says."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from forking import caption_zoo
+
+from benchmarks.config import Experiment, Matrix, Training
+from benchmarks.contracts import CONTRACTS, check
+from benchmarks.leaderboard.card.rerun import config, reproduce
+from benchmarks.plan.matrix import plan
+from benchmarks.records.record import records
+from benchmarks.training import OBJECTIVES
+from benchmarks.training.objectives import Batch
+from benchmarks.verification.reproduce import plan_of
+from zoo.captioner import Captioner
+from zoo.ensemble import Ensemble
+from zoo.parts import Parts
+from zoo.vocabulary import PAD, SPECIAL, Vocabulary
+
+WORDS = Vocabulary([*SPECIAL, "a", "dog", "runs", "cat", "sits", "on", "grass"])
+FROZEN = "patches(dim=8, trainable=False)"
+TRAINING = Training(max_words=5, label_smoothing=0.0)
+
+
+def captioner(seed, attention="luong", backbone=None, vocabulary=WORDS, spec=FROZEN):
+    """One whose decoder is its own, and whose backbone is the one given."""
+    torch.manual_seed(seed)
+    made = Captioner.build(Parts.parse(spec, attention, "lstm(dim=16, dropout=0.0)"), vocabulary, backbone)
+    for parameter in made.decoder.parameters():
+        parameter.data *= 3  # a fresh one is flat
+    return made.eval()
+
+
+STUDENT = captioner(0)
+TEACHERS = [captioner(1, backbone=STUDENT.backbone), captioner(2, "mean", STUDENT.backbone)]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Saved teachers; the third is the student itself."""
+    for number, model in enumerate([*TEACHERS, STUDENT]):
+        model.save_pretrained(tmp_path / f"{number:012x}")
+    request = '{"ensemble": {"0": "000000000000", "1": "000000000001"}}'
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "request.json").write_text(request)
+    return tmp_path
+
+
+def batch():
+    captions = [["a dog runs", "a cat"], ["grass", "a cat sits on grass"]]
+    ids = [[WORDS.encode(text, max_length=5) for text in image] for image in captions]
+    padded = torch.tensor([[each + [PAD] * (7 - len(each)) for each in image] for image in ids])
+    rows = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
+    return Batch.of(range(2), padded, rows=rows, grid=(2, 3))
+
+
+def loss_of(spec, student=STUDENT):
+    return OBJECTIVES.build(spec, student, TRAINING, {})(batch())
+
+
+def logits(model, one):
+    features = model.encode(torch.zeros(1, 3, 64, 64))._replace(tokens=one.rows, grid=one.grid)
+    with torch.no_grad():
+        return model.decoder.logits(model.teacher_force(features, one.captions[..., :-1]).hidden)
+
+
+@pytest.mark.parametrize(("weight", "temperature"), [(0.3, 1.0), (1.0, 2.0)])
+def test_the_loss_is_that_of_the_papers(folders, weight, temperature):
+    one, expected, soft_sum = batch(), 0.0, 0.0
+    student = logits(STUDENT, one).double()
+    mean = sum(logits(teacher, one).double().softmax(-1) for teacher in TEACHERS) / 2
+    targets = one.captions[..., 1:]
+    for place in (targets != PAD).nonzero():
+        at = tuple(place.tolist())
+        hard = -student[at].log_softmax(-1)[targets[at]]
+        teacher = mean[at] ** (1 / temperature) / (mean[at] ** (1 / temperature)).sum()
+        soft = -(temperature**2) * sum(
+            p * q for p, q in zip(teacher, (student[at] / temperature).log_softmax(-1), strict=True)
+        )
+        expected += (1 - weight) * hard + weight * soft
+        soft_sum += soft
+    place = str(folders / "both")
+    found = loss_of(f"distillation(teacher={place!r}, temperature={temperature}, weight={weight})")
+    assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.reported["distillation"].total.item() == pytest.approx(soft_sum.item(), rel=1e-5)
+    assert found.words == (targets != PAD).sum()
+
+
+def test_without_weight_it_is_cross_entropy_and_of_itself_there_is_nothing_to_learn(folders):
+    place = str(folders / "000000000000")
+    assert loss_of(f"distillation(teacher={place!r}, weight=0.0)").total == loss_of("cross_entropy").total
+    itself = str(folders / "000000000002")
+    loss_of(f"distillation(teacher={itself!r}, weight=1.0)").total.backward()
+    gradients = [parameter.grad for parameter in STUDENT.decoder.parameters() if parameter.grad is not None]
+    STUDENT.zero_grad()
+    assert max(gradient.abs().max() for gradient in gradients) < 1e-5
+
+
+def test_a_student_comes_to_say_what_its_teachers_do(folders):
+    student = captioner(5, backbone=STUDENT.backbone)
+    place = str(folders / "both")
+    objective = OBJECTIVES.build(f"distillation(teacher={place!r}, weight=1.0)", student, TRAINING, {})
+    optimizer, one = torch.optim.Adam(student.decoder.parameters(), 0.01), batch()
+    teacher = Ensemble(TEACHERS)
+    expected = teacher.decoder.logits(
+        teacher.teacher_force(STUDENT.encode(torch.zeros(2, 3, 64, 64))._replace(tokens=one.rows, grid=one.grid), one.captions[..., :-1]).hidden
+    )  # fmt: skip
+    mask = one.captions[..., 1:] != PAD
+
+    def divergence():
+        own = logits(student, one).log_softmax(-1)
+        return (expected.exp() * (expected - own)).sum(-1)[mask].mean().item()
+
+    before = divergence()
+    for _ in range(60):
+        optimizer.zero_grad()
+        objective(one).total.backward()
+        optimizer.step()
+    assert divergence() < before / 10
+    assert not any(parameter.grad is not None for each in TEACHERS for parameter in each.decoder.parameters())
+
+
+def test_it_keeps_the_contracts_of_objectives(tmp_path):
+    torch.manual_seed(0)  # as the contracts build their model
+    parts = Parts.parse(FROZEN, "luong", "lstm(dim=16, dropout=0.0)")
+    Captioner.build(parts, WORDS).save_pretrained(tmp_path / "teacher")
+    spec = f"distillation(teacher={str(tmp_path / 'teacher')!r})"
+    assert dict(check("objective", spec)) == dict.fromkeys(CONTRACTS["objective"])
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "why"),
+    [
+        (captioner(3), STUDENT, r"has another backbone than patches\(dim=8, trainable=False\), or one that is trained"),
+        (captioner(3, spec="patches(dim=8)"), captioner(3, spec="patches(dim=8)"), "or one that is trained"),
+        (
+            captioner(3, backbone=STUDENT.backbone, vocabulary=Vocabulary([*WORDS.words[:-1], "snow"])),
+            STUDENT,
+            "has another vocabulary: train it on the same data",
+        ),
+    ],
+)
+def test_other_teachers_are_refused(tmp_path, teacher, student, why):
+    teacher.save_pretrained(tmp_path / "teacher")
+    place = str(tmp_path / "teacher")
+    with pytest.raises(ValueError, match=rf"^distillation: the teacher .*{why}"):
+        loss_of(f"distillation(teacher={place!r})", student)
+    for options in ("weight=1.5", "temperature=0.0"):
+        with pytest.raises(ValueError, match="the weight lies between 0 and 1"):
+            loss_of(f"distillation(teacher={place!r}, {options})", student)
+
+
+CONFIG = """
+dataset: scenes(train=12, validation=3, test=3)
+matrix: {{backbone: "{backbone}", attention: {attention}, decoder: "lstm(dim=16)"}}
+metrics: [cider]
+training: {{epochs: 1, decay_epochs: 2, min_count: 1, batch_size: 8{objective}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def distilled(tmp_path_factory):
+    """The folder of two runs, of which one has learned from the other, and both records."""
+    folder = tmp_path_factory.mktemp("distilled")
+
+    def ran(attention, objective=""):
+        text = CONFIG.format(backbone=FROZEN, attention=attention, objective=objective)
+        (folder / "config.yaml").write_text(text)
+        ended = caption_zoo("run", "config.yaml", "--cache", "cache", folder=folder).end()
+        assert ended.returncode == 0, ended
+        return ended.stdout
+
+    ran("mean")
+    (teacher,) = records(folder / "runs")
+    objective = f", objective: \"distillation(teacher='runs/{teacher.id}', weight=0.7)\""
+    ran("luong", objective)
+    assert "(done before)" in ran("luong", objective)
+    (student,) = [each for each in records(folder / "runs") if each.id != teacher.id]
+    return folder, teacher, student
+
+
+def test_the_record_names_the_teacher_and_no_folder(distilled):
+    _, teacher, student = distilled
+    assert student.done
+    assert student.request["training"]["objective"] == f"distillation(teacher='{teacher.id}', weight=0.7)"
+    assert student.curve[0]["distillation"] > 0
+    assert student.throughput["train_captions_per_sec"] > 0
+
+
+def test_it_is_planned_again_from_its_record(distilled, tmp_path):
+    folder, teacher, student = distilled
+    with pytest.raises(ValueError, match=f"learned from run {teacher.id}: give its folder with --teacher"):
+        plan_of(student)
+    (cell,) = plan_of(student, teacher=str(folder / "runs" / teacher.id)).cells
+    assert cell.id == student.id
+    assert f"--teacher runs/{teacher.id}" in reproduce(student)
+    (folder / "again.yaml").write_text(config(student))
+    ended = caption_zoo("run", "again.yaml", "--dry-run", folder=folder).end()
+    assert student.id in ended.stdout, ended
+
+
+def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, tmp_path):
+    folder, teacher, _ = distilled
+    place = str(folder / "runs" / teacher.id)
+    experiment = Experiment(
+        dataset="scenes(train=12, validation=3, test=3)",
+        matrix=Matrix(FROZEN, "luong", "lstm(dim=16)"),
+        training=Training(epochs=1, min_count=1, objective=f"distillation(teacher={place!r})"),
+    )
+    assert plan(experiment).cells[0].teacher == teacher.id
+    other = replace(experiment, matrix=Matrix("patches(dim=8)", "luong"))
+    with pytest.raises(ValueError, match=r"has the backbone patches\(dim=8, trainable=False\), and patches\(dim=8\) "):
+        plan(other)
+    with pytest.raises(ValueError, match="has the fingerprint"):
+        plan(replace(experiment, dataset="scenes(train=13, validation=3, test=3)"))
+    nowhere = replace(experiment.training, objective=f"distillation(teacher={str(tmp_path)!r})")
+    with pytest.raises(ValueError, match=r"^teacher: .* is no run"):
+        plan(replace(experiment, training=nowhere))
