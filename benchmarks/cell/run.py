@@ -126,5 +126,5 @@ def _measured(cell: Cell, made: Made, folder: Path, context: Context) -> tuple[M
     encoders = tuple(context.features.encoder(store, backbone, named=named) for store, backbone in seen)
     shared = len(encoders) == 1 and not made.model.backbones[0].trainable
     frozen, timings = named if shared else None, context.encoder_timings
-    how = {"training": cell.training, "frozen": frozen, "encoder_timings": timings}
-    return measure(folder, made.model, encoders, **how), runtime_of(encoders[0])
+    measured = measure(folder, made.model, encoders, training=cell.training, frozen=frozen, encoder_timings=timings)
+    return measured, runtime_of(encoders[0])
