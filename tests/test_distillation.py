@@ -16,8 +16,9 @@ from benchmarks.training.objectives import Batch
 from benchmarks.verification.reproduce import plan_of
 from zoo.captioner import Captioner
 from zoo.ensemble import Ensemble
+from zoo.generate import n_best
 from zoo.parts import Parts
-from zoo.vocabulary import PAD, SPECIAL, Vocabulary
+from zoo.vocabulary import PAD, SPECIAL, START, Vocabulary
 
 WORDS = Vocabulary([*SPECIAL, "a", "dog", "runs", "cat", "sits", "on", "grass"])
 FROZEN = "patches(dim=8, trainable=False)"
@@ -126,8 +127,29 @@ def test_it_keeps_the_contracts_of_objectives(tmp_path):
     torch.manual_seed(0)  # as the contracts build their model
     parts = Parts.parse(FROZEN, "luong", "lstm(dim=16, dropout=0.0)")
     Captioner.build(parts, WORDS).save_pretrained(tmp_path / "teacher")
-    spec = f"distillation(teacher={str(tmp_path / 'teacher')!r})"
-    assert dict(check("objective", spec)) == dict.fromkeys(CONTRACTS["objective"])
+    for name in ("distillation", "sequence_distillation"):
+        spec = f"{name}(teacher={str(tmp_path / 'teacher')!r})"
+        assert dict(check("objective", spec)) == dict.fromkeys(CONTRACTS["objective"])
+
+
+def test_captions_of_the_teacher_count_as_captions(folders):
+    one, place = batch(), str(folders / "both")
+    teacher = Ensemble(TEACHERS)
+    features = STUDENT.encode(torch.zeros(2, 3, 64, 64))._replace(tokens=one.rows, grid=one.grid)
+    found = n_best(teacher.decoder, features, 2, num_beams=3, max_length=5)[..., :5]
+    expected, words = loss_of("cross_entropy").total.item(), int(one.words)
+    for image, captions in enumerate(found.tolist()):
+        for ids in captions:
+            ids = [START, *(token for token in ids if token != PAD)]
+            rows = one.rows[image : image + 1]
+            alone = Batch.of([image], torch.tensor([[ids]]), rows=rows, grid=one.grid)
+            expected += OBJECTIVES.build("cross_entropy", STUDENT, TRAINING, {})(alone).total.item()
+            words += len(ids) - 1
+    spec = f"sequence_distillation(captions=2, num_beams=3, teacher={place!r})"
+    assert loss_of(spec).total.item() == pytest.approx(expected, rel=1e-5)
+    assert loss_of(spec).words == words
+    with pytest.raises(ValueError, match="there have to be as many beams"):
+        loss_of(f"sequence_distillation(captions=6, teacher={place!r})")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +167,7 @@ def test_it_keeps_the_contracts_of_objectives(tmp_path):
 def test_other_teachers_are_refused(tmp_path, teacher, student, why):
     teacher.save_pretrained(tmp_path / "teacher")
     place = str(tmp_path / "teacher")
-    with pytest.raises(ValueError, match=rf"^distillation: the teacher .*{why}"):
+    with pytest.raises(ValueError, match=rf"^teacher: .*{why}"):
         loss_of(f"distillation(teacher={place!r})", student)
     for options in ("weight=1.5", "temperature=0.0"):
         with pytest.raises(ValueError, match="the weight lies between 0 and 1"):

@@ -1,5 +1,6 @@
 """What the suite is run on: ``--run FOLDER``, a run with its checkpoint and its request."""
 
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from benchmarks.config import Decoding, Training
 from benchmarks.features.runtime import encoders_of
+from benchmarks.plan.cell import TEACHER, with_teacher
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import Settings
 from benchmarks.runtime.device import device
@@ -63,7 +65,10 @@ def encoders(request: pytest.FixtureRequest, model: CaptionModel) -> tuple[Backb
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
     """How the run was trained and decoded."""
-    found = Settings.read(request.config.getoption("--run") / REQUEST)
+    run = request.config.getoption("--run")
+    found = Settings.read(run / REQUEST)
+    if teacher := found.training.objective.options.get(TEACHER):  # which lies beside it
+        found = replace(found, training=with_teacher(found.training, str(run.parent / str(teacher))))
     return request.config.stash.get(TRAINING, found.training), found.decoding
 
 

@@ -14,10 +14,9 @@ from torch.nn import functional as F
 from benchmarks.config import Training
 from benchmarks.features.cache import compute_features
 from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
+from benchmarks.training.teachers import teacher_of
 from zoo.captioner import Captioner
-from zoo.ensemble import EnsembleDecoder, see_the_same
 from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
-from zoo.pretrained import load_members, locate
 from zoo.types import Features, expand_state
 from zoo.vocabulary import PAD
 
@@ -55,7 +54,7 @@ class Distillation(Objective):
                 "the weight lies between 0 and 1, and the temperature above 0"
             )
         self.label_smoothing, self.weight, self.temperature = training.label_smoothing, weight, temperature
-        self._teacher = (_teacher_of(captioner, teacher),)  # in a tuple, so that it is no part of what is trained
+        self._teacher = (teacher_of(captioner, teacher),)  # in a tuple, so that it is no part of what is trained
 
     def forward(self, batch: Batch) -> Loss:
         """The sum over the words of the captions; no logits are computed for padding."""
@@ -87,24 +86,3 @@ class Distillation(Objective):
         hidden = teacher(tokens, memory, expand_state(state, tokens.shape[1])).hidden
         logits: Tensor = teacher.logits(hidden.flatten(0, 2).index_select(0, word_index)).float()
         return (logits / self.temperature).softmax(dim=1)
-
-
-def _teacher_of(captioner: Captioner, place: str) -> EnsembleDecoder:
-    """The decoder of the models that lie at a place.
-
-    Raises:
-        ValueError: there are none, or they have other words or see something else than the captioner.
-    """
-    members = load_members([locate(place)], device=next(captioner.parameters()).device)
-    for member in members:
-        if member.vocabulary.words != captioner.vocabulary.words:
-            raise ValueError(
-                f"distillation: the teacher {member.source} has another vocabulary: train it on the same data, "
-                "with the same min_count"
-            )
-        if captioner.backbone.trainable or not see_the_same(member, captioner):
-            raise ValueError(
-                f"distillation: the teacher {member.source} has another backbone than {captioner.parts.backbone}, "
-                "or one that is trained: both read the features of one frozen backbone"
-            )
-    return EnsembleDecoder([member.decoder for member in members], [0] * len(members)).eval()
