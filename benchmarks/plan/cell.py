@@ -26,7 +26,7 @@ class Cell:
     `located_dataset` says where the data lie too; `dataset` does not, and is what records repeat.
     `start_from` is the id of the run whose weights it starts from, where it does, and `start_folder`
     the place of that run, which is not repeated either. `members` are the cells whose trained models
-    decode together here, where it is an ensemble: it trains none, and what it says of training is theirs.
+    decode together here, where it is an ensemble: it trains none, and its settings of training are theirs.
     `teacher` is the id of the run that its objective learns from, where it names one; the request has
     it in the place of the folder.
     `uses` has the kind and name of each component that it needs, those that options name too.
