@@ -170,6 +170,16 @@ def test_a_dry_run_with_steps_prints_the_cost_and_leaves_nothing(tmp_path, monke
     assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
 
 
+def test_an_ensemble_is_no_further_seed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(f"{CONFIG}ensemble: true\n")
+    assert main(["run", "config.yaml", "--dry-run", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert " for each of 2 seeds\n" in printed
+    assert " for 2 cells one after another" in printed
+    assert "\n1 ensembles are not in it" in printed
+
+
 def test_what_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path, capsys):
     config, plugin = tmp_path / "config.yaml", tmp_path / "broken.py"
     config.write_text(CONFIG.replace("[luong]", "[broken, luong]"))

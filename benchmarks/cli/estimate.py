@@ -29,7 +29,8 @@ def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", op
     if steps < 0:
         raise ValueError(f"--dry-run {steps} should be a number of steps, such as 5")
     resources = Resources(micro_batch=options.micro_batch, grad_checkpointing=options.grad_checkpointing)
-    seeds = [list(group) for _, group in groupby(cells, lambda cell: tuple(cell.parts.values()))]
+    single = [cell for cell in cells if not cell.members]
+    seeds = [list(group) for _, group in groupby(single, lambda cell: tuple(cell.parts.values()))]
     firsts = [group[0] for group in seeds]
     costs = server.call(jobs.estimated, firsts, tuple(plan.plugins), resources, steps, devices)
     found: list[tuple[Cost, int]] = []
@@ -48,6 +49,8 @@ def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", op
         found.append((cost, len(group)))
     if found:
         print(_whole(found, list(encodings.values()), devices))
+    if len(single) < len(cells):
+        print(f"{len(cells) - len(single)} ensembles are not in it: each captions as long as all its members together.")
     return 0 if len(found) == len(seeds) else 1
 
 
@@ -72,7 +75,7 @@ def _whole(found: Sequence[tuple[Cost, int]], encodings: Sequence[Stage], device
     return (
         f"about {_time(seconds)} for {runs} cells one after another, +- {_time(2 * error)} (two standard errors, "
         f"from {steps} steps of each stage), on {plain(found[0][0].device)}.{shared}\n"
-        "Not in it: the start, reading what is stored, scores, speeds. Captioning is as long as it may be."
+        "Not in it: the start, reading what is stored, scores, speeds. Captions are as long as `max_length` allows."
     )
 
 
