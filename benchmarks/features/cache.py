@@ -8,7 +8,6 @@ output of the frozen ones, and for one that is trained altogether the resized pi
 import hashlib
 import sys
 import time
-from collections.abc import Container, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from math import inf, prod
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
-from benchmarks.features.encode import encode_batches, lanes, row_encoder
+from benchmarks.features.encode import encode_batches, lanes, refuse_lost, row_encoder
 from benchmarks.features.files import Writer, listed, open_or_discard, open_store
 from benchmarks.features.runtime import GRAPHS, ONNX, fast_encoder, runtime_of
 from benchmarks.features.store import ImageStore
@@ -36,7 +35,6 @@ from zoo.types import Features
 
 _FORMAT = 3
 _TIMES = 4  # what is stored of an image may take so many times the room of its pixels
-_LOST = 0.5  # share of a split whose images may be unreadable
 _SHARE = 0.25  # of a device's free memory that rows may take
 
 
@@ -57,12 +55,11 @@ class FeatureCache:
     ) -> ImageStore:
         """The store for this data set and backbone, from disk or made now.
 
-        `named` tells one backbone's code and options from another's that has the same weights.
-        Two processes that ask at once make it once, or where the file system has no locks perhaps
-        twice, and both use the first; what is found to be damaged is made again.
-        Where the device has memory of its own and the rows take at most a quarter of what is
-        free, they are moved there. A training image that cannot be read is left out and named;
-        a test image is refused, since a score over fewer images is another score.
+        `named` tells one backbone's code and options from another's that has the same weights. Two processes that ask
+        at once make it once, or where the file system has no locks perhaps twice, and both use the first; what is
+        found to be damaged is made again. Where the device has memory of its own and the rows take at most a quarter
+        of what is free, they are moved there. A training image that cannot be read is left out and named; a test
+        image is refused, since a score over fewer images is another score.
 
         Raises:
             UnreadableImage: an image of the test split cannot be read, or more than half of another split.
@@ -146,8 +143,7 @@ def _key(dataset: Dataset, files: str, backbone: Backbone, cut: Cut | None, name
     """What the rows are made of.
 
     timm's version counts as it is, for it has the models. Of Pillow and torchvision, which read and resize, the first
-    two numbers count: a release that changes the third mends things beside the pixels, and is no reason to
-    encode a large data set again.
+    two numbers count: a release that changes the third is no reason to encode a large data set again.
     """
     versions = (version("timm"), *(version(name).split(".")[:2] for name in ("pillow", "torchvision")))
     content = (_FORMAT, dataset.fingerprint, files, named, versions, views.key, backbone.preprocess)
@@ -165,18 +161,6 @@ def _make_store(
     with partial_folder(folder) as partial:
         _make(partial, folder.name, dataset, backbone, cut, views, device)
         publish(partial, folder)
-
-
-def _refuse_lost(dataset: Dataset, rows: Container[int], why: Sequence[str]) -> None:
-    """Refuse a split that nobody would want to train on, or choose an epoch by."""
-    for split, examples in (("validation", dataset.validation), ("training", dataset.train)):
-        lost = sum(example.image_id not in rows for example in examples)
-        if lost > _LOST * len(examples):
-            example = why[0 if split == "validation" else -1]
-            raise UnreadableImage(
-                f"{lost} of {len(examples)} {split} images cannot be read, such as {example}: "
-                "fetch or mend them, or leave them out of the captions file"
-            )
 
 
 def _make(
@@ -198,6 +182,6 @@ def _make(
                 writer.add([example.image_id for example in batch.examples], batch.rows)
                 grid = batch.grid
             progress.update(len(batch.examples) + len(batch.unreadable))
-        _refuse_lost(dataset, writer.rows, skipped)
+        refuse_lost(dataset, writer.rows, skipped)
         runtime = "" if backbone.trainable and not cut else runtime_of(backbone)
         writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started, runtime=runtime)

@@ -6,7 +6,7 @@ share one batch, and decoding needs no cores of its own.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from zoo.backbones.cut import Cut, frozen_stem
 
 BATCH = 32
 PART = 4  # images that a processor encodes at a time: activations of more leave its caches
+_LOST = 0.5  # share of a split whose images may be unreadable
 _LANES = 8  # batches that a processor has in work at a time, at most: each takes memory
 _READERS = 32  # the same beside another device, where a batch in work is pixels
 
@@ -152,3 +153,19 @@ def _workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
                 pool.shutdown(cancel_futures=True)  # where nobody wants more batches
     finally:
         torch.set_num_threads(threads)
+
+
+def refuse_lost(dataset: Dataset, rows: Container[int], why: Sequence[str]) -> None:
+    """Refuse a split that is too small to train on, or to choose an epoch by, without the images that cannot be read.
+
+    Raises:
+        UnreadableImage: more than half of one cannot be.
+    """
+    for split, examples in (("validation", dataset.validation), ("training", dataset.train)):
+        lost = sum(example.image_id not in rows for example in examples)
+        if lost > _LOST * len(examples):
+            example = why[0 if split == "validation" else -1]
+            raise UnreadableImage(
+                f"{lost} of {len(examples)} {split} images cannot be read, such as {example}: "
+                "fetch or mend them, or leave them out of the captions file"
+            )

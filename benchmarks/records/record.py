@@ -60,8 +60,7 @@ class RunRecord:
     samples: a few test images with what a card shows of them (see `benchmarks.cell.samples`).
     throughput: medians; `timing` holds batch sizes, repeats and spread.
     params: of the whole model; trained: of those, how many learn.
-    flops: floating-point operations for one image: "encode" by the backbone, "beam" by the
-        search over every step.
+    flops: floating-point operations for one image: "encode" by the backbone, "beam" by the search over every step.
     reward: signature of what training was rewarded for, where it was, after SacreEOS (Hu et al., 2023).
     files: name -> sha256 of what lies beside the record.
     curve: one entry per epoch; best_epoch: the one whose weights were kept.
