@@ -66,14 +66,14 @@ def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.finished):
         parts = tuple(run.parts.get(part, "") for part in PARTS)
-        models = len(run.request.get("ensemble", ()))
-        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS), models].append(run)
-    for (parts, weights, origins, models), found in groups.items():
+        members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
+        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS), members].append(run)
+    for (parts, weights, origins, members), found in groups.items():
         timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
         for run in found:
             timed[Hardware.of(run)].append(run)
         latest = {place: _latest(each) for place, each in timed.items()}
-        yield Row(parts, weights, origins, _latest(found), latest, models)
+        yield Row(parts, weights, origins, _latest(found), latest, len(members))
 
 
 def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
