@@ -91,7 +91,8 @@ def _fingerprints(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         losses = [(entry.get("loss"), entry.get("validation")) for entry in record["curve"]]
         weights = request.get("ensemble") or record["files"].get("model.safetensors")
         yield "weights and decoding", digest([weights, *scored])
-        yield "captions and curve", digest([record["captions"], losses, *scored])
+        if losses:  # an ensemble has none, and captions alone may be another model's
+            yield "captions and curve", digest([record["captions"], losses, *scored])
 
 
 def _guarded(problems: Iterator[str]) -> Iterator[str]:
