@@ -58,7 +58,9 @@ class SequenceDistillation(Objective):
             features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
             found = n_best(teacher, features, self.captions, **settings)
         # An END behind the greatest length was forced, and captions that are cut have none.
-        each = batch.captions.cpu(), F.pad(found[..., : self.max_length].cpu(), (1, 0), value=START)
+        found = found[..., : self.max_length].cpu()
+        found = found[..., : max(1, int((found != PAD).sum(dim=-1).max()))]
+        each = batch.captions.cpu(), F.pad(found, (1, 0), value=START)
         longest = max(captions.shape[2] for captions in each)
         captions = torch.cat([F.pad(ids, (0, longest - ids.shape[2]), value=PAD) for ids in each], dim=1)
         mixed = Batch.of(batch.images, captions, batch.views, rows=batch.rows, grid=batch.grid)
