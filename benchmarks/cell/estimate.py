@@ -85,7 +85,10 @@ class Estimator:
         torch.manual_seed(cell.seed)
         vocabulary = self.context.vocabulary(cell.located_dataset, cell.training.min_count)
         parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
-        captioner = Captioner.build(parts, vocabulary).to(device).eval()
+        captioner = Captioner.build(parts, vocabulary)
+        if cell.teacher:  # which has to have the same backbone
+            captioner.backbone.load_pretrained()
+        captioner.to(device).eval()
         greedy = Decoding(num_beams=1, max_length=cell.decoding.max_length)
         with _products(cell.training):
             validate = self._caption(captioner, encoded, greedy)
