@@ -1,20 +1,19 @@
 """One cell, from its request to its record."""
 
 import json
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from benchmarks.cell.checkpoints import cell_checkpoints
 from benchmarks.cell.context import Context
-from benchmarks.cell.fields import circumstances, data_fields, hashes, sample_fields, score_fields
+from benchmarks.cell.evaluate import Clock, evaluate, hashes
+from benchmarks.cell.fields import circumstances, data_fields
 from benchmarks.cell.made import Made, assembled, trained
 from benchmarks.cell.observer import CellObserver
 from benchmarks.cell.prepare import backbone_name
+from benchmarks.cell.samples import write_gallery
 from benchmarks.cell.workdir import (
     failed,
     keep_output,
@@ -24,13 +23,10 @@ from benchmarks.cell.workdir import (
     request_fields,
     working_folder,
 )
-from benchmarks.data.formats.coco_json import write_results
-from benchmarks.evaluation.decode import attention_maps, decode
-from benchmarks.evaluation.endings import bad_ending_rate
 from benchmarks.features.runtime import runtime_of
 from benchmarks.plan.cell import Cell
 from benchmarks.records.outcome import outcome_of
-from benchmarks.records.record import CAPTIONS, REQUEST, RunRecord
+from benchmarks.records.record import REQUEST, RunRecord
 from benchmarks.runtime.environment import environment
 from benchmarks.runtime.storage import StorageError, storage_fault
 from benchmarks.throughput.measure import Measurement, measure
@@ -67,35 +63,16 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
         return record
 
 
-@dataclass
-class _Clock:
-    """How long each stage took."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - started
-
-
 def _run(cell: Cell, folder: Path, context: Context, make: Callable[[], Made], observer: CellObserver) -> RunRecord:
-    dataset, clock = context.dataset(cell.located_dataset), _Clock()
+    dataset, clock = context.dataset(cell.located_dataset), Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
     made = make()
     model, stores, outcome = made.model, made.stores, made.outcome
-    with clock.measure("decode"):
-        hypotheses = decode(model, [example.image_id for example in dataset.test], stores, cell.decoding)
-    diagnostics = dataset.diagnostics(attention_maps(model, hypotheses, stores)) if dataset.synthetic else {}
-    captions = {image: " ".join(words) for image, words in hypotheses.items()}
-    with clock.measure("score"):
-        scores = scorer.score(captions)
-    observer.on_scores(scores.values)
-    write_results(captions, folder / CAPTIONS, {example.image_id: example.source for example in dataset.test})
-    shown = sample_fields(made, dataset, hypotheses, scores, folder)
+    evaluated, gallery = evaluate(model, dataset, stores, scorer, cell.decoding, folder, clock)
+    observer.on_scores(evaluated["scores"])
+    write_gallery(gallery, folder)
     with clock.measure("measure"):
         measured, timed = _measured(cell, made, folder, context)
     return RunRecord(
@@ -103,10 +80,7 @@ def _run(cell: Cell, folder: Path, context: Context, make: Callable[[], Made], o
         status="done",
         weights=made.weights,
         data=data_fields(dataset, stores[0], model.vocabulary),
-        **score_fields(scores),
-        captions={str(image): caption for image, caption in captions.items()},
-        samples=shown,
-        diagnostics={**diagnostics, "bad_endings": bad_ending_rate(hypotheses.values())},
+        **evaluated,
         **measured._asdict(),
         params=sum(tensor.numel() for tensor in model.parameters()),
         trained=sum(tensor.numel() for tensor in model.parameters() if tensor.requires_grad),
