@@ -15,8 +15,8 @@ from typing import Literal
 from benchmarks.records.record import CAPTIONS, FILE, REQUEST, SCHEMA
 from benchmarks.records.request import identity
 from benchmarks.records.schema import Number, convert, loads, parse
+from zoo.files import CONFIG, WEIGHTS
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"  # as `zoo.folder`, which imports torch, calls them
 _TAIL = 16 * 2**10  # bytes; that of a published record has two thousand
 _FIRST = b'\n "schema": '  # a line that can stand nowhere but among the outermost keys
 _HEADER = 100_000_000  # bytes that safetensors allows its header
