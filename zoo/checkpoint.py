@@ -14,7 +14,8 @@ from zoo.backbones import Backbone, WeightsSource
 from zoo.backbones.build import build_backbone
 from zoo.bounded import TooLarge, at_most
 from zoo.captioner import Captioner
-from zoo.folder import CONFIG, FORMAT, WEIGHTS, read_config, write
+from zoo.files import CONFIG, WEIGHTS
+from zoo.folder import FORMAT, read_config, write
 from zoo.parts import Parts
 from zoo.registries import without_paths
 from zoo.vocabulary import Vocabulary
@@ -97,13 +98,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu", source: str 
     """
     folder, source = Path(folder), source or str(folder)
     _refuse_other_places(folder)
-    saved = read(folder, source)
-    try:
-        if (folder / WEIGHTS).exists() and not (folder / WEIGHTS).is_file():  # reading a pipe might never end
-            raise OSError(f"{WEIGHTS} is no file")
-        tensors = load_file(folder / WEIGHTS)
-    except Exception as error:  # safetensors raises its own kind for a damaged file
-        raise _no_captioner(source, error) from None
+    saved, tensors = read(folder, source), read_tensors(folder, source)
     try:
         captioner = _build(saved, tensors)
         captioner.source, captioner.backbone_weights = source, saved.backbone_weights
@@ -115,6 +110,20 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu", source: str 
     except (RuntimeError, TooLarge) as error:
         raise _other_weights(source, saved.parts, error) from None
     return captioner.to(device).eval()
+
+
+def read_tensors(folder: Path, source: str) -> dict[str, Tensor]:
+    """The weights in `folder`, by name, as they are stored.
+
+    Raises:
+        ValueError: there are none, or the file is damaged.
+    """
+    try:
+        if (folder / WEIGHTS).exists() and not (folder / WEIGHTS).is_file():  # reading a pipe might never end
+            raise OSError(f"{WEIGHTS} is no file")
+        return load_file(folder / WEIGHTS)
+    except Exception as error:  # safetensors raises its own kind for a damaged file
+        raise _no_captioner(source, error) from None
 
 
 def _build(saved: Saved, tensors: Mapping[str, Tensor]) -> Captioner:
