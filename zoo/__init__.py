@@ -5,7 +5,7 @@ from caption_zoo import hidden
 if why := hidden("registry"):
     raise ImportError(f"{why}, or call caption_zoo.require() first")
 
-from zoo.factory import create_model, from_pretrained, list_attentions, list_backbones, list_decoders
+from zoo.factory import create_model, from_pretrained, list_attentions, list_backbones, list_decoders, list_pretrained
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "list_attentions",
     "list_backbones",
     "list_decoders",
+    "list_pretrained",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo import models
 from zoo.parts import Parts
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 from zoo.vocabulary import SPECIAL, Vocabulary
@@ -26,6 +27,11 @@ def list_attentions(pattern: str = "*") -> list[str]:
 def list_decoders(pattern: str = "*") -> list[str]:
     """Every decoder, or those like `pattern`."""
     return DECODERS.names(pattern)
+
+
+def list_pretrained(pattern: str = "*") -> list[str]:
+    """Every pretrained captioner that `from_pretrained` has by name, or those like `pattern`."""
+    return models.names(pattern)
 
 
 def create_model(
@@ -63,13 +69,14 @@ def from_pretrained(
     local_files_only: bool = False,
     token: str | None = None,
 ) -> "zoo.captioner.Captioner | zoo.ensemble.Ensemble":
-    """A trained captioner, in evaluation mode: of a run or of `save_pretrained`, from a folder or the Hugging Face Hub.
+    """A trained captioner, in evaluation mode: from a folder, by the name of a pretrained one, or from the Hub.
 
     From the Hub come JSON and safetensors alone, and nothing of them runs.
 
     Args:
-        place: a path, or ``"org/name"`` where there is no such path. Of several in a list the models decode as one,
-            an ensemble; so do the members of an ensemble's run.
+        place: a path: the folder of a run or of `save_pretrained`. Where there is no such path, a name of
+            `list_pretrained`, or ``"org/name"`` of the Hugging Face Hub. Of several in a list the models decode as
+            one, an ensemble; so do the members of an ensemble's run.
         device: where it is put.
         revision: a branch, a tag or a commit; the newest commit of ``main`` without one. `source` of the captioner says
             which it is, as ``org/name@commit``.

@@ -1,4 +1,4 @@
-"""Where a trained captioner lies: in a folder of this machine, or on the Hugging Face Hub."""
+"""Where a trained captioner lies: in a folder, among the pretrained ones that are installed, or on the Hub."""
 
 import json
 import re
@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 
-from zoo import checkpoint
+from registry import UnknownName
+from zoo import checkpoint, models
 from zoo.captioner import Captioner
 from zoo.ensemble import Ensemble
-from zoo.folder import CONFIG, CONFIG_BYTES, WEIGHTS
+from zoo.files import CONFIG, WEIGHTS
+from zoo.folder import CONFIG_BYTES
 from zoo.hub.client import HubWarning, Repository, is_name
 from zoo.hub.errors import Missing, Unreachable
 
@@ -30,15 +32,16 @@ class Located:
 
 
 def locate(place: str | Path, *, revision: str | None = None, **options: Any) -> Located:
-    """Find the captioner that `place` names: a path, or ORG/NAME of the Hub where there is no such path.
+    """Find the captioner that `place` names: a path or, where there is none, a pretrained one or ORG/NAME of the Hub.
 
-    Where ORG is a folder here, a request goes to the Hub only with a `revision`: not for a misspelt ``runs/ID``.
+    A folder that hides a pretrained captioner of its name, and holds none, is refused. Where ORG is a folder here,
+    a request goes to the Hub only with a `revision`: not for a misspelt ``runs/ID``.
 
     Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
     fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.
 
     Raises:
-        ValueError: the Hub has no such captioner, or not all of it, or it cannot be fetched, or its parts are not
+        ValueError: there is no such captioner, or not all of it, or it cannot be fetched, or its parts are not
             registered.
     """
     named = isinstance(place, str) and is_name(place)
@@ -51,7 +54,27 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
     if revision is not None:
         what = "there is a folder of that name" if named else "models there are called ORG/NAME"
         raise ValueError(f"revision={revision!r} is of the Hub, and {str(place)!r} is not: {what}")
+    bare = isinstance(place, str) and Path(place).name == place
+    if bare and not Path(place).exists():
+        try:
+            return pretrained(str(place))
+        except UnknownName as error:
+            raise ValueError(f"no folder {place!r}, and {error}") from None
+    if bare and place in models.names() and not (Path(place) / CONFIG).exists():
+        raise ValueError(
+            f"{place!r} is a folder or file here that holds no captioner, and hides the pretrained model of that name: "
+            "work in another folder"
+        )
     return Located(Path(place), str(place))
+
+
+def pretrained(name: str) -> Located:
+    """Find a pretrained captioner by its name alone, whatever folders there are.
+
+    Raises:
+        ValueError: there is none of that name, or its distribution lacks it.
+    """
+    return Located(models.find(name), name)
 
 
 def load(places: Sequence[Located], *, device: str | torch.device = "cpu") -> Captioner | Ensemble:
