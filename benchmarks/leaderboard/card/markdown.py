@@ -20,12 +20,18 @@ from benchmarks.records.record import PARTS, RunRecord
 
 
 def model_card(
-    record: RunRecord, gallery: Mapping[str, Any], *, place: str = "FOLDER", license_name: str | None = None
+    record: RunRecord,
+    gallery: Mapping[str, Any],
+    *,
+    place: str = "FOLDER",
+    license_name: str | None = None,
+    about: str = "",
 ) -> str:
     """`record` as a README for its model; pictures are never in it.
 
     gallery: image id -> references, where the record may not hold them. All of them are listed.
-    place: from where the model is loaded, a folder or ORG/NAME; license_name: its owner's, as the Hub spells it.
+    place: from where the model is loaded: FOLDER, ORG/NAME of the Hub, or the name of a pretrained model.
+    license_name: its owner's, as the Hub spells it; about: Markdown of the owner's, as it stands.
 
     Raises:
         ValueError: the run did not come to its end, so there is no model.
@@ -49,6 +55,7 @@ def model_card(
         table_of(["Part", "What"], [[part.capitalize(), code(record.parts.get(part, ""))] for part in PARTS]),
         "## Intended use and limitations",
         " ".join(facts.limitations(record)),
+        *filter(None, [about.strip()]),
         *_use(record, place),
         *_scores(record, table),
         *_samples(shown(record, gallery)),
@@ -67,7 +74,8 @@ def _use(record: RunRecord, place: str) -> Iterable[str]:
     lines = ["import registry"] * bool(loaded) + ["import zoo", "", *loaded]
     lines += [f"model = zoo.from_pretrained({json.dumps(place)})", 'print(model.caption(["photo.jpg"])[0])']
     yield "## How to use"
-    where = "with the folder that holds this card and weights" if place == "FOLDER" else "from the Hub"
+    where = "from the Hub" if "/" in place else "by its name, where it is installed"
+    where = "with the folder that holds this card and weights" if place == "FOLDER" else where
     yield f"From Python, {where}:\n\n{fence('python', chr(10).join(lines))}"
     yield f"Or as a command:\n\n{fence('console', rerun.caption(record, place))}"
 
@@ -80,6 +88,8 @@ def _scores(record: RunRecord, table: Table) -> Iterable[str]:
         if standing
         else ""
     )
+    if stored := record.environment.get("checkpoint"):
+        yield f"They are those of the weights as they are here, rounded to {prose(str(stored))}."
     checks = sorted(record.diagnostics)
     lines = [[column.title, _score(record.scores.get(column.key))] for column in SCORES]
     lines += [[f"{prose(diagnostic(name).title)}, %", _score(record.diagnostics[name])] for name in checks]

@@ -18,6 +18,7 @@ _TEXTS = ("device", "processor", "system", *_VERSIONS)
 _PUBLISHED = {"efficientnet_lite": "ImageNet, efficientnet-lite", "timm": "timm ", "torchvision": "torchvision "}
 _HOW = {"resumed", "micro_batch", "processes", "workers"}  # of a run, where it was not one process from end to end
 _PRIVATE = re.compile(r"(?<![\w.-])(/(home|Users)/[^/\s\"']+|/root/|[A-Za-z]:\\+Users\\+[^\\\"]+)")
+_CHECKPOINTS = ("float16",)  # what the weights beside a record were rounded to, where they were
 _ENCODERS = ("encoder", "encoder_timed")
 _ENCODER = re.compile(r"(torch|onnxruntime) \d\S{0,99}")  # its runtime and version
 _LONGEST = 100  # characters of a version
@@ -141,9 +142,10 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
         yield f"its device is {environment.get('device')!r}, with{'' if 'cuda' in environment else 'out'} CUDA"
     elif "cuda" in environment and not environment["cuda"] and "rocm" not in str(environment.get("torch")):
         yield f"its device is {environment.get('device')!r}, without a version of CUDA"
-    if unknown := sorted(
-        environment.keys() - {*_TEXTS, *_HOW, *_ENCODERS, "cores", "threads", "java", "commit", "cuda", "cudnn"}
-    ):
+    if "checkpoint" in environment and environment["checkpoint"] not in _CHECKPOINTS:
+        yield f"its environment has {str(environment['checkpoint'])[:40]!r} for checkpoint, which is no precision"
+    known = {*_TEXTS, *_HOW, *_ENCODERS, "checkpoint", "cores", "threads", "java", "commit", "cuda", "cudnn"}
+    if unknown := sorted(environment.keys() - known):
         yield f"its environment has {unknown[0][:40]!r}, which records do not tell"
     for name, kinds in {"java": str | None, "cuda": str | None, "cudnn": int | None}.items():
         if not isinstance(environment.get(name), kinds):
