@@ -1,4 +1,4 @@
-"""Caption images with the model of a run: one line per image, its path and its caption."""
+"""Caption images with a trained model: one line per image, its path and its caption."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.place import add_place
+from benchmarks.cli.place import add_place, find, with_model
 from zoo.decoding import Precision
 
 _DECODING: dict[str, tuple[Any, str]] = {
@@ -35,8 +35,9 @@ _DECODING: dict[str, tuple[Any, str]] = {
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
-    """The run and the images."""
-    add_place(parser)
+    """The model and the images."""
+    parser.usage = f"{parser.prog} [MODEL] IMAGE [IMAGE ...] [options]"
+    add_place(parser, default=True)
     parser.add_argument(
         "images",
         nargs="+",
@@ -56,7 +57,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--maps", metavar="DIR", help="write the attention maps of each word, a folder per image")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
-    return argv
+    return with_model(parser, argv)
 
 
 def main(parser: ArgumentParser, options: Namespace) -> int:
@@ -72,7 +73,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     for plugin in options.plugin:
         load_plugin(plugin)
     files = listed(options.images)
-    found = locate(options.run, revision=options.revision)
+    found = find(options.model, options.revision)
     decoding = decoding_of(found.folder, **{name: options[name] for name in _DECODING})
     model = load([found, *map(locate, options.ensemble)], device=device())
     captioner = FileCaptioner(model, decoding, options.batch_size)

@@ -13,9 +13,11 @@ import argcomplete
 from argcomplete.completers import ChoicesCompleter, FilesCompleter
 
 from benchmarks.cli import COMMANDS, kinds, parser_of
+from benchmarks.cli.pretrained import PRETRAINED, summaries
 from benchmarks.cli.shipped import configs
 from benchmarks.runtime.text import plain
 from registry import Registry
+from zoo.models import names
 
 
 def autocomplete() -> None:
@@ -80,6 +82,8 @@ class _Names:
     def __call__(self, *, parsed_args: Any, **_rest: Any) -> Mapping[str, str]:
         """Each name with what it does; what has variants ends with a slash, since one has to follow."""
         kind = self._kind or getattr(parsed_args, "kind", "")
+        if kind == PRETRAINED:
+            return {name: plain(what) for name, what in summaries().items()}
         components = self._registries[kind].components() if kind in self._registries else ()
         return {
             item.name + ("/" if item.variants else ""): plain(" ".join(item.summary.split())) for item in components
@@ -96,13 +100,15 @@ def _values(action: Action, registries: Mapping[str, Registry[Any]]) -> Any:
         return _choices(action.choices)
     if action.dest == "config":
         return _OrFile(configs())
+    if action.dest == "model":
+        return _OrFile(names())
     hint = getattr(action, "_typehint", None)  # where jsonargparse keeps the type of a config's key
     if hint is bool:
         return _choices(("true", "false"))
     if get_origin(hint) is Literal:
         return _choices(get_args(hint))
     if action.dest == "kind":
-        return _choices(registries)
+        return _choices([*registries, PRETRAINED])
     if action.dest == "spec" or action.dest in registries:
         return _Names(registries, "" if action.dest == "spec" else action.dest)
     return FilesCompleter()

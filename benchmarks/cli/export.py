@@ -1,16 +1,16 @@
-"""Write the model of a run for others: a Hugging Face folder with its card, or ONNX graphs and what runs them."""
+"""Write a trained model for others: a Hugging Face folder with its card, or ONNX graphs and what runs them."""
 
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.place import add_place
+from benchmarks.cli.place import add_place, find
 
 _FORMATS = ("huggingface", "onnx")
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
-    """The run and where its model goes."""
+    """The model and where it goes."""
     add_place(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument("--format", choices=_FORMATS, default="huggingface", help="what to write")
@@ -22,10 +22,9 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     """Write the folder and say where it lies."""
     from benchmarks.inference.export import export_run
     from registry import load_plugin
-    from zoo.pretrained import locate
 
     for plugin in options.plugin:
         load_plugin(plugin)
-    summary = export_run(locate(options.run, revision=options.revision), Path(options.out), options.format)
+    summary = export_run(find(options.model, options.revision), Path(options.out), options.format)
     print(f"{options.out}: {summary}")
     return 0

@@ -1,9 +1,83 @@
 """The arguments that name a trained model, for the commands that put one to work."""
 
+from collections.abc import Iterator
+from glob import has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from jsonargparse import ArgumentParser
 
+from zoo import models
+from zoo.files import CONFIG, WEIGHTS
 
-def add_place(parser: ArgumentParser) -> None:
-    """A run's folder, or a model of the Hub and its revision."""
-    parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID, or ORG/NAME on the Hugging Face Hub")
+if TYPE_CHECKING:
+    from zoo.pretrained import Located
+
+
+def add_place(parser: ArgumentParser, *, default: bool = False, nargs: str | None = None) -> None:
+    """A run's folder, a pretrained model, or one of the Hub and its revision; help tells the `default`, if any."""
+    text = "folder of a run, runs/ID; name of a pretrained model; or ORG/NAME on the Hugging Face Hub"
+    text += f" (default: {models.DEFAULT})" * default
+    parser.add_argument("model", metavar="MODEL", nargs=nargs, help=text)
     parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit on the Hub (default: main)")
+
+
+def with_model(parser: ArgumentParser, argv: list[str]) -> list[str]:
+    """`argv`, where an empty word stands for the model if its first argument that is no option names none.
+
+    Raises:
+        ValueError: it names one, and there is no other.
+    """
+    places = [] if {"-h", "--help"} & set(argv) else list(_positionals(parser, argv))
+    if not places:
+        return argv
+    first = argv[places[0]]
+    if not names_model(first):
+        return [*argv[: places[0]], "", *argv[places[0] :]]
+    if len(places) == 1:
+        raise ValueError(f"which images? {first!r} is no image and no folder of images, so it names the model")
+    return argv
+
+
+def find(model: str | None, revision: str | None) -> "Located":
+    """Where the captioner lies that `model` names; the default one where that is empty.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from zoo.pretrained import locate, pretrained
+
+    if model:
+        return locate(model, revision=revision)
+    if revision is not None:
+        raise ValueError(f"--revision {revision} is of a model of the Hub: name it, ORG/NAME")
+    return pretrained(models.DEFAULT)
+
+
+def names_model(word: str) -> bool:
+    """Whether the first of several words names a model; an image, a folder of them, a glob and "-" do not.
+
+    A folder does where it has a file of a run or holds runs; what is not there does unless it ends as an image.
+    """
+    from benchmarks.inference.image_files import STDIN, SUFFIXES
+    from benchmarks.records.record import FILE, REQUEST
+
+    path = Path(word)
+    if path.is_dir():
+        of_a_run = any((path / name).exists() for name in (CONFIG, REQUEST, FILE))
+        return of_a_run or any(path.glob(f"*/{CONFIG}")) or word in models.names()
+    if path.exists():
+        return path.name in (CONFIG, WEIGHTS, REQUEST, FILE)  # a mistake that has an answer of its own
+    return word != STDIN and not has_magic(word) and not word.lower().endswith(SUFFIXES)
+
+
+def _positionals(parser: ArgumentParser, argv: list[str]) -> Iterator[int]:
+    """The places of the words that are no options, and no values of options."""
+    words = iter(enumerate(argv))
+    for place, word in words:
+        if word == "--":
+            yield from (rest for rest, _ in words)
+        elif word == "-" or not word.startswith("-"):
+            yield place
+        elif (action := parser._option_string_actions.get(word)) and action.nargs != 0:
+            next(words, None)

@@ -1,4 +1,4 @@
-"""One component: what it does, its options with types and defaults, its size, its paper and its source."""
+"""One component, with its options, size, paper and source; or the card of a pretrained model."""
 
 import inspect
 import re
@@ -8,6 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from benchmarks.cli import kinds
+from benchmarks.cli.pretrained import PRETRAINED, card
 from benchmarks.runtime.text import plain
 from registry import Registry, Spec, UnknownName
 from registry.types import kind
@@ -17,7 +18,7 @@ _HOME = Path(__file__).parents[2]
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """Kind and name."""
-    parser.add_argument("kind", help="backbone, attention, decoder, dataset, metric, objective or logger")
+    parser.add_argument("kind", help="backbone, attention, decoder, dataset, metric, objective, logger or pretrained")
     parser.add_argument("spec", metavar="NAME", help="its name, as in caption-zoo list, or a whole Spec")
     parser.add_argument("--plugin", action="append", metavar="FILE", default=[], help="Python file with components")
     return argv
@@ -26,9 +27,13 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
 def main(parser: ArgumentParser, options: Namespace) -> int:
     """Print it."""
     registries = kinds(options.plugin)
-    if options.kind not in registries:
-        raise UnknownName("kind", options.kind, registries)
-    for line in describe(registries[options.kind], Spec.parse(options.spec)).split("\n"):
+    if options.kind not in (known := [*registries, PRETRAINED]):
+        raise UnknownName("kind", options.kind, known)
+    if options.kind == PRETRAINED:
+        text = card(options.spec)
+    else:
+        text = describe(registries[options.kind], Spec.parse(options.spec))
+    for line in text.split("\n"):
         print(plain(line))
     return 0
 

@@ -1,0 +1,44 @@
+"""The pretrained models as `list`, `show` and completion have them: names, summaries and cards."""
+
+import re
+
+from zoo import models
+
+PRETRAINED = "pretrained"  # beside the kinds of components
+
+
+def summaries(pattern: str | None = None) -> dict[str, str]:
+    """Every pretrained model, or those like `pattern`, with its parts and its score."""
+    return {name: _summary(name) for name in models.names(pattern or "*")}
+
+
+def card(name: str) -> str:
+    """Its model card, without what the Hub alone reads.
+
+    Raises:
+        ValueError: there is no such model, or it has no card.
+    """
+    file = models.find(name) / "README.md"
+    if not file.is_file():
+        raise ValueError(f"pretrained model {name!r} has no card: there is no {file}")
+    text = file.read_text(encoding="utf-8").replace("\u2009", " ")  # thin spaces between thousands
+    return re.sub(r"\A---\n.*?^---\n+", "", text, flags=re.DOTALL | re.MULTILINE).rstrip()
+
+
+def _summary(name: str) -> str:
+    """One line; of a model whose files are damaged what is wrong, so that the others are listed."""
+    from benchmarks.leaderboard.tables.formatting import hundred
+    from benchmarks.records.record import FILE, PARTS, RunRecord
+
+    origin = models.origin(name)
+    try:
+        folder = models.find(name)
+        if not (folder / FILE).is_file():
+            return f"without a record [{origin}]"
+        record = RunRecord.load(folder)
+    except ValueError as error:
+        return f"broken: {error}"
+    what = " + ".join(record.parts[part] for part in PARTS)
+    cider = record.scores.get("CIDEr")
+    scored = "" if cider is None else f"; CIDEr {hundred(cider)} on {record.dataset}, {record.split}"
+    return what + scored + f" [{origin}]" * (origin != "caption-zoo")
