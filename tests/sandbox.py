@@ -24,6 +24,7 @@ from benchmarks.records.record import RunRecord
 from benchmarks.throughput.measure import Measurement
 from registry import Spec
 from zoo import vocabulary
+from zoo.models import DEFAULT
 
 ROOT = Path(__file__).parent.parent
 SCENES = "scenes(train=10, validation=3, test=3)"
@@ -58,6 +59,7 @@ def sandbox(root: Path) -> Path:
     own_folder(root / "photos")
     shard_folder(root / "shards")
     parquet_folder(root / "parquet")
+    (root / "about.md").write_text("## Data\n\nScenes that nobody photographed.\n")
     (root / "last-time").touch()
     os.utime(root / "last-time", (0, 0))
     for name in (
@@ -186,6 +188,13 @@ def hub_cache(cache: Path, run: Path) -> Path:
     for name in ("config.json", "request.json", "model.safetensors"):
         shutil.copy(run / name, stored / "snapshots" / ("0" * 40))
     return cache
+
+
+def pretrained(home: Path, run: Path) -> Path:
+    """A folder of pretrained models with one, the default, which is a trained run."""
+    shutil.copytree(run, home / DEFAULT)
+    (home / DEFAULT / "README.md").write_text("---\nlicense: mit\n---\n\n# A card\n")
+    return home
 
 
 def provide_runs(root: Path, words: list[str], trained: list[Path]) -> None:

@@ -52,7 +52,7 @@ def offered(tmp_path):
     [
         (["li"], ["list"]),
         (["--v"], ["--version"]),
-        (["list", ""], KINDS),
+        (["list", ""], [*KINDS, "pretrained"]),
         (["run", "configs/quickstart.yaml", "--logger", ""], ["csv", "tensorboard", "wandb"]),
         (["list", "attention", ""], []),
         (["list", "attention", "--fi"], ["--filter"]),
@@ -229,4 +229,4 @@ def test_fish_completes(place):
     assert completes("caption-zoo show att") == ["attention"]
     assert completes("caption-zoo run a.yaml --attention=lu") == ["--attention=luong"]
     assert completes("caption-zoo show attention '\\$(touch pwned)'") == []
-    assert completes("caption-zoo caption ") == ["$(touch pwned)photo.jpg"]
+    assert "$(touch pwned)photo.jpg" in completes("caption-zoo caption ")

@@ -18,7 +18,17 @@ from types import ModuleType
 
 import pytest
 from jsonargparse import ArgumentParser
-from sandbox import calls_here, hub_cache, no_timing, provide_first_runs, provide_runs, sandbox, shipped, tokenize
+from sandbox import (
+    calls_here,
+    hub_cache,
+    no_timing,
+    pretrained,
+    provide_first_runs,
+    provide_runs,
+    sandbox,
+    shipped,
+    tokenize,
+)
 
 from benchmarks.cell import run
 from benchmarks.cli.main import COMMANDS, main
@@ -29,6 +39,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.runtime import environment
 from benchmarks.training import OBJECTIVES
 from registry import Spec
+from zoo import models
 from zoo.registries import ATTENTIONS, BACKBONES, DECODERS
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +98,7 @@ def place(tmp_path_factory):
         patch.setattr(scorer, "tokenize", tokenize)
         patch.setattr(environment, "commit", lambda: "0" * 40)  # whatever was changed in this checkout
         trained = provide_first_runs(root)
+        patch.setattr(models, "HOME", pretrained(root.parent / "models", trained[0]))
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub_cache(root.parent / "hub", trained[0])))
         yield root, trained
@@ -217,7 +229,7 @@ def test_configs_are_configs(block, fresh):
 def test_toml_says_what_is_read(block):
     content = tomllib.loads(block.text)
     groups = content.get("project", {}).get("entry-points", {})
-    assert set(groups) <= {registry.group for registry in REGISTRIES}
+    assert set(groups) <= {*(registry.group for registry in REGISTRIES), models.GROUP}
     settings = content.get("tool", {}).get("pytest", {}).get("ini_options", {})
     assert set(settings) <= {"caption_zoo_contracts"}
     assert groups or settings

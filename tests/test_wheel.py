@@ -10,12 +10,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import zoo
 from benchmarks.records.record import records
+from zoo.models import DEFAULT
 
 pytest.importorskip("setuptools", "77", reason="the build backend is not installed: pip install 'caption-zoo[test]'")
 
 ROOT = Path(__file__).parents[1]
+MODEL = f"zoo/models/{DEFAULT}"
 PACKAGES = ("registry", "zoo", "benchmarks", "caption_zoo")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, f'build_{sys.argv[1]}')(sys.argv[2])"
 TINY = (
@@ -40,11 +44,13 @@ def build(what, source, target):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The wheel, and the one that is built of the sdist."""
+    """The wheel, and the one that is built of the sdist; with a model as the default, where none is there yet."""
     place = tmp_path_factory.mktemp("built")
     for name in tracked():
         (place / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, place / "source" / name, follow_symlinks=False)
+    if not (default := place / "source" / MODEL).exists():
+        zoo.create_model("patches(dim=8)", "mean", "lstm(dim=8)", vocabulary=[*"abcd"]).save_pretrained(default)
     with tarfile.open(build("sdist", place / "source", place)) as sdist:
         sdist.extractall(place, filter="data")
     (unpacked,) = place.glob("caption_zoo-*/")
@@ -86,11 +92,12 @@ def run(installed, tmp_path):
     assert contents() == before
 
 
-def test_the_wheels_hold_the_packages_the_configs_and_the_examples(built):
+def test_the_wheels_hold_the_packages_the_configs_the_examples_and_the_models(built):
     ours = {name for name in tracked() if name.split("/")[0] in PACKAGES and (ROOT / name).is_file()}
     ours = {name.removeprefix("benchmarks/launch/") for name in ours}
     ours |= {f"benchmarks/configs/{file.name}" for file in (ROOT / "configs").glob("*.yaml")}
     ours |= {f"benchmarks/examples/{file.name}" for file in (ROOT / "docs" / "examples").iterdir() if file.is_file()}
+    ours |= {f"{MODEL}/config.json", f"{MODEL}/model.safetensors"}
     for wheel in built:
         names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
         assert names == ours, wheel
@@ -122,3 +129,13 @@ def test_an_attention_of_ones_own_is_in_the_table(run, tmp_path):
     table = (tmp_path / "runs" / "leaderboard" / "leaderboard.md").read_text()
     assert "gaussian" in table
     assert [record.done for record in records(tmp_path / "runs")] == [True, True]
+
+
+def test_one_command_captions_a_photograph_of_ones_own(run, tmp_path):
+    Image.effect_noise((60, 40), 90).convert("RGB").save(tmp_path / "photo.jpg")
+    done = run("caption-zoo", "caption", "photo.jpg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("photo.jpg\t")
+    listed = run("caption-zoo", "list", "pretrained")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert DEFAULT in listed.stdout.split()

@@ -1,0 +1,309 @@
+"""Pretrained models: packed from a run, scored again, and used by name; and those that come with the package."""
+
+import hashlib
+import shutil
+import sys
+from dataclasses import replace
+from importlib import metadata
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from sandbox import calls_here, no_timing, tokenize
+
+import zoo
+from benchmarks.cell import pack as packing
+from benchmarks.cli.main import main
+from benchmarks.records.record import RunRecord
+from registry import entry_points
+from zoo import models
+from zoo.half import halve
+
+CONFIG = """
+name: small
+dataset: scenes(train=24, validation=4, test=6)
+matrix: {backbone: [patches(dim=8)], attention: [multihead(num_heads=2)], decoder: [lstm(dim=16)]}
+metrics: [rouge, cider]
+training: {epochs: 2, min_count: 1}
+decoding: {num_beams: 2, max_length: 8}
+"""
+ABOUT = "## Data\n\nScenes that nobody photographed, CC0.\n"
+MEGABYTES = 8  # of all models that come with the package
+AT_HOME = models.names()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a run, and a folder ``models`` with what `pack` made of it, called drawn."""
+    place = tmp_path_factory.mktemp("pretrained")
+    (place / "config.yaml").write_text(CONFIG)
+    (place / "about.md").write_text(ABOUT)
+    with pytest.MonkeyPatch.context() as patch, calls_here():
+        patch.setattr("benchmarks.cell.run.measure", no_timing)
+        patch.setattr("benchmarks.evaluation.scorer.tokenize", tokenize)
+        patch.setattr("benchmarks.runtime.environment.commit", lambda: "0" * 40)
+        run = ["run", str(place / "config.yaml"), "--out", str(place / "runs"), "--cache", str(place / "cache")]
+        assert main(run) == 0
+        (place / "runs").joinpath(next((place / "runs").glob("*/record.json")).parent.name).rename(place / "run")
+        more = ["--license", "mit", "--about", str(place / "about.md"), "--cache", str(place / "cache")]
+        assert main(["pack", str(place / "run"), "--out", str(place / "models" / "drawn"), *more]) == 0
+    return place
+
+
+@pytest.fixture
+def installed(place, monkeypatch, tmp_path):
+    """That folder in the place of the package's own, in an empty working folder with a photograph."""
+    monkeypatch.setattr(models, "HOME", place / "models")
+    monkeypatch.setattr(models, "DEFAULT", "drawn")
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.jpg", "photos/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.effect_noise((40, 30), 80).convert("RGB").save(tmp_path / name)
+    return place / "models" / "drawn"
+
+
+def said(capsys, *arguments):
+    capsys.readouterr()
+    code = main(list(map(str, arguments)))
+    return code, *capsys.readouterr()
+
+
+def pack(place, out, *more):
+    return "pack", place / "run", "--out", out, "--cache", place / "cache", *more
+
+
+def advertise(monkeypatch, **values):
+    points = [EntryPoint(name, value, models.GROUP) for name, value in values.items()]
+    monkeypatch.setattr(entry_points, "_installed", lambda: metadata.EntryPoints(points))
+
+
+def test_the_weights_are_halves_of_the_runs_and_whole_numbers_again_when_loaded(place, installed):
+    stored, whole = load_file(installed / "model.safetensors"), load_file(place / "run" / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    assert stored.keys() == whole.keys()
+    loaded = zoo.from_pretrained("drawn").state_dict()
+    for name, tensor in stored.items():
+        assert torch.equal(tensor, whole[name].half())
+        assert loaded[name].dtype == torch.float32
+        assert torch.equal(loaded[name], tensor.float())
+
+
+def test_record_and_card_are_of_these_weights(place, installed):
+    run, record = RunRecord.load(place / "run"), RunRecord.load(installed)
+    assert (record.id, record.request, record.curve) == (run.id, run.request, run.curve)
+    assert record.environment == {**run.environment, "checkpoint": "float16"}
+    assert {file.name for file in installed.iterdir()} == {*record.files, "README.md", "record.json"}
+    for name, expected in record.files.items():
+        assert hashlib.sha256((installed / name).read_bytes()).hexdigest() == expected
+    _, front, card = (installed / "README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["license"] == "mit"
+    assert ABOUT.strip() in card
+    assert f"| CIDEr | {100 * record.scores['CIDEr']:.1f} |" in card
+    assert "rounded to float16" in card
+    assert 'zoo.from_pretrained("drawn")' in card
+    assert "caption-zoo caption drawn photo.jpg" in card
+
+
+def test_the_record_can_be_checked(place, monkeypatch, capsys):
+    monkeypatch.setattr("benchmarks.evaluation.scorer.tokenize", tokenize)
+    code, out, err = said(capsys, "leaderboard", place / "models", "--check")
+    assert (code, err) == (0, "")
+    assert "the captions of 1 were scored again" in out
+
+
+def test_another_precision_is_none_that_records_tell(place, tmp_path, capsys):
+    shutil.copytree(place / "models" / "drawn", tmp_path / "drawn")
+    record = RunRecord.load(tmp_path / "drawn")
+    replace(record, environment={**record.environment, "checkpoint": "int4"}).save(tmp_path / "drawn")
+    code, _, err = said(capsys, "leaderboard", tmp_path, "--check")
+    assert code == 1
+    assert "'int4' for checkpoint" in err
+
+
+def test_scores_are_made_anew_and_not_the_runs(place, tmp_path, monkeypatch, capsys):
+    """Planted: rounding that leaves nothing of the decoder."""
+
+    def worse(saved, folder):
+        halve(saved, folder)
+        tensors = load_file(folder / "model.safetensors")
+        save_file({name: torch.zeros_like(tensor) for name, tensor in tensors.items()}, folder / "model.safetensors")
+
+    monkeypatch.setattr(packing, "halve", worse)
+    monkeypatch.setattr("benchmarks.evaluation.scorer.tokenize", tokenize)
+    code, out, _ = said(capsys, *pack(place, tmp_path / "worse"))
+    assert code == 0
+    run, record = RunRecord.load(place / "run"), RunRecord.load(tmp_path / "worse")
+    assert record.captions != run.captions
+    assert record.scores != run.scores
+    assert {" ".join(sample["words"]) for sample in record.samples} <= set(record.captions.values())
+    differ = sum(record.captions[image] != caption for image, caption in run.captions.items())
+    assert f"{differ} of 6 captions differ" in out
+    assert f"CIDEr {run.scores['CIDEr']:.4f} -> {record.scores['CIDEr']:.4f}" in out
+
+
+@pytest.mark.parametrize(
+    ("out", "more", "message"),
+    [
+        ("taken", (), "is there already"),
+        ("a-b", (), "cannot be called 'a-b'"),
+        ("new", ("--dataset", "scenes(train=24, validation=4, test=5)"), "images or captions differ"),
+        ("new", ("--dataset", "coco(root='x')"), "is not the record's data set"),
+        ("new", ("--about", "none.md"), "none.md"),
+    ],
+)
+def test_what_cannot_be_packed_is_refused_in_one_line(place, tmp_path, capsys, monkeypatch, out, more, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "diary.txt").touch()
+    code, stdout, err = said(capsys, *pack(place, out, *more))
+    assert (code, stdout, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert [file.name for file in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_float16_cannot_hold_is_refused(place, tmp_path):
+    shutil.copytree(place / "run", tmp_path / "run")
+    tensors = load_file(tmp_path / "run" / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name].view(-1)[0] = 7e4
+    save_file(tensors, tmp_path / "run" / "model.safetensors")
+    with pytest.raises(ValueError, match=f"{name}.* has numbers above 65,504"):
+        halve(tmp_path / "run", tmp_path / "half")
+
+
+def test_a_model_goes_by_its_name(place, installed, monkeypatch):
+    assert zoo.list_pretrained() == zoo.list_pretrained("dr*") == ["drawn"]
+    assert zoo.list_pretrained("*x*") == []
+    model = zoo.from_pretrained("drawn")
+    assert model.source == "drawn"
+    assert model.caption(["photo.jpg"]) == zoo.from_pretrained(installed).caption(["photo.jpg"])
+    with pytest.raises(
+        ValueError, match=r"^no folder 'drown', and no pretrained model 'drown'\. Did you mean 'drawn'\?"
+    ):
+        zoo.from_pretrained("drown")
+    with pytest.raises(ValueError, match=r"^no folder 'drawn'$"):
+        zoo.from_pretrained(Path("drawn"))
+    with pytest.raises(ValueError, match="revision='main' is of the Hub, and 'drawn' is not"):
+        zoo.from_pretrained("drawn", revision="main")
+
+
+def test_a_folder_of_its_name_comes_first_and_an_empty_one_is_refused(place, installed, tmp_path, capsys):
+    (tmp_path / "drawn").mkdir()
+    with pytest.raises(ValueError, match="'drawn' is a folder or file here that holds no captioner, and hides"):
+        zoo.from_pretrained("drawn")
+    code, _, err = said(capsys, "caption", "drawn", "photo.jpg")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "hides the pretrained model" in err
+    assert said(capsys, "caption", "photo.jpg")[0] == 0
+    shutil.copytree(place / "run", tmp_path / "drawn", dirs_exist_ok=True)
+    loaded, own = zoo.from_pretrained("drawn").state_dict(), load_file(place / "run" / "model.safetensors")
+    assert all(torch.equal(loaded[name], own[name]) for name in own)
+
+
+def test_other_packages_have_models_too(place, installed, tmp_path, monkeypatch, capsys):
+    (tmp_path / "lab_models").mkdir()
+    shutil.copytree(installed, tmp_path / "lab_models" / "theirs")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    advertise(monkeypatch, theirs="lab_models.theirs", broken="lab_models.none", lost="no_such_lab.models")
+    assert zoo.list_pretrained() == ["broken", "drawn", "lost", "theirs"]
+    assert "lab_models" not in sys.modules
+    assert zoo.from_pretrained("theirs").source == "theirs"
+    for name in ("broken", "lost"):
+        with pytest.raises(ValueError, match=rf"{name}' of \S+ is not there: no config.json"):
+            zoo.from_pretrained(name)
+    code, out, err = said(capsys, "list", "pretrained")
+    assert (code, err, len(out.splitlines())) == (0, "", 4)
+    assert "broken: pretrained model 'lost'" in out
+    advertise(monkeypatch, drawn="lab_models.theirs")
+    with pytest.raises(ValueError, match=r"'drawn' is in caption-zoo and in lab_models\.theirs: uninstall one"):
+        zoo.from_pretrained("drawn")
+
+
+def test_a_photograph_is_captioned_without_a_run(place, installed, capsys):
+    model = zoo.from_pretrained("drawn")
+    expected = {file: model.caption([file], num_beams=2, max_length=8)[0] for file in ("photo.jpg", "photos/a.png")}
+    first, both = ("photo.jpg",), ("photo.jpg", "photos/a.png")
+    for words, files in (
+        (first, first),
+        (both, both),
+        (("photos",), both[1:]),
+        (("photos", "photo.jpg"), both[::-1]),
+        (("*.jpg",), first),
+        (("--num_beams", "2", "photo.jpg"), first),
+        (("drawn", "--num_beams", "2", "photo.jpg"), first),
+        (("drawn", "photo.jpg"), first),
+        ((str(installed), "photo.jpg", "photos"), both),
+    ):
+        code, out, err = said(capsys, "caption", *words)
+        assert (code, err) == (0, "")
+        assert out == "".join(f"{file}\t{expected[file]}\n" for file in files)
+    run = zoo.from_pretrained(place / "run").caption(["photo.jpg"], num_beams=2, max_length=8)
+    assert said(capsys, "caption", place / "run", "photo.jpg")[1] == f"photo.jpg\t{run[0]}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("drawn",), "which images? 'drawn' is no image"),
+        (("foto",), "which images? 'foto' is no image"),
+        (("none.jpg",), "cannot read image none.jpg"),
+        (("drown", "photo.jpg"), "no pretrained model 'drown'. Did you mean 'drawn'?"),
+        (("photo.jpg", "--revision", "main"), "--revision main is of a model of the Hub"),
+        (("runs", "photo.jpg"), "'runs' is no run, it holds runs: runs/ID"),
+        (("runs/ID/config.json", "photo.jpg"), "is a file: name the folder of a run, runs/ID"),
+        (("failed", "photo.jpg"), "no captioner in 'failed'"),
+    ],
+)
+def test_mistakes_of_which_model_and_which_images_are_one_line(place, installed, tmp_path, capsys, words, message):
+    shutil.copytree(place / "run", tmp_path / "runs" / "ID")
+    (tmp_path / "failed").mkdir()
+    (tmp_path / "failed" / "record.json").touch()
+    code, out, err = said(capsys, "caption", *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_models_are_listed_with_their_score_and_shown_by_their_card(installed, capsys):
+    record = RunRecord.load(installed)
+    line = f"multihead(num_heads=2) + lstm(dim=16); CIDEr {100 * record.scores['CIDEr']:.1f} on {record.dataset}, test"
+    code, out, _ = said(capsys, "list", "pretrained")
+    assert code == 0
+    assert out == f"drawn  patches(dim=8) + {line}\n"
+    assert "pretrained:\n  drawn" in said(capsys, "list")[1]
+    code, out, _ = said(capsys, "show", "pretrained", "drawn")
+    assert out.startswith("# `patches(dim=8)")
+    assert out.rstrip("\n") in (installed / "README.md").read_text().replace("\u2009", " ")
+    code, _, err = said(capsys, "show", "pretrained", "drown")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Did you mean 'drawn'?" in err
+
+
+def test_a_model_is_exported_by_its_name(installed, tmp_path, capsys):
+    assert said(capsys, "export", "drawn", "--out", "out")[0] == 0
+    assert zoo.from_pretrained("out").caption(["photo.jpg"]) == zoo.from_pretrained("drawn").caption(["photo.jpg"])
+
+
+@pytest.mark.parametrize("name", AT_HOME)
+def test_what_comes_with_the_package_is_whole(name, capsys):
+    folder = models.find(name)
+    record, card = RunRecord.load(folder), (folder / "README.md").read_text()
+    assert record.environment["checkpoint"] == "float16"
+    assert {file.name for file in folder.iterdir()} == {*record.files, "README.md", "record.json"}
+    assert all(tensor.dtype == torch.float16 for tensor in load_file(folder / "model.safetensors").values())
+    assert f"| CIDEr | {100 * record.scores['CIDEr']:.1f} |" in card
+    for words in ("license:", "COCO Consortium", "CC BY 4.0", "No image"):
+        assert words in card
+    code, _, err = said(capsys, "leaderboard", folder, "--check")
+    assert (code, err) == (0, "")
+    (caption,) = zoo.from_pretrained(name).caption([Image.effect_noise((40, 30), 80).convert("RGB")])
+    assert len(caption.split()) > 2
+
+
+def test_all_that_comes_with_the_package_is_small_and_has_the_default():
+    files = [file for file in models.HOME.rglob("*") if file.is_file() and file.suffix != ".py"]
+    assert sum(file.stat().st_size for file in files) <= MEGABYTES * 1e6
+    assert not AT_HOME or models.DEFAULT in AT_HOME
