@@ -16,6 +16,8 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("run", metavar="RUN", help="folder of a run, runs/ID")
     parser.add_argument("--out", metavar="DIR", required=True, help="new folder to write; its name is the model's")
     parser.add_argument("--dataset", metavar="SPEC", help="the run's data set with its place: \"coco(root='...')\"")
+    parser.add_argument("--weights", metavar="FILE", help="the backbone's weights, where they came from a file")
+    parser.add_argument("--start-from", metavar="FOLDER", default="", help="the run that it started from, if it did")
     parser.add_argument("--license", metavar="NAME", help="licence of the weights for the card, as apache-2.0")
     parser.add_argument("--about", metavar="FILE", help="Markdown for the card: credits, limits, the data's licence")
     parser.add_argument("--cache", type=str, help="folder for features and references (default: ~/.cache/caption-zoo)")
@@ -28,18 +30,19 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     from benchmarks.cell.context import Context
     from benchmarks.cell.pack import pack
     from benchmarks.records.record import RunRecord
-    from benchmarks.verification.reproduce import locate_dataset
+    from benchmarks.verification.reproduce import plan_of
     from registry import load_plugin
 
     for plugin in options.plugin:
         load_plugin(plugin)
     run, out = Path(options.run), Path(options.out)
-    dataset = locate_dataset(RunRecord.load(run).dataset, options.dataset)
+    record = RunRecord.load(run)
+    (cell,) = plan_of(record, dataset=options.dataset, weights=options.weights, start_from=options.start_from).cells
     about = Path(options.about).read_text(encoding="utf-8") if options.about else ""
     cache = Path(options.cache) if options.cache else cache_folder()
     writable(cache)
     with Context(cache) as context:
-        packed = pack(run, out, dataset, context, license_name=options.license, about=about)
+        packed = pack(run, out, cell, context, license_name=options.license, about=about)
     size = sum(file.stat().st_size for file in out.iterdir())
     print(f"{out}: {size / 1e6:.2f} MB; {_change(packed)}")
     return 0

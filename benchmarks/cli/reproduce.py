@@ -9,6 +9,7 @@ from benchmarks.cli.forwarding import forwarding
 from benchmarks.cli.notes import print_notes
 from benchmarks.cli.paths import cache_folder, writable
 from benchmarks.metrics.java import process
+from benchmarks.records.packed import is_packed
 from benchmarks.records.record import RunRecord
 from benchmarks.runtime.text import plain
 
@@ -60,6 +61,11 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
             or ["The environment is the record's."]
         )
     )
+    if is_packed(record.environment):
+        print(
+            "The record is of a packed model, whose weights were rounded: this run's are not; "
+            f"caption-zoo pack {Path(options.out) / cell.id} --out NAME rounds them and scores them again."
+        )
     if options.dry_run:
         return 0
     captions = captions_of(record, Path(options.record))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.plan.cell import Cell
+from benchmarks.records.packed import is_packed
 from benchmarks.records.record import FILE, BadRecord, RunRecord, record_files
 
 _SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a request
@@ -13,15 +14,15 @@ _SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a requ
 def started(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     """Each cell with the run that it starts from: of those below `folder`, that of the same parts, data and seed.
 
-    Of these none counts that has itself started from another one. Where `folder` is a run, it is that of all
-    cells, whatever their seeds.
+    Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded. Where
+    `folder` is a run, it is that of all cells, whatever their seeds.
 
     Raises:
         ValueError: there is none, or more than one.
     """
     files = [file for file in record_files(folder) if file.name == FILE] if folder.is_dir() else []
     found = [(file.parent, RunRecord.load(file)) for file in files]
-    runs = [(place, record) for place, record in found if record.done and not record.request.get("ensemble")]
+    runs = [(place, record) for place, record in found if record.done and not _derived(record)]
     if not runs:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()
@@ -64,3 +65,8 @@ def _started(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: Path, *
         raise ValueError(f"start_from: of the finished runs of {cell}, {folder} {why}")
     ((place, record),) = found
     return replace(cell, start_from=record.id, start_folder=str(place))
+
+
+def _derived(record: RunRecord) -> bool:
+    """Whether it is of no training of its own: an ensemble's, or of weights that were rounded."""
+    return bool(record.request.get("ensemble")) or is_packed(record.environment)

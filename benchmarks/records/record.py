@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.records.outcome import Outcome
+from benchmarks.records.packed import is_packed
 from benchmarks.records.schema import Number, convert, loads, parse
 from zoo.atomic import write_atomically
 from zoo.settings import OMIT_DEFAULT, to_request
@@ -53,8 +54,7 @@ class RunRecord:
     data: fingerprint; images per split; names of images left out; share of reference
         words that the vocabulary lacks; where test images were held out from a training split, its name.
     scores: raw, not x 100; signature says how they were made.
-    diagnostics: what only this data set can tell (see `Dataset.diagnostics`), and `bad_endings`,
-        the share of captions that break off.
+    diagnostics: what only this data set can tell (see `Dataset.diagnostics`); `bad_endings`: the share that breaks off.
     per_image: metric -> image id -> score, over the test split.
     captions: image id -> the model's caption, over the test split.
     samples: a few test images with what a card shows of them (see `benchmarks.cell.samples`).
@@ -140,8 +140,7 @@ class RunRecord:
             if found != SCHEMA:
                 kind = BadRecord if type(found) is int else TornRecord
                 raise kind(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
-            told = values.pop("sha256", None)
-            if told is not None and told != digest(values):
+            if (told := values.pop("sha256", None)) is not None and told != digest(values):
                 raise TornRecord(f"run record {path} was edited or damaged: its sha256 is not that of its content")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
@@ -171,7 +170,9 @@ class _AnyProtocol:
 
 
 def records(root: Path, on_bad: Callable[[BadRecord], None] | None = None) -> Iterator[RunRecord]:
-    """Every record below `root`, by id; one that cannot be believed is passed over, after a call of `on_bad`.
+    """Every run's record below `root`, by id; one that cannot be believed is passed over, after a call of `on_bad`.
+
+    That of a packed model has the id of its run: it counts only in `root` itself, and takes no run's place.
 
     Raises:
         BadRecord: one of them cannot be read, or its id is not that of its request, and there is no `on_bad`.
@@ -182,7 +183,7 @@ def records(root: Path, on_bad: Callable[[BadRecord], None] | None = None) -> It
             record = RunRecord.load(path)
             if record.id != digest(record.request)[:12]:
                 raise TornRecord(f"run record {path} was edited: its id is not the hash of its request")
-            found.append(record)
+            found += [record] * (path.parent == root or not is_packed(record.environment))
         except BadRecord as bad:
             if on_bad is None:
                 raise

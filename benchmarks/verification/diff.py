@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.data.formats.coco_json import read_results
 from benchmarks.records.record import CAPTIONS, FILE, RunRecord
 
-_OF_A_RUN = {"checkpoint", "encoder", "encoder_timed", "resumed", "micro_batch", "processes", "workers"}
+_OF_A_RUN = {"encoder", "encoder_timed", "resumed", "micro_batch", "processes", "workers"}
 
 
 def captions_of(record: RunRecord, place: Path) -> dict[str, str]:

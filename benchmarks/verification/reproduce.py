@@ -34,7 +34,7 @@ def plan_of(
         ValueError: it would be another run, or none; the message says what differs.
     """
     request = _request(record)
-    spec = locate_dataset(request.dataset, dataset)
+    spec = _located(request.dataset, dataset)
     parts = {kind: Spec.parse(getattr(request, kind)) for kind in PARTS}
     metrics = tuple(map(Spec.parse, request.metrics))
     _refuse_unregistered(record, {"dataset": spec, **parts, "objective": request.training.objective}, metrics)
@@ -88,7 +88,7 @@ def _request(record: RunRecord) -> Request:
     return request
 
 
-def locate_dataset(recorded: str, option: str | None) -> Spec:
+def _located(recorded: str, option: str | None) -> Spec:
     """The record's data set with the options of --dataset on top; whether these only say where, is checked later."""
     spec, location = Spec.parse(recorded), Spec.parse(option or recorded)
     if (location.name, location.variant) != (spec.name, spec.variant):

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, number, speed
 from benchmarks.leaderboard.tables.hardware import leaves
 from benchmarks.leaderboard.tables.rows import RANDOM
+from benchmarks.records.packed import SCORED
 from benchmarks.records.record import RunRecord
 
 _STAGES = (
@@ -135,7 +136,11 @@ def provenance(record: RunRecord) -> list[tuple[str, str]]:
 
 def environment(record: RunRecord) -> list[tuple[str, str]]:
     """Versions and machine."""
-    return [(clean(name), clean(value)) for name, value in leaves(record.environment) if name != "commit"]
+    trained = {name: value for name, value in record.environment.items() if name not in ("commit", SCORED)}
+    scored = [
+        (f"{name}, where it was scored again", value) for name, value in leaves(record.environment.get(SCORED, {}))
+    ]
+    return [(clean(name), clean(value)) for name, value in [*leaves(trained), *scored]]
 
 
 def limitations(record: RunRecord) -> list[str]:

@@ -16,7 +16,8 @@ from benchmarks.leaderboard.tables.markdown import table as table_of
 from benchmarks.leaderboard.tables.rows import Table
 from benchmarks.leaderboard.tables.samples import Shown, shown
 from benchmarks.leaderboard.tables.summary import summarise
-from benchmarks.records.record import PARTS, RunRecord
+from benchmarks.records.packed import WEIGHTS_DTYPE
+from benchmarks.records.record import FILE, PARTS, RunRecord
 
 
 def model_card(
@@ -26,12 +27,14 @@ def model_card(
     place: str = "FOLDER",
     license_name: str | None = None,
     about: str = "",
+    packed: bool = False,
 ) -> str:
     """`record` as a README for its model; pictures are never in it.
 
     gallery: image id -> references, where the record may not hold them. All of them are listed.
     place: from where the model is loaded: FOLDER, ORG/NAME of the Hub, or the name of a pretrained model.
     license_name: its owner's, as the Hub spells it; about: Markdown of the owner's, as it stands.
+    packed: the weights beside the card are those of a packed model, and its record lies there too.
 
     Raises:
         ValueError: the run did not come to its end, so there is no model.
@@ -57,12 +60,12 @@ def model_card(
         " ".join(facts.limitations(record)),
         *filter(None, [about.strip()]),
         *_use(record, place),
-        *_scores(record, table),
+        *_scores(record, table, packed=packed),
         *_samples(shown(record, gallery)),
         *_training(record),
         *_speed(record),
         *_listed("Caption statistics", facts.caption_statistics(record)),
-        *_reproduce(record),
+        *_reproduce(record, packed=packed),
         *_listed("Environment", facts.environment(record)),
         *_listed("Provenance", facts.provenance(record)),
     ]
@@ -80,7 +83,7 @@ def _use(record: RunRecord, place: str) -> Iterable[str]:
     yield f"Or as a command:\n\n{fence('console', rerun.caption(record, place))}"
 
 
-def _scores(record: RunRecord, table: Table) -> Iterable[str]:
+def _scores(record: RunRecord, table: Table, *, packed: bool) -> Iterable[str]:
     standing = table.standing(table.rows[0])
     yield "## Scores"
     yield f"Scores × 100 on {code(wording.headline(table))}, scorer {code(record.signature)}." + (
@@ -88,8 +91,9 @@ def _scores(record: RunRecord, table: Table) -> Iterable[str]:
         if standing
         else ""
     )
-    if stored := record.environment.get("checkpoint"):
-        yield f"They are those of the weights as they are here, rounded to {prose(str(stored))}."
+    if dtype := record.environment.get(WEIGHTS_DTYPE):
+        here = "" if packed else "; here they are in float32, with the values that rounding gave"
+        yield f"They are those of the weights after they were rounded to {prose(str(dtype))}{here}."
     checks = sorted(record.diagnostics)
     lines = [[column.title, _score(record.scores.get(column.key))] for column in SCORES]
     lines += [[f"{prose(diagnostic(name).title)}, %", _score(record.diagnostics[name])] for name in checks]
@@ -131,9 +135,12 @@ def _speed(record: RunRecord) -> Iterable[str]:
     yield from _listed("", facts.costs(record))
 
 
-def _reproduce(record: RunRecord) -> Iterable[str]:
+def _reproduce(record: RunRecord, *, packed: bool) -> Iterable[str]:
     yield "## How to reproduce"
-    yield f"With its record, and compared with it:\n\n{fence('console', rerun.reproduce(record))}"
+    which = "the one beside this card" if packed else "and compared with it"
+    yield f"With its record, {which}:\n\n{fence('console', rerun.reproduce(record, FILE if packed else ''))}"
+    if WEIGHTS_DTYPE in record.environment:
+        yield "This trains the run again, with weights that are not rounded; `caption-zoo pack` rounds those too."
     if requirements := " ".join(map(prose, rerun.requirements(record))):
         yield requirements
     yield f"As a config, every setting written out:\n\n{fence('yaml', rerun.config(record).rstrip())}"

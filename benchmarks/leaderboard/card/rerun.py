@@ -38,15 +38,15 @@ def config(record: RunRecord) -> str:
     return "\n".join(lines) + "\n"
 
 
-def reproduce(record: RunRecord) -> str:
-    """The command that runs the record's cell again and compares."""
+def reproduce(record: RunRecord, file: str = "") -> str:
+    """The command that runs the record's cell again and compares; the record is `file`, or goes by its id."""
     place = [f"--dataset {_shell(_dataset(record))}"] if _dataset(record) != record.dataset else []
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
     if start := record.request.get("start_from"):
         place.append(f"--start-from runs/{_shell(start)}")
     if run := _teacher(record):
         place.append(f"--teacher runs/{_shell(run)}")
-    return " ".join(["caption-zoo", "reproduce", f"{_shell(record.id)}.json", *place, *files])
+    return " ".join(["caption-zoo", "reproduce", _shell(file or f"{record.id}.json"), *place, *files])
 
 
 def caption(record: RunRecord, folder: str = "") -> str:

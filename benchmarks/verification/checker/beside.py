@@ -77,6 +77,11 @@ def _weights(record: Mapping[str, Any], folder: Path) -> Iterator[str]:
         start, stop = tensor["data_offsets"]
         if stop - start != math.prod(tensor["shape"]) * _SIZES.get(tensor["dtype"], 1):
             yield f"the tensor {name[:60]} of its model.safetensors has another size than its shape"
+    halves = [name for name, tensor in header.items() if tensor["dtype"] == "F16"]
+    if bool(halves) != ("weights_dtype" in record["environment"]):
+        yield f"its model.safetensors has {len(halves)} tensors in float16, its environment says otherwise"
+    elif halves and (full := [name for name, tensor in header.items() if tensor["dtype"] in {*_REAL} - {"F16"}]):
+        yield f"the tensor {full[0][:60]} of its model.safetensors is not in float16, as its environment says"
     yield from _parameters(record, header)
 
 

@@ -52,8 +52,10 @@ class Checker:
             return
         self.scored += _is_scored(record)
         name = file.resolve().parent.name if file.name == RECORD else file.stem
-        packed = file.name == RECORD and "checkpoint" in record["environment"]  # in a folder called as its model is
-        if name != record["id"] and not packed:
+        packed = "weights_dtype" in record["environment"]  # in a folder called as its model is
+        if packed and file.name != RECORD:
+            yield "it is of rounded weights, and lies without them: publish the record of its run"
+        elif name != record["id"] and not packed:
             yield f"it should be called {record['id']}, as its run is"
         if file.name == RECORD and record["status"] == "done":
             yield from beside(record, file.parent)
@@ -85,7 +87,7 @@ def _run(record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _fingerprints(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no run with another seed or other parts has."""
-    yield "run", record["id"]
+    yield "packed model" if "weights_dtype" in record["environment"] else "run", record["id"]
     if record["status"] == "done":
         request = record["request"]  # a run may be decoded or scored in another way, and stopped earlier
         scored = [request["decoding"], sorted(map(str, request["metrics"])), request["training"]["epochs"]]

@@ -18,7 +18,9 @@ _TEXTS = ("device", "processor", "system", *_VERSIONS)
 _PUBLISHED = {"efficientnet_lite": "ImageNet, efficientnet-lite", "timm": "timm ", "torchvision": "torchvision "}
 _HOW = {"resumed", "micro_batch", "processes", "workers"}  # of a run, where it was not one process from end to end
 _PRIVATE = re.compile(r"(?<![\w.-])(/(home|Users)/[^/\s\"']+|/root/|[A-Za-z]:\\+Users\\+[^\\\"]+)")
-_CHECKPOINTS = ("float16",)  # what the weights beside a record were rounded to, where they were
+_DTYPES = ("float16",)  # what the weights beside a record were rounded to, where they were
+_HARDWARE = {"java", "cores", "threads", "commit", "cuda", "cudnn"}
+_HERE = {*_TEXTS, "encoder", *_HARDWARE}  # of where captions and scores were made
 _ENCODERS = ("encoder", "encoder_timed")
 _ENCODER = re.compile(r"(torch|onnxruntime) \d\S{0,99}")  # its runtime and version
 _LONGEST = 100  # characters of a version
@@ -31,6 +33,7 @@ def provenance(record: Mapping[str, Any]) -> Iterator[str]:
     yield from _ensemble(record["request"])
     yield from _origins(record)
     yield from _environment(record["environment"])
+    yield from _scored(record["environment"])
     if record["request"].get("protocol") != PROTOCOL:
         yield f"it is of protocol {record['request'].get('protocol')!r}, this version has {PROTOCOL}"
     yield from _finished(record["finished"])
@@ -122,6 +125,22 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
     yield from _machine(environment)
 
 
+def _scored(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Of a packed model alone: what differs where it was scored again makes an environment too."""
+    if "scored" not in environment:
+        return
+    scored = environment["scored"]
+    if not isinstance(scored, dict) or not scored or "weights_dtype" not in environment:
+        yield f"its environment has {str(scored)[:40]!r} for scored, which is of packed models"
+        return
+    if unlike := sorted(scored.keys() - _HERE) or sorted(key for key in scored if scored[key] == environment.get(key)):
+        yield f"its environment has {unlike[0][:40]!r} for scored, which does not differ there"
+    other = {"cuda", "cudnn"} if scored.get("device") == "cpu" else set()
+    kept = {key: value for key, value in environment.items() if key not in {*other, "scored"}}
+    known = {*_environment(environment)}
+    yield from (f"where it was scored again, {why}" for why in _environment({**kept, **scored}) if why not in known)
+
+
 def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
     """Counts that fit each other, a GPU with its libraries, and nothing that tells whose machine it was."""
     cores, threads = environment.get("cores"), environment.get("threads")
@@ -142,10 +161,9 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
         yield f"its device is {environment.get('device')!r}, with{'' if 'cuda' in environment else 'out'} CUDA"
     elif "cuda" in environment and not environment["cuda"] and "rocm" not in str(environment.get("torch")):
         yield f"its device is {environment.get('device')!r}, without a version of CUDA"
-    if "checkpoint" in environment and environment["checkpoint"] not in _CHECKPOINTS:
-        yield f"its environment has {str(environment['checkpoint'])[:40]!r} for checkpoint, which is no precision"
-    known = {*_TEXTS, *_HOW, *_ENCODERS, "checkpoint", "cores", "threads", "java", "commit", "cuda", "cudnn"}
-    if unknown := sorted(environment.keys() - known):
+    if "weights_dtype" in environment and environment["weights_dtype"] not in _DTYPES:
+        yield f"its environment has {str(environment['weights_dtype'])[:40]!r} for weights_dtype, which is no precision"
+    if unknown := sorted(environment.keys() - {*_HERE, *_HOW, *_ENCODERS, "weights_dtype", "scored"}):
         yield f"its environment has {unknown[0][:40]!r}, which records do not tell"
     for name, kinds in {"java": str | None, "cuda": str | None, "cudnn": int | None}.items():
         if not isinstance(environment.get(name), kinds):
