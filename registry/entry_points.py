@@ -25,6 +25,11 @@ def advertised(group: str) -> dict[str, list[EntryPoint]]:
     return points
 
 
+def named(group: str, name: str) -> list[EntryPoint]:
+    """Those of `group` that have this name, one a Spec can spell; whatever others are called is no matter."""
+    return list(_installed().select(group=group, name=name)) if name.isidentifier() else []
+
+
 @cache
 def _installed() -> Any:
     """Those of all distributions, each of which is read: once for all groups. The class is another in 3.11."""

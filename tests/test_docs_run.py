@@ -98,7 +98,7 @@ def place(tmp_path_factory):
         patch.setattr(scorer, "tokenize", tokenize)
         patch.setattr(environment, "commit", lambda: "0" * 40)  # whatever was changed in this checkout
         trained = provide_first_runs(root)
-        patch.setattr(models, "HOME", pretrained(root.parent / "models", trained[0]))
+        patch.setattr(models, "FOLDER", pretrained(root.parent / "models", trained[0]))
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub_cache(root.parent / "hub", trained[0])))
         yield root, trained

@@ -18,11 +18,12 @@ from sandbox import calls_here, no_timing, tokenize
 import zoo
 from benchmarks.cell import pack as packing
 from benchmarks.cli.main import main
+from benchmarks.cli.place import resolve_model
 from benchmarks.features.encode import encode_batches
 from benchmarks.records.record import RunRecord, records
 from benchmarks.records.request import identity
 from benchmarks.verification.diff import environments
-from registry import entry_points
+from registry import PluginWarning, entry_points
 from zoo import models
 from zoo.precision import to_float16
 
@@ -37,7 +38,7 @@ decoding: {num_beams: 2, max_length: 8}
 ABOUT = "## Data\n\nScenes that nobody photographed, CC0.\n"
 SOURCES = {"attention mean.py": "0" * 16}
 MEGABYTES = 8  # of all models that come with the package
-AT_HOME = models.names()
+BUILTIN = [*models.builtin()]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def place(tmp_path_factory):
 @pytest.fixture
 def installed(place, monkeypatch, tmp_path):
     """That folder in the place of the package's own, in an empty working folder with a photograph."""
-    monkeypatch.setattr(models, "HOME", place / "models")
+    monkeypatch.setattr(models, "FOLDER", place / "models")
     monkeypatch.setattr(models, "DEFAULT", "drawn")
     monkeypatch.chdir(tmp_path)
     for name in ("photo.jpg", "photos/a.png"):
@@ -352,7 +353,7 @@ def test_other_packages_have_models_too(place, installed, tmp_path, monkeypatch,
         zoo.from_pretrained("drawn")
 
 
-def test_a_photograph_is_captioned_without_a_run(place, installed, capsys):
+def test_a_photograph_is_captioned_without_a_run(place, installed, tmp_path, capsys):
     model = zoo.from_pretrained("drawn")
     expected = {file: model.caption([file], num_beams=2, max_length=8)[0] for file in ("photo.jpg", "photos/a.png")}
     first, both = ("photo.jpg",), ("photo.jpg", "photos/a.png")
@@ -368,8 +369,20 @@ def test_a_photograph_is_captioned_without_a_run(place, installed, capsys):
         ((str(installed), "photo.jpg", "photos"), both),
     ):
         code, out, err = run_cli(capsys, "caption", *words)
-        assert (code, err) == (0, "")
+        named = {"drawn", str(installed)} & set(words)
+        assert (code, err) == (0, "" if named else "caption-zoo: note: no model is named, so it is drawn\n")
         assert out == "".join(f"{file}\t{expected[file]}\n" for file in files)
+    for name in ("photos", ".hidden"):  # an album's own config, and a model that is hidden: both are images
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "config.json").write_text('{"title": "Album"}')
+        shutil.copy("photo.jpg", tmp_path / name / "a.png")
+    shutil.copy(installed / "config.json", ".hidden")
+    (tmp_path / "photos" / ".cache").mkdir()
+    shutil.copy(installed / "config.json", "photos/.cache")
+    for name in ("photos", ".hidden"):
+        code, out, _ = run_cli(capsys, "caption", name, "photo.jpg")
+        assert code == 0
+        assert [line.split("\t")[0] for line in out.splitlines()] == [f"{name}/a.png", "photo.jpg"]
     run = zoo.from_pretrained(place / "run").caption(["photo.jpg"], num_beams=2, max_length=8)
     assert run_cli(capsys, "caption", place / "run", "photo.jpg")[1] == f"photo.jpg\t{run[0]}\n"
 
@@ -378,6 +391,7 @@ def test_a_photograph_is_captioned_without_a_run(place, installed, capsys):
     ("words", "message"),
     [
         (("drawn",), "which images? 'drawn' is no image"),
+        (("", "photo.jpg"), "the first word is empty"),
         (("foto",), "which images? 'foto' is no image"),
         (("none.jpg",), "cannot read image none.jpg"),
         (("drown", "photo.jpg"), "no pretrained model 'drown'. Did you mean 'drawn'?"),
@@ -392,8 +406,10 @@ def test_mistakes_of_which_model_and_which_images_are_one_line(place, installed,
     (tmp_path / "failed").mkdir()
     (tmp_path / "failed" / "record.json").touch()
     code, out, err = run_cli(capsys, "caption", *words)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert message in err
+    *notes, mistake = err.splitlines()
+    assert (code, out) == (2, "")
+    assert notes in ([], ["caption-zoo: note: no model is named, so it is drawn"])
+    assert message in mistake
 
 
 def test_models_are_listed_with_their_score_and_shown_by_their_card(installed, capsys):
@@ -411,14 +427,66 @@ def test_models_are_listed_with_their_score_and_shown_by_their_card(installed, c
     assert "Did you mean 'drawn'?" in err
 
 
+def test_an_unset_variable_is_no_default(installed, tmp_path, capsys):
+    with pytest.raises(ValueError, match="the name of the model is empty"):  # what `demo` asks for its page
+        resolve_model("", None)
+    code, out, err = run_cli(capsys, "export", "", "--out", "out")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "the name of the model is empty" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_broken_distribution_hides_no_other(installed, tmp_path, monkeypatch, capsys):
+    """Planted: a package that ends the process when it is imported, one whose look-up does, and an empty record."""
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "exits_when_sought":
+                raise SystemExit(3)
+
+    for name in ("exits", "partless"):
+        shutil.copytree(installed, tmp_path / name / "models" / "one")
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit(3)")
+        (tmp_path / name / "models" / "__init__.py").write_text("raise SystemExit(3)")
+    replace(RunRecord.load(installed), parts={}).save(tmp_path / "partless" / "models" / "one")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    values = {"a": "exits.models.one", "b": "exits_when_sought.one", "c": "partless.models.one:it", "d": ":it"}
+    advertise(monkeypatch, **values)
+    code, out, err = run_cli(capsys, "list", "pretrained")
+    assert (code, err, [line.split()[0] for line in out.splitlines()]) == (0, "", ["a", "b", "c", "d", "drawn"])
+    assert out.count("broken: ") == 2
+    assert zoo.from_pretrained("a").source == "a"
+    assert zoo.from_pretrained("c").source == "c"
+    assert {"exits", "partless"}.isdisjoint(sys.modules)
+
+
+def test_names_that_cannot_be_are_warned_of_only_where_models_are_listed(place, installed, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    advertise(monkeypatch, **{"a-b": "lab.models"})
+    assert zoo.from_pretrained("run").source == "run"
+    assert zoo.from_pretrained("drawn").source == "drawn"
+    with pytest.raises(ValueError, match="no captioner in 'cache'"):
+        zoo.from_pretrained("cache")
+    with pytest.warns(PluginWarning, match="'a-b' of lab.models is left out"):
+        assert zoo.list_pretrained() == ["drawn"]
+
+
+def test_what_is_being_packed_is_no_model_yet(installed, monkeypatch, tmp_path):
+    shutil.copytree(installed, tmp_path / "models" / ".drawn-1a2b.partial")
+    monkeypatch.setattr(models, "FOLDER", tmp_path / "models")
+    assert zoo.list_pretrained() == []
+
+
 def test_a_model_is_exported_by_its_name(installed, tmp_path, capsys):
     assert run_cli(capsys, "export", "drawn", "--out", "out")[0] == 0
     assert zoo.from_pretrained("out").caption(["photo.jpg"]) == zoo.from_pretrained("drawn").caption(["photo.jpg"])
 
 
-@pytest.mark.parametrize("name", AT_HOME)
+@pytest.mark.parametrize("name", BUILTIN)
 def test_what_comes_with_the_package_is_whole(name, capsys):
-    folder = models.find(name)
+    folder = models.model_folder(name)
     record, card = RunRecord.load(folder), (folder / "README.md").read_text()
     assert record.environment["weights_dtype"] == "float16"
     assert {file.name for file in folder.iterdir()} == {*record.files, "README.md", "record.json"}
@@ -433,6 +501,6 @@ def test_what_comes_with_the_package_is_whole(name, capsys):
 
 
 def test_all_that_comes_with_the_package_is_small_and_has_the_default():
-    files = [file for file in models.HOME.rglob("*") if file.is_file() and file.suffix != ".py"]
+    files = [file for file in models.FOLDER.rglob("*") if file.is_file() and file.suffix != ".py"]
     assert sum(file.stat().st_size for file in files) <= MEGABYTES * 1e6
-    assert not AT_HOME or models.DEFAULT in AT_HOME
+    assert models.DEFAULT in BUILTIN

@@ -134,7 +134,7 @@ def test_an_attention_of_ones_own_is_in_the_table(run, tmp_path):
 def test_one_command_captions_a_photograph_of_ones_own(run, tmp_path):
     Image.effect_noise((60, 40), 90).convert("RGB").save(tmp_path / "photo.jpg")
     done = run("caption-zoo", "caption", "photo.jpg")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, f"caption-zoo: note: no model is named, so it is {DEFAULT}\n")
     assert done.stdout.startswith("photo.jpg\t")
     listed = run("caption-zoo", "list", "pretrained")
     assert (listed.returncode, listed.stderr) == (0, "")

@@ -9,11 +9,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from zoo.atomic import write_atomically
-from zoo.files import CONFIG, WEIGHTS
+from zoo.files import CONFIG, CONFIG_BYTES, WEIGHTS
 from zoo.partial import remove_abandoned
 
 FORMAT = 3
-CONFIG_BYTES = 64 * 2**20  # at most; one with 200,000 words has 4 MiB
 
 
 def write(

@@ -15,8 +15,7 @@ from registry import UnknownName
 from zoo import checkpoint, models
 from zoo.captioner import Captioner
 from zoo.ensemble import Ensemble
-from zoo.files import CONFIG, WEIGHTS
-from zoo.folder import CONFIG_BYTES
+from zoo.files import CONFIG, CONFIG_BYTES, WEIGHTS, has_config
 from zoo.hub.client import HubWarning, Repository, is_name
 from zoo.hub.errors import Missing, Unreachable
 
@@ -60,7 +59,7 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
             return pretrained(str(place))
         except UnknownName as error:
             raise ValueError(f"no folder {place!r}, and {error}") from None
-    if bare and place in models.names() and not (Path(place) / CONFIG).exists():
+    if bare and not has_config(Path(place)) and models.exists(str(place)):
         raise ValueError(
             f"{place!r} is a folder or file here that holds no captioner, and hides the pretrained model of that name: "
             "work in another folder"
@@ -74,7 +73,7 @@ def pretrained(name: str) -> Located:
     Raises:
         ValueError: there is none of that name, or its distribution lacks it.
     """
-    return Located(models.find(name), name)
+    return Located(models.model_folder(name), name)
 
 
 def load(places: Sequence[Located], *, device: str | torch.device = "cpu") -> Captioner | Ensemble:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.place import add_place, find, with_model
+from benchmarks.cli.place import add_place, resolve_model, with_model
 from zoo.decoding import Precision
 
 _DECODING: dict[str, tuple[Any, str]] = {
@@ -73,7 +73,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     for plugin in options.plugin:
         load_plugin(plugin)
     files = listed(options.images)
-    found = find(options.model, options.revision)
+    found = resolve_model(options.model or None, options.revision)
     decoding = decoding_of(found.folder, **{name: options[name] for name in _DECODING})
     model = load([found, *map(locate, options.ensemble)], device=device())
     captioner = FileCaptioner(model, decoding, options.batch_size)

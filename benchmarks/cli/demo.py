@@ -4,7 +4,7 @@ from math import inf
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.place import add_place, find
+from benchmarks.cli.place import add_place, resolve_model
 
 
 def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
@@ -29,7 +29,7 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     for plugin in options.plugin:
         load_plugin(plugin)
     with demo.listen(options.host, options.port) as at:  # an error of the port comes before a model is fetched
-        found = find(options.model, options.revision)
+        found = resolve_model(options.model, options.revision)
         decoding = decoding_of(found.folder)
         model = load([found], device=device())
         with encoding_fast(model, inf):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from benchmarks.cli.place import add_place, find
+from benchmarks.cli.place import add_place, resolve_model
 
 _FORMATS = ("huggingface", "onnx")
 
@@ -25,6 +25,6 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
 
     for plugin in options.plugin:
         load_plugin(plugin)
-    summary = export_run(find(options.model, options.revision), Path(options.out), options.format)
+    summary = export_run(resolve_model(options.model, options.revision), Path(options.out), options.format)
     print(f"{options.out}: {summary}")
     return 0

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser
 
+from benchmarks.cli.notes import print_notes
 from zoo import models
-from zoo.files import CONFIG, WEIGHTS
+from zoo.files import CONFIG, WEIGHTS, has_config
 
 if TYPE_CHECKING:
     from zoo.pretrained import Located
@@ -26,12 +27,14 @@ def with_model(parser: ArgumentParser, argv: list[str]) -> list[str]:
     """`argv`, where an empty word stands for the model if its first argument that is no option names none.
 
     Raises:
-        ValueError: it names one, and there is no other.
+        ValueError: it names one, and there is no other; or it is empty, as an unset variable in quotes is.
     """
     places = [] if {"-h", "--help"} & set(argv) else list(_positionals(parser, argv))
     if not places:
         return argv
     first = argv[places[0]]
+    if not first:
+        raise ValueError("the first word is empty: name a model or an image, or leave it out")
     if not names_model(first):
         return [*argv[: places[0]], "", *argv[places[0] :]]
     if len(places) == 1:
@@ -39,36 +42,48 @@ def with_model(parser: ArgumentParser, argv: list[str]) -> list[str]:
     return argv
 
 
-def find(model: str | None, revision: str | None) -> "Located":
-    """Where the captioner lies that `model` names; the default one where that is empty.
+def resolve_model(model: str | None, revision: str | None) -> "Located":
+    """Where the captioner lies that `model` names; without one the default, which a note on stderr names.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or its name is empty.
     """
     from zoo.pretrained import locate, pretrained
 
-    if model:
+    if model == "":
+        raise ValueError("the name of the model is empty: name a run's folder, a pretrained model or ORG/NAME")
+    if model is not None:
         return locate(model, revision=revision)
     if revision is not None:
         raise ValueError(f"--revision {revision} is of a model of the Hub: name it, ORG/NAME")
-    return pretrained(models.DEFAULT)
+    found = pretrained(models.DEFAULT)
+    print_notes([f"no model is named, so it is {models.DEFAULT}"])
+    return found
 
 
 def names_model(word: str) -> bool:
     """Whether the first of several words names a model; an image, a folder of them, a glob and "-" do not.
 
-    A folder does where it has a file of a run or holds runs; what is not there does unless it ends as an image.
+    A folder does where it has a captioner's config, weights or a record, or holds runs, and is not hidden; what is
+    not there does unless it ends as an image.
     """
     from benchmarks.inference.image_files import STDIN, SUFFIXES
     from benchmarks.records.record import FILE, REQUEST
 
     path = Path(word)
     if path.is_dir():
-        of_a_run = any((path / name).exists() for name in (CONFIG, REQUEST, FILE))
-        return of_a_run or any(path.glob(f"*/{CONFIG}")) or word in models.names()
+        if path.name.startswith("."):
+            return False
+        of_a_run = has_config(path) or any((path / name).exists() for name in (WEIGHTS, FILE))
+        return of_a_run or _holds_runs(path) or models.exists(word)
     if path.exists():
         return path.name in (CONFIG, WEIGHTS, REQUEST, FILE)  # a mistake that has an answer of its own
     return word != STDIN and not has_magic(word) and not word.lower().endswith(SUFFIXES)
+
+
+def _holds_runs(path: Path) -> bool:
+    folders = (file.parent for file in path.glob(f"*/{CONFIG}"))
+    return any(has_config(folder) for folder in folders if not folder.name.startswith("."))
 
 
 def _positionals(parser: ArgumentParser, argv: list[str]) -> Iterator[int]:

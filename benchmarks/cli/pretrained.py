@@ -18,7 +18,7 @@ def card(name: str) -> str:
     Raises:
         ValueError: there is no such model, or it has no card.
     """
-    file = models.find(name) / "README.md"
+    file = models.model_folder(name) / "README.md"
     if not file.is_file():
         raise ValueError(f"pretrained model {name!r} has no card: there is no {file}")
     text = file.read_text(encoding="utf-8").replace("\u2009", " ")  # thin spaces between thousands
@@ -30,15 +30,15 @@ def _summary(name: str) -> str:
     from benchmarks.leaderboard.tables.formatting import hundred
     from benchmarks.records.record import FILE, PARTS, RunRecord
 
-    origin = models.origin(name)
     try:
-        folder = models.find(name)
+        origin = models.origin(name)
+        folder = models.model_folder(name)
         if not (folder / FILE).is_file():
             return f"without a record [{origin}]"
         record = RunRecord.load(folder)
-    except ValueError as error:
+    except Exception as error:  # whatever a distribution's own files and metadata give
         return f"broken: {error}"
-    what = " + ".join(record.parts[part] for part in PARTS)
+    what = " + ".join(record.parts[part] for part in PARTS if part in record.parts)
     cider = record.scores.get("CIDEr")
     scored = "" if cider is None else f"; CIDEr {hundred(cider)} on {record.dataset}, {record.split}"
     return what + scored + f" [{origin}]" * (origin != "caption-zoo")

@@ -1,7 +1,7 @@
 """Pretrained captioners by name: a folder each, of caption-zoo beside this file, of others in their own packages.
 
 An installed distribution advertises each of its own as an entry point of the group ``caption_zoo.pretrained``: the
-captioner's name, and the dotted path of its folder, which needs no ``__init__.py``. Names are listed without an import.
+captioner's name, and the dotted path of its folder, which needs no ``__init__.py``. No package is imported for it.
 """
 
 from fnmatch import filter as like
@@ -11,35 +11,46 @@ from pathlib import Path
 from registry import RegistryError, UnknownName, entry_points
 from zoo.files import CONFIG
 
-HOME = Path(__file__).parent
+FOLDER = Path(__file__).parent  # of the built-in ones
 GROUP, KIND = "caption_zoo.pretrained", "pretrained model"
 DEFAULT = "coco_small"  # of the commands that put a model to work, where none is named
 
 
 def names(pattern: str = "*") -> list[str]:
     """Every pretrained captioner, or those like `pattern`, a shell's glob."""
-    return like(sorted({*_at_home(), *entry_points.advertised(GROUP)}), pattern)
+    return like(sorted({*builtin(), *entry_points.advertised(GROUP)}), pattern)
+
+
+def builtin() -> dict[str, Path]:
+    """The folder of each captioner that comes with caption-zoo, by name; what `pack` is writing is none yet."""
+    folders = (file.parent for file in FOLDER.glob(f"*/{CONFIG}"))
+    return {folder.name: folder for folder in folders if folder.name.isidentifier()}
+
+
+def exists(name: str) -> bool:
+    """Whether there is one of that name."""
+    return name in builtin() or bool(entry_points.named(GROUP, name))
 
 
 def origin(name: str) -> str:
     """Whose it is: "caption-zoo", or the name and version of a distribution."""
-    return "caption-zoo" if name in _at_home() else entry_points.origin(entry_points.advertised(GROUP)[name][0])
+    return "caption-zoo" if name in builtin() else entry_points.origin(entry_points.named(GROUP, name)[0])
 
 
-def find(name: str) -> Path:
+def model_folder(name: str) -> Path:
     """The folder of the captioner `name`.
 
     Raises:
         UnknownName: there is none; the message has the nearest names and all that there are.
         RegistryError: two distributions have one of that name, or the one that has it lacks its files.
     """
-    at_home, points = _at_home(), entry_points.advertised(GROUP).get(name, [])
-    owners = ["caption-zoo"] * (name in at_home) + list(map(entry_points.origin, points))
+    ours, points = builtin(), entry_points.named(GROUP, name)
+    owners = ["caption-zoo"] * (name in ours) + list(map(entry_points.origin, points))
     if not owners:
         raise UnknownName(KIND, name, names())
     if len(owners) > 1:
         raise RegistryError(f"{KIND} {name!r} is in {owners[0]} and in {owners[1]}: uninstall one of them")
-    folder = at_home[name] if name in at_home else _located(points[0].value)
+    folder = ours[name] if name in ours else _locate(entry_points.module(points[0]))
     if folder is None:
         raise RegistryError(
             f"{KIND} {name!r} of {owners[0]} is not there: no {CONFIG} in {points[0].value}; update or uninstall it"
@@ -47,15 +58,12 @@ def find(name: str) -> Path:
     return folder
 
 
-def _at_home() -> dict[str, Path]:
-    return {file.parent.name: file.parent for file in HOME.glob(f"*/{CONFIG}")}
-
-
-def _located(module: str) -> Path | None:
-    """The folder of a package that holds a captioner; importing what lies above it may fail in any way."""
+def _locate(module: str) -> Path | None:
+    """The folder at a dotted path, of which the outermost package alone is looked up: a deeper look would import it."""
+    package, *inner = module.split(".")
     try:
-        spec = find_spec(module)
-    except Exception:
+        spec = find_spec(package)
+    except (Exception, SystemExit):  # whatever finders of others raise
         return None
-    places = map(Path, spec.submodule_search_locations or ()) if spec else ()
+    places = (Path(place, *inner) for place in (spec and spec.submodule_search_locations) or ())
     return next((place for place in places if (place / CONFIG).is_file()), None)
