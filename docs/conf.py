@@ -18,7 +18,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the notebook has its outputs, and the tests run it
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "models"]
 
 # The API: in the order of the source, shapes as they are written, `names` of docstrings as code.
 default_role = "code"

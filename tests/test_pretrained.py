@@ -481,6 +481,15 @@ def test_what_is_being_packed_is_no_model_yet(installed, monkeypatch, tmp_path):
 
 def test_a_model_is_exported_by_its_name(installed, tmp_path, capsys):
     assert run_cli(capsys, "export", "drawn", "--out", "out")[0] == 0
+    _, front, card = Path("out/README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["license"] == "mit"
+    assert ABOUT.strip() in card
+    assert Path("out/about.md").read_text().strip() == ABOUT.strip()
+    assert "rounded to float16; here they are in float32" in card
+    assert run_cli(capsys, "export", "out", "--out", "again")[0] == 0
+    _, front, card = Path("again/README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["license"] == "mit"
+    assert ABOUT.strip() in card
     assert zoo.from_pretrained("out").caption(["photo.jpg"]) == zoo.from_pretrained("drawn").caption(["photo.jpg"])
 
 

@@ -85,7 +85,11 @@ def _scored(scores: Scores) -> dict[str, Any]:
 
 
 def _samples(
-    model: CaptionModel, dataset: Dataset, stores: Sequence[ImageStore], hypotheses: Mapping[int, list[str]], scores: Scores
+    model: CaptionModel,
+    dataset: Dataset,
+    stores: Sequence[ImageStore],
+    hypotheses: Mapping[int, list[str]],
+    scores: Scores,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """What the card shows, and what it may not pass on, which goes into the gallery. Nothing without CIDEr."""
     rated = scores.per_image.get("CIDEr", {})

@@ -11,7 +11,7 @@ from benchmarks.cell.context import Context
 from benchmarks.cell.evaluate import Clock, evaluate, hashes
 from benchmarks.cell.prepare import backbone_name
 from benchmarks.data.tested import Tested
-from benchmarks.leaderboard.card.markdown import model_card
+from benchmarks.leaderboard.card.markdown import CARD, model_card
 from benchmarks.plan.cell import Cell
 from benchmarks.records.packed import ABOUT, SCORED, WEIGHTS_DTYPE, is_packed
 from benchmarks.records.record import REQUEST, RunRecord
@@ -63,7 +63,7 @@ def pack(
         packed = _rescore(record, captioner, cell, context, folder)
         packed.save(folder)
         card = model_card(packed, {}, place=out.name, license_name=license_name, about=about, packed=True)
-        (folder / "README.md").write_text(card, encoding="utf-8")
+        (folder / CARD).write_text(card, encoding="utf-8")
     return Packed(record, packed)
 
 

@@ -18,7 +18,9 @@ def card(name: str) -> str:
     Raises:
         ValueError: there is no such model, or it has no card.
     """
-    file = models.model_folder(name) / "README.md"
+    from benchmarks.leaderboard.card.markdown import CARD
+
+    file = models.model_folder(name) / CARD
     if not file.is_file():
         raise ValueError(f"pretrained model {name!r} has no card: there is no {file}")
     text = file.read_text(encoding="utf-8").replace("\u2009", " ")  # thin spaces between thousands

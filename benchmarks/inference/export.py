@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.inference.caption_files import decoding_of
-from benchmarks.leaderboard.card.markdown import model_card
+from benchmarks.leaderboard.card.front_matter import stated_license
+from benchmarks.leaderboard.card.markdown import CARD, model_card
+from benchmarks.records.packed import ABOUT
 from benchmarks.records.record import FILE, REQUEST, RunRecord
 from zoo.atomic import atomic_directory
 from zoo.captioner import Captioner
@@ -21,11 +23,14 @@ def huggingface(
 ) -> str:
     """Write the whole model, its card and, where there is one, the run's request; returns a line to print.
 
-    The card says that it lies at `place`.
+    The card says that it lies at `place`. It has what the owner of a packed model wrote for its card, and the licence
+    that is stated there unless there is a `license_name`.
     """
     captioner.write(folder)
-    card = model_card(_record(run, captioner), {}, place=place, license_name=license_name)
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    about = _copy_about(run, folder)
+    license_name = license_name or stated_license(run / CARD)
+    card = model_card(_record(run, captioner), {}, place=place, license_name=license_name, about=about)
+    (folder / CARD).write_text(card, encoding="utf-8")
     if (run / REQUEST).is_file():
         shutil.copyfile(run / REQUEST, folder / REQUEST)  # `caption` then searches as the run did
     return "all weights are in it"
@@ -46,6 +51,7 @@ def onnx(run: Path, captioner: Captioner, folder: Path) -> str:
             "take --format huggingface"
         )
     difference = export(captioner, folder, decoding=settings)
+    _copy_about(run, folder)
     return f"largest difference of a log-probability from torch: {difference:.1e}"
 
 
@@ -74,6 +80,14 @@ def push_run(run: Path, name: str, *, license_name: str | None, private: bool, r
         huggingface(run, captioner, folder, name, license_name)
 
     return push(name, write, private=private, revision=revision)
+
+
+def _copy_about(run: Path, folder: Path) -> str:
+    """What its owner wrote of the model, in its own file again; empty where there is nothing."""
+    if not (run / ABOUT).is_file():
+        return ""
+    shutil.copyfile(run / ABOUT, folder / ABOUT)
+    return (folder / ABOUT).read_text(encoding="utf-8")
 
 
 def _record(run: Path, captioner: Captioner) -> RunRecord:

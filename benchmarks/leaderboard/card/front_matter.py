@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+
+from yaml import YAMLError
 
 from benchmarks.leaderboard.tables.columns import SCORES
 from benchmarks.leaderboard.tables.formatting import clean, number
@@ -41,6 +44,23 @@ def front_matter(record: RunRecord, table: Table, license_name: str | None) -> s
         eval_results=results or None,
     )
     return f"---\n{data.to_yaml()}\n---"
+
+
+def stated_license(card: Path) -> str | None:
+    """The licence in the front matter of the model card in the file `card`; None where there is none.
+
+    Raises:
+        ValueError: the front matter is no YAML.
+    """
+    from huggingface_hub import metadata_load
+
+    if not card.is_file():
+        return None
+    try:
+        found = (metadata_load(card) or {}).get("license")
+    except (YAMLError, ValueError):
+        raise ValueError(f"the front matter of {str(card)!r} cannot be read: mend or remove it") from None
+    return found if isinstance(found, str) else None
 
 
 def model_name(record: RunRecord) -> str:

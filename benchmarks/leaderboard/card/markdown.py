@@ -19,6 +19,8 @@ from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.packed import WEIGHTS_DTYPE
 from benchmarks.records.record import FILE, PARTS, RunRecord
 
+CARD = "README.md"
+
 
 def model_card(
     record: RunRecord,
