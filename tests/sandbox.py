@@ -45,9 +45,10 @@ def shipped(home: Path) -> Path:
 
 
 def sandbox(root: Path) -> Path:
-    """Fill the empty folder `root`, all but its runs. Of what only a clone has, it has the leaderboard's records."""
+    """Fill the empty folder `root`, all but its runs. Of what only a clone has, it has the leaderboard's records and the texts of models."""
     (root / "docs" / "leaderboard").mkdir(parents=True)
     shutil.copy(ROOT / "docs" / "generate.py", root / "docs")
+    shutil.copytree(ROOT / "docs" / "models", root / "docs" / "models")
     for name in ("FOLDER", "DIR"):
         coco_folder(root / name)
     flickr_folder(root / "FLICKR")

@@ -136,9 +136,9 @@ def _scored(environment: Mapping[str, Any]) -> Iterator[str]:
     if unlike := sorted(scored.keys() - _HERE) or sorted(key for key in scored if scored[key] == environment.get(key)):
         yield f"its environment has {unlike[0][:40]!r} for scored, which does not differ there"
     other = {"cuda", "cudnn"} if scored.get("device") == "cpu" else set()
-    kept = {key: value for key, value in environment.items() if key not in {*other, "scored"}}
+    trained = {key: value for key, value in environment.items() if key not in {*other, "scored"}}
     known = {*_environment(environment)}
-    yield from (f"where it was scored again, {why}" for why in _environment({**kept, **scored}) if why not in known)
+    yield from (f"where it was scored again, {why}" for why in _environment({**trained, **scored}) if why not in known)
 
 
 def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
