@@ -82,7 +82,7 @@ def _rescore(record: RunRecord, captioner: Captioner, cell: Cell, context: Conte
     data = Tested(context.dataset(cell.located_dataset))
     images = context.features.store(data, captioner.backbone, named=backbone_name(cell), hflip=False)
     scorer = context.scorer(cell.located_dataset, cell.metrics)
-    fields, _ = evaluate(captioner, data, images, scorer, cell.decoding, folder, Clock())
+    fields, _ = evaluate(captioner, data, (images,), scorer, cell.decoding, folder, Clock())
     here: dict[str, object] = environment(java=context.java)
     if images.runtime:
         here["encoder"] = images.runtime
