@@ -51,8 +51,7 @@ class RunRecord:
     dataset, split: the data set as a Spec without its folder, and its test split.
     synthetic: the images are synthetic scenes, so the scores say nothing of photographs.
     weights: where the backbone's weights came from, or "random".
-    data: fingerprint; images per split; names of images left out; share of reference
-        words that the vocabulary lacks; where test images were held out from a training split, its name.
+    data: fingerprint, images per split, those left out, share of unknown reference words, split held out from.
     scores: raw, not x 100; signature says how they were made.
     diagnostics: what only this data set can tell (see `Dataset.diagnostics`); `bad_endings`: the share that breaks off.
     per_image: metric -> image id -> score, over the test split.
