@@ -145,6 +145,7 @@ def test_members_that_are_not_beside_it_are_named(runs, both, capsys, tmp_path):
     ensemble, members = both
     (tmp_path / ensemble.id).mkdir()
     (tmp_path / ensemble.id / "request.json").write_text(json.dumps(ensemble.request))
+    ensemble.save(tmp_path / ensemble.id)
     assert main(["caption", str(tmp_path / ensemble.id), "photo.png"]) == 2
     assert f"is an ensemble, and its member {members[0].id} does not lie in" in capsys.readouterr().err
 

@@ -29,7 +29,6 @@ def card(name: str) -> str:
 
 def _summary(name: str) -> str:
     """One line; of a model whose files are damaged what is wrong, so that the others are listed."""
-    from benchmarks.leaderboard.tables.formatting import hundred
     from benchmarks.records.record import FILE, PARTS, RunRecord
 
     try:
@@ -42,5 +41,5 @@ def _summary(name: str) -> str:
         return f"broken: {error}"
     what = " + ".join(record.parts[part] for part in PARTS if part in record.parts)
     cider = record.scores.get("CIDEr")
-    scored = "" if cider is None else f"; CIDEr {hundred(cider)} on {record.dataset}, {record.split}"
+    scored = "" if cider is None else f"; CIDEr {100 * cider:.1f} on {record.dataset}, {record.split}"
     return what + scored + f" [{origin}]" * (origin != "caption-zoo")
