@@ -131,12 +131,12 @@ class Alike:
 
 
 def test_what_is_drawn_of_a_data_set_is_drawn_anew_in_every_batch(monkeypatch):
-    monkeypatch.setattr(decode, "_BATCH", 2)
+    monkeypatch.setattr(decode, "BATCH", 2)
     model = captioner(words=[str(n) for n in range(30)])
     drawn = Decoding(temperature=1.0, num_beams=1, max_length=8)
-    said = decode.decode(model, range(6), Alike(), drawn)
-    assert len({tuple(words) for words in said.values()}) == 6
-    assert decode.decode(model, range(6), Alike(), drawn) == said
+    captions = decode.decode(model, range(6), [Alike()], drawn)
+    assert len({tuple(words) for words in captions.values()}) == 6
+    assert decode.decode(model, range(6), [Alike()], drawn) == captions
 
 
 @torch.inference_mode()

@@ -52,7 +52,7 @@ def built(tmp_path_factory):
     if not (default := place / "source" / MODEL).exists():
         zoo.create_model("patches(dim=8)", "mean", "lstm(dim=8)", vocabulary=[*"abcd"]).save_pretrained(default)
     with tarfile.open(build("sdist", place / "source", place)) as sdist:
-        sdist.extractall(place, filter="data")
+        sdist.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # from 3.11.4 on
     (unpacked,) = place.glob("caption_zoo-*/")
     return build("wheel", place / "source", place), build("wheel", unpacked, place / "of-sdist")
 

@@ -82,8 +82,11 @@ def names_model(word: str) -> bool:
 
 
 def _holds_runs(path: Path) -> bool:
-    folders = (file.parent for file in path.glob(f"*/{CONFIG}"))
-    return any(has_config(folder) for folder in folders if not folder.name.startswith("."))
+    from benchmarks.records.record import FILE
+
+    folders = (file.parent for name in (CONFIG, FILE) for file in path.glob(f"*/{name}"))
+    shown = [folder for folder in folders if not folder.name.startswith(".")]
+    return any(has_config(folder) or (folder / FILE).is_file() for folder in shown)
 
 
 def _positionals(parser: ArgumentParser, argv: list[str]) -> Iterator[int]:
