@@ -1,6 +1,7 @@
 """Weights & Biases, by its own client."""
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 from uuid import uuid4
@@ -48,6 +49,7 @@ class Wandb(Logger):
         lines = journal.read_text().splitlines(keepends=True) if journal.exists() else []
         earlier = [entry for entry in (json.loads(line) for line in lines if line.endswith("\n")) if entry[0] <= step]
         write_atomically(journal, "".join(f"{json.dumps(entry)}\n" for entry in earlier))
+        os.environ.pop("WANDB_SERVICE", None)  # of who started the command: a run that was killed stays in use there
         self._run = self._wandb.init(
             **self._options, id=name.read_text(), resume="allow", name=run.name, group=run.experiment,
             dir=str(run.folder), config=dict(run.config),
