@@ -257,14 +257,14 @@ def test_a_run_that_a_scheduler_ends_resumes_in_its_cell(tmp_path, devices):
     for number in (signal.SIGUSR1, signal.SIGTERM):  # as a scheduler does it
         for each in everybody:
             os.kill(each, number)
-    ended = process.end(60)
-    assert (ended.returncode, ended.stdout) == (143, ""), ended
-    assert ended.stderr.splitlines()[-1] == "caption-zoo: stopped; run the same command again to resume"
+    cut = process.end(60)
+    assert (cut.returncode, cut.stdout) == (143, ""), cut
+    assert cut.stderr.splitlines()[-1] == "caption-zoo: stopped; run the same command again to resume"
     assert list(records(tmp_path / "cut")) == []
     ended = start("cut").end()
     assert ended.returncode == 0, ended
     (whole,), (resumed,) = (list(records(tmp_path / out)) for out in ("whole", "cut"))
-    assert resumed.environment["resumed"] == 1, ended.stderr
+    assert resumed.environment["resumed"] == 1, (cut, ended)
     assert "resumed" not in whole.environment
     assert resumed.seconds["train"] > 0
     assert repeatable(resumed.curve) == repeatable(whole.curve)

@@ -66,6 +66,10 @@ class ForkServer(Closing):
         """Whether `stop` was called."""
         return self._stop.requested
 
+    def wait_for_stop(self, seconds: float) -> bool:
+        """Whether `stop` was called, or is within so many seconds."""
+        return self._stop.wait(seconds)
+
     def signal(self, number: int) -> None:
         """Send a signal to the processes of the calls that are under way."""
         for child in set(self._children):

@@ -20,11 +20,13 @@ from benchmarks.records.record import RunRecord
 from benchmarks.runtime.leases import Lease, Leases
 from benchmarks.runtime.progress import write
 from benchmarks.runtime.resources import Resources
+from benchmarks.runtime.stopping import Stopped
 from benchmarks.runtime.storage import StorageError, require_space, storage_fault
 from benchmarks.runtime.text import plain
 
 _KINDS = ("backbone", "dataset", "metric", "attention", "decoder", "objective")
 _TIMES = 16  # a run with its last two checkpoints, in each of which are weights, averages, the best ones and moments
+_MOMENT = 1.0  # seconds in which a stop arrives that has ended a cell already
 
 
 class Worker:
@@ -72,6 +74,9 @@ class Worker:
             self._site.room = max(self._site.room, _TIMES * _size(self._setup.out / cell.id))
             if not self._setup.retries.again(found.outcome, failures):
                 break
+            # A scheduler's signal goes to all processes, and may end the cell before this one has it.
+            if self._site.server.wait_for_stop(_MOMENT):
+                raise Stopped
             why = plain(str(found.reason if isinstance(found, Failure) else found.error))
             write(f"caption-zoo: note: {cell.id} is tried again: {found.outcome}, {why}", sys.stderr)
         return publish_failed(cell, found, self._setup) if isinstance(found, Failure) else found
