@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from benchmarks.cli.main import main
 from benchmarks.config import Decoding
@@ -121,6 +121,12 @@ def page(run, tmp_path_factory):
             assert process.wait(60) == 0
 
 
+def largest_difference(shown, expected):
+    """Of 255 levels: weights are sums, which another number of threads rounds otherwise, and so a pixel of theirs."""
+    assert shown.size == expected.size
+    return max(highest for _, highest in ImageChops.difference(shown.convert("RGB"), expected).getextrema())
+
+
 def test_an_image_gets_its_caption_and_its_maps(page, run, tmp_path):
     from gradio_client import Client, handle_file
 
@@ -134,9 +140,9 @@ def test_an_image_gets_its_caption_and_its_maps(page, run, tmp_path):
     assert [word["caption"] for word in words] == list(seen.words)
     for number, word in enumerate(words):
         with Image.open(word["image"]) as shown:
-            assert shown.convert("RGB") == seen.overlay(number)
+            assert largest_difference(shown, seen.overlay(number)) <= 1
     with Image.open(sheet) as shown:
-        assert shown.convert("RGB") == seen.sheet()
+        assert largest_difference(shown, seen.sheet()) <= 1
     assert len(heads["value"]) == 3
     client.close()
     assert log.read_text() == ""
