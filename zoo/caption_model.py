@@ -93,7 +93,7 @@ class CaptionModel(nn.Module, ABC):
 
     @torch.inference_mode()
     def explain(self, image: Image.Image | str | Path, **settings: Any) -> Explanation:
-        """What the model says of a picture, or of the file it lies in, and where it looked for each word.
+        """What the model says of a picture, or of the file it lies in, with the attention map of each word.
 
         The caption is that of `caption` for this picture alone, with the same settings; it is
         then read again for the maps.

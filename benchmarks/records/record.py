@@ -139,7 +139,7 @@ class RunRecord:
             if found != SCHEMA:
                 kind = BadRecord if type(found) is int else TornRecord
                 raise kind(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
-            if (told := values.pop("sha256", None)) is not None and told != digest(values):
+            if (stated := values.pop("sha256", None)) is not None and stated != digest(values):
                 raise TornRecord(f"run record {path} was edited or damaged: its sha256 is not that of its content")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
