@@ -8,7 +8,7 @@ from oracles import agreement, dtypes, inputs, keras_on_torch, read, shaken  # n
 from torch import nn
 from torch.nn import functional as F
 
-from zoo.attention import masked_softmax
+from zoo.attention import dot_product_attention, masked_softmax
 from zoo.attention.aoa import AttentionOnAttention
 from zoo.attention.bahdanau import Bahdanau
 from zoo.attention.cosine import Cosine
@@ -379,3 +379,12 @@ def test_hard_outside_of_training_reads_the_likeliest_place(dtype):
     context = hard(query, hard.precompute(features)).context
     for b in range(B):
         torch.testing.assert_close(context[b], features.tokens[b][likeliest[b]], atol=0, rtol=0)
+
+
+def test_scaled_dot_products_of_bfloat16_are_those_of_float32():
+    q, k, v = (torch.randn(2, 4, length, 8).bfloat16() for length in (3, N, N))
+    mask = torch.rand(2, 1, 3, N) > 0.3
+    with torch.autocast("cpu", torch.bfloat16):
+        read = dot_product_attention(q, k, v, mask)
+    expected = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
+    assert read.dtype == torch.bfloat16 and torch.equal(read, expected.bfloat16())

@@ -3,10 +3,9 @@
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from registry import Size
-from zoo.attention import ATTENTIONS, Attention, masked_softmax, split_heads
+from zoo.attention import ATTENTIONS, Attention, dot_product_attention, masked_softmax, split_heads
 from zoo.types import AttentionOutput, Features, Memory
 
 
@@ -44,7 +43,7 @@ class MultiHead(Attention):
             read = weights.to(memory.values.dtype) @ memory.values
         else:
             mask = None if memory.mask is None else memory.mask[:, None, None]
-            read = F.scaled_dot_product_attention(q, memory.keys, memory.values, attn_mask=mask)
+            read = dot_product_attention(q, memory.keys, memory.values, mask)
         context = self.out(rearrange(read, "b heads m c -> b m (heads c)"))
         if weights is None:
             return AttentionOutput(context, None)

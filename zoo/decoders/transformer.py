@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from registry import Size, Spec
-from zoo.attention import split_heads
+from zoo.attention import dot_product_attention, split_heads
 from zoo.decoders import DECODERS, Decoder
 from zoo.projection import Positions, Projection
 from zoo.registries import ATTENTIONS
@@ -154,7 +154,7 @@ class Layer(nn.Module):
         keys = torch.cat([kv_cache.keys.to(key), key], dim=1)
         values = torch.cat([kv_cache.values.to(value), value], dim=1)
         q, k, v = (split_heads(part, self.num_heads) for part in (query, keys, values))
-        read = F.scaled_dot_product_attention(q, k, v, attn_mask=visible[:, None])
+        read = dot_product_attention(q, k, v, visible[:, None])
         return self.out(rearrange(read, "b heads m c -> b m (heads c)")).view_as(x), Memory(keys, values)
 
 
