@@ -383,7 +383,7 @@ def test_hard_outside_of_training_reads_the_likeliest_place(dtype):
 
 def test_scaled_dot_products_of_bfloat16_are_those_of_float32():
     q, k, v = (torch.randn(2, 4, length, 8).bfloat16() for length in (3, N, N))
-    mask = torch.rand(2, 1, 3, N) > 0.3
+    mask = (torch.rand(2, 1, 3, N) > 0.3).index_fill(-1, torch.tensor([0]), True)
     with torch.autocast("cpu", torch.bfloat16):
         read = dot_product_attention(q, k, v, mask)
     expected = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
