@@ -409,3 +409,18 @@ def test_an_attention_that_is_no_score_attention_fits_too(monkeypatch):
 
     monkeypatch.setitem(ATTENTIONS._factories, "first", First)
     assert [problem for _, problem in contracts.check("attention", "first") if problem] == []
+
+
+class Particular(LSTM):
+    def __init__(self, vocab_size, feature_dim, attention, *, takes: str = "multihead"):
+        if str(attention) != takes:
+            raise ValueError(f"particular takes {takes} alone, not {attention}")
+        super().__init__(vocab_size, feature_dim, attention, dim=32)
+
+
+def test_a_decoder_that_refuses_attentions_is_checked_with_one_that_it_takes(monkeypatch):
+    monkeypatch.setitem(DECODERS._factories, "particular", Particular)
+    assert [(name, problem) for name, problem in contracts.check("decoder", "particular") if problem] == []
+    problems = dict(contracts.check("decoder", "particular(takes='none')"))
+    assert problems["learns"] == "ValueError: particular takes none alone, not bahdanau"
+    assert problems["accepts or refuses every attention"] == "AssertionError: it takes no attention at all"

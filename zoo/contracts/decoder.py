@@ -25,10 +25,24 @@ from zoo.registries import ATTENTIONS, DECODERS
 from zoo.types import Features, expand_state, reorder
 
 
-def build(spec: Spec, *, attention: str = "bahdanau", words: int = WORDS) -> Decoder:
-    """A small one of `spec`, in evaluation."""
+def build(spec: Spec, *, attention: str | None = None, words: int = WORDS) -> Decoder:
+    """A small one of `spec`, in evaluation; with the first attention here that it does not refuse, unless one is named.
+
+    Raises:
+        ValueError: it refuses the one named, or all of them; then it says what it does of the first.
+    """
     options = {"dim": WIDTH, **spec.options} if "dim" in DECODERS.options(spec.name) else spec.options
-    return scale_weights(DECODERS.build(Spec(spec.name, spec.variant, options), words, WIDTH, attention))
+    small, refusals = Spec(spec.name, spec.variant, options), list[ValueError]()
+    for name in (attention,) if attention else ("bahdanau", *_own_attentions()):
+        try:
+            return scale_weights(DECODERS.build(small, words, WIDTH, name))
+        except ValueError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _own_attentions() -> list[str]:
+    return [name for name in ATTENTIONS if ATTENTIONS.origin(name) == "caption-zoo"]
 
 
 def _tokens(captions: int = 2, length: int = 5) -> Tensor:
@@ -161,7 +175,7 @@ def accepts_or_refuses_every_attention(spec: Spec) -> None:
     """With each attention here it gives the same step by step, and the log_prob of samples; or raises ValueError."""
     features, tokens, taken = some_features(), _tokens(), 0
     features = features._replace(tokens=features.tokens.double())  # some multiply what rounding leaves
-    for name in (name for name in ATTENTIONS if ATTENTIONS.origin(name) == "caption-zoo"):
+    for name in _own_attentions():
         try:
             decoder = build(spec, attention=name).double()
         except ValueError:
