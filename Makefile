@@ -3,7 +3,7 @@
 #   make test          the tests
 #   make chaos         kills, power cuts, full disks and odd inputs at length
 #   make test-demo     the tests of the demo's page, for which gradio is installed apart
-#   make test-speed    those of the speed suite's baselines, which are installed apart
+#   make test-speed    those of the speed suite's baselines and of hf_decoder, with transformers, which is installed apart
 #   make test-lowest   the tests with the lowest version of each dependency, PYTHON=python3.11 or 3.12; a venv apart
 #   make browser       what the tests in a browser need, on Debian and Ubuntu
 #   make check         ruff, mypy, import-linter, generated pages, workflows
@@ -38,7 +38,7 @@ test-demo: .venv-demo/.installed
 	.venv-demo/bin/python -m pytest tests/test_demo.py
 
 test-speed: .venv-speed/.installed
-	.venv-speed/bin/python -m pytest tests/test_speed_baselines.py
+	.venv-speed/bin/python -m pytest tests/test_speed_baselines.py tests/test_hf_decoder.py
 
 test-lowest: .venv-lowest/.installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest $(TESTS)
