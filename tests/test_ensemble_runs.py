@@ -193,20 +193,42 @@ def test_swaps_are_of_single_models():
     ]
 
 
-class Stub(Executor):
-    """Publishes a record of each cell, failed ones of those that are named."""
+def publish(cell, out, outcome=""):
+    """Leave a run of the cell in the folder `out`, in the place of an earlier one: a finished one without an outcome."""
+    folder = out / cell.id
+    folder.mkdir(exist_ok=True)
+    (folder / "request.json").write_text(json.dumps(cell.request) + "\n")
+    (folder / "captions.json").write_text("[]\n")
+    (folder / "config.json").write_text("{}\n")
+    (folder / "model.safetensors").write_bytes(len(b"{}").to_bytes(8, "little") + b"{}")
+    state = {"status": "failed", "error": "RuntimeError: no", "outcome": outcome} if outcome else {}
+    made = replace(record(seed=cell.seed, **state), id=cell.id, request=cell.request)
+    made.save(folder)
+    return made
 
-    def __init__(self, failing):
-        self.failing, self.ran = failing, []
+
+class Stub(Executor):
+    """Publishes a record of each cell, failed ones of those that are named; `later` is called when all are there."""
+
+    def __init__(self, out, failing=(), later=None):
+        self.out, self.failing, self.later, self.ran = out, failing, later, []
 
     def each(self, tasks):
         for task in tasks:
             self.ran.append(task.cell.id)
-            status = {"status": "failed", "error": "RuntimeError: no"} if task.cell.id in self.failing else {}
-            yield task.cell, record(seed=task.cell.seed, **status)
+            found = task.settled(self.out)
+            yield task.cell, found or publish(task.cell, self.out, "error" if task.cell.id in self.failing else "")
+        if self.later:
+            self.later()
 
     def close(self, *, failed):
         pass
+
+
+def ended(planned, out, executor):
+    """What came of each cell."""
+    cells, setup = planned.cells, RunSetup(planned, out, out)
+    return {done.cell.id: done.record for done in run(Survey.of(cells, out), setup, executor)}
 
 
 def test_ensembles_come_last_and_not_without_their_members(tmp_path):
@@ -214,15 +236,38 @@ def test_ensembles_come_last_and_not_without_their_members(tmp_path):
     *singles, luong, mean = planned.cells
     assert [cell.members for cell in singles] == [()] * 6
     assert (luong.members, mean.members) == (tuple(singles[:3]), tuple(singles[3:]))
-    executor = Stub({singles[1].id})
-    setup = RunSetup(planned, tmp_path, tmp_path)
-    found = {done.cell.id: done.record for done in run(Survey.of(planned.cells, tmp_path), setup, executor)}
+    executor = Stub(tmp_path, {singles[1].id})
+    found = ended(planned, tmp_path, executor)
     assert executor.ran == [*(cell.id for cell in singles), mean.id]
     assert found[luong.id].outcome == "member_failed"
     assert singles[1].id in found[luong.id].error
     assert RunRecord.load(tmp_path / luong.id).outcome == "member_failed"
-    found = list(run(Survey.of(planned.cells, tmp_path), setup, executor := Stub(())))
-    assert luong.id in executor.ran  # once all are there, it runs
+    ended(planned, tmp_path, executor := Stub(tmp_path))
+    assert executor.ran == [singles[1].id, luong.id]  # once all are there, it runs
+
+
+def test_a_member_that_another_command_has_run_again_counts_as_it_lies_in_the_folder(tmp_path):
+    planned = plan(EXPERIMENT)
+    *singles, luong, _ = planned.cells
+    retried = Stub(tmp_path, {singles[1].id}, lambda: publish(singles[1], tmp_path))
+    assert ended(planned, tmp_path, retried)[luong.id].done
+    assert luong.id in retried.ran
+
+
+def test_a_member_that_went_missing_since_it_ran_is_none(tmp_path):
+    planned = plan(EXPERIMENT)
+    *singles, luong, mean = planned.cells
+    gone = Stub(tmp_path, later=lambda: (tmp_path / singles[0].id / "model.safetensors").unlink(missing_ok=True))
+    found = ended(planned, tmp_path, gone)
+    assert (found[luong.id].outcome, found[mean.id].outcome) == ("member_failed", "")
+
+
+def test_that_another_command_saw_a_member_fail_does_not_keep_an_ensemble_from_running(tmp_path):
+    planned = plan(EXPERIMENT)
+    *_, luong, _ = planned.cells
+    behind = Stub(tmp_path, later=lambda: luong.id in behind.ran or publish(luong, tmp_path, "member_failed"))
+    assert ended(planned, tmp_path, behind)[luong.id].done
+    assert RunRecord.load(tmp_path / luong.id).done
 
 
 def test_one_seed_has_no_ensemble():

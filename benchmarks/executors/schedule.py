@@ -59,8 +59,9 @@ def run(
 
     Failed cells are tried again. A cell that raises, or that takes its whole process down,
     is recorded as failed and the next one goes on; one that is `refused`, for a reason by its
-    id, does not run. Ensembles run when all others have, so that their members are there: one whose
-    member has failed does not run. Any number of commands may do this in one folder at once.
+    id, does not run. Ensembles run when all others have, so that their members are there: one with a
+    member that is not finished in the folder by then does not run. Any number of commands may do this in one
+    folder at once.
 
     Raises:
         Stopped: `stopping` says so while a refused cell is another command's.
@@ -76,16 +77,18 @@ def run(
                 failure = Failure(reason, "incompatible")
                 yield Finished(task.cell, _refuse(task, failure, setup, leases, stopping), earlier=False)
         left = [task for task in survey.tasks if task.cell.id not in refused]
-        failed = set(refused)
         for cell, record in executor.each([task for task in left if not task.cell.members]):
-            failed |= set() if record.done else {cell.id}
             yield Finished(cell, record, earlier=False)
         complete = []
-        for task in left:
-            if lost := [member.id for member in task.cell.members if member.id in failed]:
-                failure = Failure(f"its member {lost[0]} has failed: mend that, and run it again", "member_failed")
+        for task in (task for task in left if task.cell.members):
+            # In the folder: another command may have run a member again since it failed here.
+            unfinished = [member.id for member in task.cell.members if not finished_tail(out / member.id)]
+            if unfinished:
+                failure = Failure(
+                    f"its member {unfinished[0]} has failed or is damaged: mend that, and run it again", "member_failed"
+                )
                 yield Finished(task.cell, _refuse(task, failure, setup, leases, stopping), earlier=False)
-            elif task.cell.members:
+            else:
                 complete.append(task)
     for cell, record in executor.each(complete) if complete else ():
         yield Finished(cell, record, earlier=False)

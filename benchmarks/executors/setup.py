@@ -65,11 +65,15 @@ class Task:
         return cls(cell, Stamp.of(cell, out))
 
     def settled(self, out: Path) -> RunRecord | None:
-        """The record that another runner has published since, of whatever outcome."""
+        """The record that another runner has published since, of whatever outcome.
+
+        That a member of an ensemble failed does not count: where its task comes to a worker, all members are finished.
+        """
         if Stamp.of(self.cell, out) in (None, self.before):
             return None
         try:
-            return RunRecord.load(out / self.cell.id / FILE)
+            record = RunRecord.load(out / self.cell.id / FILE)
+            return None if record.outcome == "member_failed" else record
         except TornRecord:
             return None
         except BadRecord as bad:
