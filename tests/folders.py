@@ -58,6 +58,13 @@ def change(file: Path, how) -> None:
     file.write_text(json.dumps(content))
 
 
+def flip_last_bit(file: Path) -> None:
+    """Change one bit of a file's last byte, which of weights is a number's."""
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
 def own_folder(root: Path, *, images=40, captions=2) -> Path:
     """Drawn pictures in two sub-folders, and `captions.csv` beside them: nothing that COCO's layout would know."""
     rows = ["file,caption"]

@@ -1,11 +1,16 @@
 """Distillation: its loss against a plain formula, what it learns, which teachers it takes, and what its record says."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from folders import flip_last_bit
 from forking import caption_zoo
 
+from benchmarks.cell.context import Context
+from benchmarks.cell.prepare import store
+from benchmarks.cell.train import build, train
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.contracts import CONTRACTS, check
 from benchmarks.leaderboard.card.rerun import config, reproduce
@@ -221,6 +226,25 @@ def test_it_is_planned_again_from_its_record(distilled, tmp_path):
     (folder / "again.yaml").write_text(config(student))
     ended = caption_zoo("run", "again.yaml", "--dry-run", folder=folder).end()
     assert student.id in ended.stdout, ended
+
+
+def run_training(cell, folder):
+    with Context(folder / "cache") as context:
+        captioner, _ = build(cell, context)
+        train(cell, captioner, context, store(cell, captioner.backbone, context))
+
+
+def test_a_teacher_that_was_changed_since_the_plan_is_refused(distilled, tmp_path):
+    folder, teacher, student = distilled
+    place = shutil.copytree(folder / "runs" / teacher.id, tmp_path / "teacher")
+    (cell,) = plan_of(student, teacher=str(place)).cells
+    flip_last_bit(tmp_path / "teacher" / "model.safetensors")
+    with pytest.raises(ValueError, match=r"teacher was changed: its model\.safetensors has another sha256"):
+        run_training(cell, folder)
+    shutil.rmtree(place)
+    shutil.copytree(folder / "runs" / student.id, place)
+    with pytest.raises(ValueError, match=f"is {student.id}, and not {teacher.id}: put that in its place"):
+        run_training(cell, folder)
 
 
 def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, tmp_path):

@@ -1,13 +1,17 @@
 """Ensembles as cells of a matrix: their records, their rows, and what becomes of them where a member fails."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
+from folders import flip_last_bit
 from forking import caption_zoo
 from PIL import Image
 from records import record
 
+from benchmarks.cell.context import Context
+from benchmarks.cell.run import run_cell
 from benchmarks.cli.main import main
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import Executor
@@ -148,6 +152,18 @@ def test_members_that_are_not_beside_it_are_named(runs, both, capsys, tmp_path):
     ensemble.save(tmp_path / ensemble.id)
     assert main(["caption", str(tmp_path / ensemble.id), "photo.png"]) == 2
     assert f"is an ensemble, and its member {members[0].id} does not lie in" in capsys.readouterr().err
+
+
+def test_members_that_were_changed_since_they_were_trained_are_refused(runs, both, tmp_path):
+    ensemble, members = both
+    copied, cell = tmp_path / "runs", plan_of(ensemble).cells[-1]
+    for member in members.values():
+        shutil.copytree(runs / member.id, copied / member.id)
+    flip_last_bit(copied / members[3].id / "model.safetensors")
+    with Context(runs.parent / "cache") as context:
+        record = run_cell(cell, copied, context)
+    assert record.outcome == "invalid"
+    assert f"the run in {members[3].id} was changed: its model.safetensors has another sha256" in record.error
 
 
 def test_it_is_planned_again_from_its_record_and_from_its_card(both, tmp_path):

@@ -1,9 +1,12 @@
 """Training that starts from the weights of other runs: which these are, and what of them is in the request."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from folders import flip_last_bit
 from forking import caption_zoo
 
 from benchmarks.cell.context import Context
@@ -72,6 +75,14 @@ def test_each_cell_starts_from_the_run_of_its_parts_and_seed(runs, tmp_path):
         expected = checkpoint.load(runs / record.id).state_dict()
         assert all(torch.equal(value, expected[name]) for name, value in captioner.state_dict().items())
     assert len({cell.id for cell in planned} | {cell.id for cell in plan(EXPERIMENT).cells}) == 4
+
+
+def test_weights_that_were_changed_since_the_plan_are_refused(runs, tmp_path):
+    folder = Path(shutil.copytree(runs, tmp_path / "runs"))
+    *_, cell = plan(replace(EXPERIMENT, start_from=str(folder))).cells
+    flip_last_bit(folder / cell.start_from / "model.safetensors")
+    with Context(tmp_path) as context, pytest.raises(ValueError, match=r"was changed: its model\.safetensors has"):
+        build(cell, context)
 
 
 def test_where_the_runs_lie_does_not_matter(runs, tmp_path):

@@ -10,6 +10,7 @@ from benchmarks.cell.prepare import store
 from benchmarks.cell.train import build, train
 from benchmarks.features.store import ImageStore
 from benchmarks.plan.cell import Cell
+from benchmarks.records.model_files import verify_run
 from benchmarks.training.checkpoints import Checkpoints
 from benchmarks.training.curve import TrainResult
 from zoo import checkpoint
@@ -49,8 +50,10 @@ def assembled(
     """The ensemble of the captioners that the cell's members have left in `out`.
 
     Raises:
-        ValueError: one of them is not there any more.
+        ValueError: one of them is not there any more, or was changed since it was trained.
     """
+    for member in cell.members:
+        verify_run(out / member.id, member.id)
     found = [checkpoint.load(out / member.id, device=context.device, source=member.id) for member in cell.members]
     ensemble, stores, weights = Ensemble(found), [], ""
     for number in range(len(ensemble.backbones)):

@@ -1,6 +1,7 @@
 """A cell's model, and its training: in the process that has its record, and in others beside it."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 
@@ -8,7 +9,8 @@ from benchmarks.cell.checkpoints import signals
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import store
 from benchmarks.features.store import ImageStore
-from benchmarks.plan.cell import Cell
+from benchmarks.plan.cell import TEACHER, Cell
+from benchmarks.records.model_files import verify_run
 from benchmarks.runtime.process_group import joined
 from benchmarks.training.checkpoints import Preempted, Requests
 from benchmarks.training.curve import TrainResult
@@ -24,7 +26,7 @@ def build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
     """The model with its first weights, on its device, and where its backbone's came from.
 
     Raises:
-        ValueError: the weights to start from are not of this model.
+        ValueError: the weights to start from are not of this model, or are not those of their run's record.
     """
     torch.manual_seed(cell.seed)
     parts = Parts.parse(cell.backbone, cell.attention, cell.decoder)
@@ -33,6 +35,7 @@ def build(cell: Cell, context: Context) -> tuple[Captioner, WeightsSource]:
     if weights == RANDOM and captioner.backbone.trainable:
         weights = RANDOM._replace(source="trained from scratch")
     if cell.start_folder:
+        verify_run(Path(cell.start_folder), cell.start_from)
         earlier = checkpoint.load(cell.start_folder)
         if earlier.vocabulary.words != captioner.vocabulary.words:
             raise ValueError(f"the run {cell.start_from} to start from has another vocabulary")
@@ -48,7 +51,13 @@ def train(
     checkpoints: Requests | None = None,
     observer: Observer | None = None,
 ) -> TrainResult:
-    """Train the model on the training images, with the other processes of the cell; the first one is observed."""
+    """Train the model on the training images, with the other processes of the cell; the first one is observed.
+
+    Raises:
+        ValueError: the teacher is not the run that was planned with, or a file of it was changed.
+    """
+    if cell.teacher:
+        verify_run(Path(str(cell.training.objective.options[TEACHER])), cell.teacher)
     validation = context.validation(cell.located_dataset)
     if context.resources.grad_checkpointing and captioner.backbone.trainable:
         captioner.backbone.set_grad_checkpointing()
