@@ -1,11 +1,13 @@
 """Distillation: its loss against a plain formula, what it learns, which teachers it takes, and what its record says."""
 
+import hashlib
+import re
 import shutil
 from dataclasses import replace
 
 import pytest
 import torch
-from folders import flip_last_bit
+from folders import change, flip_last_bit
 from forking import caption_zoo
 
 from benchmarks.cell.context import Context
@@ -247,20 +249,68 @@ def test_a_teacher_that_was_changed_since_the_plan_is_refused(distilled, tmp_pat
         run_training(cell, folder)
 
 
-def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, tmp_path):
-    folder, teacher, _ = distilled
-    place = str(folder / "runs" / teacher.id)
+def learning_from(place, **changes):
+    """An experiment whose one cell learns from the run at a place."""
     experiment = Experiment(
         dataset="scenes(train=12, validation=3, test=3)",
         matrix=Matrix(FROZEN, "luong", "lstm(dim=16)"),
-        training=Training(epochs=1, min_count=1, objective=f"distillation(teacher={place!r})"),
+        training=Training(epochs=1, min_count=1, objective=f"distillation(teacher={str(place)!r})"),
     )
-    assert plan(experiment).cells[0].teacher == teacher.id
-    other = replace(experiment, matrix=Matrix("patches(dim=8)", "luong"))
+    return replace(experiment, **changes)
+
+
+def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, tmp_path):
+    folder, teacher, _ = distilled
+    experiment = learning_from(folder / "runs" / teacher.id)
+    (cell,) = plan(experiment).cells
+    assert cell.teacher == teacher.id
+    assert {("attention", "mean"), ("attention", "luong")} < {*cell.uses}  # the cell's process loads the teacher's too
     with pytest.raises(ValueError, match=r"has the backbone patches\(dim=8, trainable=False\), and patches\(dim=8\) "):
-        plan(other)
+        plan(replace(experiment, matrix=Matrix("patches(dim=8)", "luong")))
     with pytest.raises(ValueError, match="has the fingerprint"):
         plan(replace(experiment, dataset="scenes(train=13, validation=3, test=3)"))
-    nowhere = replace(experiment.training, objective=f"distillation(teacher={str(tmp_path)!r})")
+    with pytest.raises(ValueError, match=rf"teacher: .* has the min_count 1, and {re.escape(FROZEN)} .* has 2"):
+        plan(replace(experiment, training=replace(experiment.training, min_count=2)))
+    with pytest.raises(ValueError, match=r"has other weights in its backbone than .* seed 1: both read"):
+        plan(replace(experiment, matrix=replace(experiment.matrix, seeds=(0, 1))))
     with pytest.raises(ValueError, match=r"^teacher: .* is no run"):
-        plan(replace(experiment, training=nowhere))
+        plan(learning_from(tmp_path))
+
+
+def edited(record, source, place, *, request=None, words=None):
+    """A copy of a run with another request or other words, as a record that is its own."""
+    shutil.copytree(source, place)
+    if words is not None:
+        change(place / "config.json", lambda content: content["vocabulary"].extend(words))
+    files = {name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in record.files}
+    replace(record, files=files, request=record.request | (request or {})).save(place)
+    return place
+
+
+def test_teachers_of_other_words_weights_or_trained_backbones_are_refused_by_the_plan(distilled, tmp_path):
+    folder, teacher, _ = distilled
+    source = folder / "runs" / teacher.id
+    place = edited(teacher, source, tmp_path / "words", words=["unheard"])
+    with pytest.raises(ValueError, match=r"^teacher: the run in .*words has another vocabulary"):
+        plan(learning_from(place))
+    place = edited(teacher, source, tmp_path / "file", request={"sources": {"backbone weights": "0123"}})
+    with pytest.raises(ValueError, match=r"has the file of backbone weights 0123, and .* has None"):
+        plan(learning_from(place))
+    place = edited(teacher, source, tmp_path / "trained", request={"backbone": "patches(dim=8)"})
+    with pytest.raises(
+        ValueError, match=r"^teacher: patches\(dim=8\) is trained: both read the features of one frozen"
+    ):
+        plan(learning_from(place, matrix=Matrix("patches(dim=8)", "luong")))
+    flip_last_bit(place / "model.safetensors")
+    with pytest.raises(ValueError, match=r"^teacher: the run in .* was changed: its model.safetensors"):
+        plan(learning_from(place))
+
+
+def test_an_ensemble_without_a_member_is_no_teacher(distilled, tmp_path):
+    folder, teacher, _ = distilled
+    place = edited(teacher, folder / "runs" / teacher.id, tmp_path / "both", request={"ensemble": {"0": teacher.id}})
+    with pytest.raises(ValueError, match=f"^teacher: .* is an ensemble, and its member {teacher.id} does not lie in"):
+        plan(learning_from(place))
+    shutil.copytree(folder / "runs" / teacher.id, tmp_path / teacher.id)
+    (cell,) = plan(learning_from(place)).cells
+    assert cell.teacher == teacher.id

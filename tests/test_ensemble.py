@@ -1,10 +1,13 @@
 """Ensembles: probabilities against means computed by hand, members of other parts, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
 
 import zoo
+from registry import Spec
 from zoo.captioner import Captioner
 from zoo.ensemble import Ensemble
 from zoo.explain import NoGrid
@@ -106,6 +109,17 @@ def test_backbones_with_the_same_weights_encode_once():
     own += sum(p.numel() for p in (*MEMBERS[0].backbone.parameters(), *MEMBERS[1].parameters()))
     assert sum(p.numel() for p in shared.parameters()) == own
     assert len(Ensemble([MEMBERS[0], MEMBERS[3]]).backbones) == 2  # of one Spec, with other weights
+
+
+def test_where_a_file_of_weights_lies_makes_no_other_backbone():
+    members = [
+        Captioner(
+            replace(MEMBERS[0].parts, backbone=Spec.parse(f"patches(weights='{file}')")), backbone, decoder, WORDS
+        )
+        for file in ("here/w.pt", "w.pt", "here/v.pt")
+        for backbone, decoder in [(captioner(LSTM, 0).backbone, MEMBERS[0].decoder)]
+    ]
+    assert Ensemble(members).decoder.sources == (0, 0, 1)
 
 
 def test_maps_are_the_mean_of_the_members_where_their_grids_agree():

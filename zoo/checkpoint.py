@@ -20,7 +20,7 @@ from zoo.parts import Parts
 from zoo.registries import without_paths
 from zoo.vocabulary import Vocabulary
 
-_BACKBONE = "backbone."
+BACKBONE = "backbone."  # before the names of its weights
 _SHOWN = 5
 _TIMES, _MORE_NUMBERS, _MORE_TENSORS = 4, 2**24, 1000  # how much larger than its weights a model may be when built
 _LONGEST = 500  # characters of what torch says
@@ -34,7 +34,7 @@ def save(captioner: Captioner, folder: Path, *, weights: WeightsSource) -> None:
     """
     stored = captioner.backbone.trainable or not weights.published
     tensors = {
-        name: tensor for name, tensor in captioner.state_dict().items() if stored or not name.startswith(_BACKBONE)
+        name: tensor for name, tensor in captioner.state_dict().items() if stored or not name.startswith(BACKBONE)
     }
     write(
         folder,
@@ -104,7 +104,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu", source: str 
         captioner.source, captioner.backbone_weights = source, saved.backbone_weights
         if not saved.stored:
             captioner.backbone_weights = captioner.backbone.load_pretrained().source
-            tensors |= {f"{_BACKBONE}{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
+            tensors |= {f"{BACKBONE}{name}": tensor for name, tensor in captioner.backbone.state_dict().items()}
         _refuse_other_kinds(tensors, captioner.state_dict())
         captioner.load_state_dict(tensors)
     except (RuntimeError, TooLarge) as error:
@@ -135,10 +135,10 @@ def _build(saved: Saved, tensors: Mapping[str, Tensor]) -> Captioner:
         RuntimeError: the weights are of another backbone.
         TooLarge: it would be.
     """
-    backbone = {name: tensor for name, tensor in tensors.items() if name.startswith(_BACKBONE)}
+    backbone = {name: tensor for name, tensor in tensors.items() if name.startswith(BACKBONE)}
     rest = [tensor for name, tensor in tensors.items() if name not in backbone]
     if saved.stored and (twin := _twin(saved.parts.backbone)):
-        own = {name.removeprefix(_BACKBONE): tensor for name, tensor in backbone.items()}
+        own = {name.removeprefix(BACKBONE): tensor for name, tensor in backbone.items()}
         twin.load_state_dict(own, assign=True)
     backbone_built = build_backbone(saved.parts.backbone)
     numbers = sum(tensor.numel() for tensor in rest)

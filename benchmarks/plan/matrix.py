@@ -1,22 +1,23 @@
 """A matrix of cells, planned before the first second of compute."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.config import Experiment, Training
+from benchmarks.config import Experiment
 from benchmarks.data import DATASETS, Dataset
-from benchmarks.metrics import METRICS, build_metrics
+from benchmarks.metrics import build_metrics
 from benchmarks.plan.cell import TEACHER, Cell
-from benchmarks.plan.starting import started, taught
+from benchmarks.plan.components import components_of, hashes_of
+from benchmarks.plan.starting import started
+from benchmarks.plan.teachers import with_teacher_run
 from benchmarks.training import OBJECTIVES
 from registry import Spec
-from registry.component import source_file
 from zoo.backbones.weights import digest
-from zoo.registries import ATTENTIONS, PARTS
+from zoo.registries import PARTS
 from zoo.vocabulary import Vocabulary
 
 
@@ -46,13 +47,13 @@ def plan(experiment: Experiment) -> Plan:
     OBJECTIVES.check(experiment.training.objective)
     dataset = DATASETS.build(experiment.dataset)
     captions = (caption for example in dataset.train for caption in example.captions)
-    Vocabulary.of(captions, min_count=experiment.training.min_count)  # refused now, and not by each cell
+    vocabulary = Vocabulary.of(captions, min_count=experiment.training.min_count)  # refused now, not by each cell
     hash_of = cache(digest)  # each file once, however many cells it is in
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
         cells = started(cells, Path(experiment.start_from))
     if teacher := experiment.training.objective.options.get(TEACHER):
-        cells = taught(cells, Path(str(teacher)))
+        cells = with_teacher_run(cells, Path(str(teacher)), vocabulary)
     if experiment.ensemble:
         cells += ensembles(cells)
     return Plan(tuple(cells), tuple(dataset.notes))
@@ -105,16 +106,16 @@ def refuse_changed(cell: Cell, kinds: Collection[str]) -> None:
         ValueError: one was edited since.
     """
     parts = {kind: getattr(cell, kind) for kind in PARTS}
-    used = _components(parts, cell.located_dataset, cell.training, cell.metrics)
+    used = components_of(parts, cell.located_dataset, cell.training, cell.metrics)
     used = [item for item in used if item[0].split()[0] in kinds]
-    for label, found in _sources(used, cell.backbone, digest).items():
+    for label, found in hashes_of(used, cell.backbone, digest).items():
         if found != cell.sources.get(label):
             raise ValueError(f"{label}: its file was edited while the cell waited: run the same command again")
 
 
 def _provenance(experiment: Experiment, parts: dict[str, Spec], hash_of: Callable[[str], str]) -> dict[str, Any]:
     """Where each part comes from, and the hash of the file of everything that is not ours."""
-    used = _components(parts, experiment.dataset, experiment.training, experiment.metrics)
+    used = components_of(parts, experiment.dataset, experiment.training, experiment.metrics)
     origins = {
         kind: ", ".join(
             dict.fromkeys(registry.origin(name) for label, registry, name in used if label.split()[0] == kind)
@@ -122,37 +123,4 @@ def _provenance(experiment: Experiment, parts: dict[str, Spec], hash_of: Callabl
         for kind in parts
     }
     uses = tuple(dict.fromkeys((registry.kind, name) for _, registry, name in used))
-    return {"origins": origins, "sources": _sources(used, parts["backbone"], hash_of), "uses": uses}
-
-
-def _components(
-    parts: Mapping[str, Spec], dataset: Spec, training: Training, metrics: Sequence[Spec]
-) -> list[tuple[str, Any, str]]:
-    """A label, which begins with the kind, the registry and the name of each component that a cell uses."""
-    used = [item for kind, spec in parts.items() for item in _inside(kind, spec)]
-    used += [("dataset", DATASETS, dataset.name), ("objective", OBJECTIVES, training.objective.name)]
-    return used + [(f"metric {metric.name}", METRICS, metric.name) for metric in metrics]
-
-
-def _sources(used: Sequence[tuple[str, Any, str]], backbone: Spec, hash_of: Callable[[str], str]) -> dict[str, str]:
-    """By label the hash of the file of each component that is not ours, and of the backbone's weights."""
-    sources = {}
-    for label, registry, name in used:
-        file = source_file(registry[name]) if registry.origin(name) != "caption-zoo" else None
-        if file:
-            sources[label] = hash_of(file)
-    if file := backbone.options.get("weights"):
-        sources["backbone weights"] = hash_of(file)
-    return sources
-
-
-def _inside(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
-    """A label, the registry and the name, of `spec` and of every attention that its options name."""
-    yield kind, PARTS[kind], spec.name
-    for value in spec.options.values():
-        try:
-            inner = Spec.parse(value)
-        except ValueError:
-            continue
-        if inner.name in ATTENTIONS:
-            yield from ((f"{kind} {label}", *rest) for label, *rest in _inside("attention", inner))
+    return {"origins": origins, "sources": hashes_of(used, parts["backbone"], hash_of), "uses": uses}

@@ -1,4 +1,4 @@
-"""The runs from whose weights cells start, and those that teach them."""
+"""The runs from whose weights cells start."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.plan.cell import Cell
 from benchmarks.records.packed import is_packed
-from benchmarks.records.record import FILE, BadRecord, RunRecord, record_files
+from benchmarks.records.record import FILE, RunRecord, record_files
 
 _SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a request
 
@@ -27,26 +27,6 @@ def started(cells: Sequence[Cell], folder: Path) -> list[Cell]:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()
     return [_started(cell, runs, folder, single=single) for cell in cells]
-
-
-def taught(cells: Sequence[Cell], folder: Path) -> list[Cell]:
-    """Each cell with the id of the run that its objective learns from, which lies in `folder`; an ensemble's too.
-
-    Raises:
-        ValueError: there is none that is finished, or it is of other data or another backbone.
-    """
-    try:
-        record = RunRecord.load(folder / FILE)
-    except BadRecord as bad:
-        raise ValueError(f"teacher: {folder} is no run: {bad}") from None
-    if not record.done:
-        raise ValueError(f"teacher: the run in {folder} failed: name one that is finished")
-    for cell in cells:
-        for name in ("fingerprint", "backbone"):
-            if record.request.get(name) != cell.request[name]:
-                theirs, own = record.request.get(name), cell.request[name]
-                raise ValueError(f"teacher: the run in {folder} has the {name} {theirs}, and {cell} has {own}")
-    return [replace(cell, teacher=record.id) for cell in cells]
 
 
 def _started(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: Path, *, single: bool) -> Cell:

@@ -1,0 +1,45 @@
+"""Which components a cell uses, those too that options name, and the hashes of their files."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmarks.config import Training
+from benchmarks.data import DATASETS
+from benchmarks.metrics import METRICS
+from benchmarks.training import OBJECTIVES
+from registry import Spec
+from registry.component import source_file
+from zoo.registries import ATTENTIONS, PARTS
+
+
+def components_of(
+    parts: Mapping[str, Spec], dataset: Spec, training: Training, metrics: Sequence[Spec]
+) -> list[tuple[str, Any, str]]:
+    """A label, which begins with the kind, the registry and the name of each component that a cell uses."""
+    used = [item for kind, spec in parts.items() for item in parts_in(kind, spec)]
+    used += [("dataset", DATASETS, dataset.name), ("objective", OBJECTIVES, training.objective.name)]
+    return used + [(f"metric {metric.name}", METRICS, metric.name) for metric in metrics]
+
+
+def hashes_of(used: Sequence[tuple[str, Any, str]], backbone: Spec, hash_of: Callable[[str], str]) -> dict[str, str]:
+    """By label the hash of the file of each component that is not ours, and of the backbone's weights."""
+    sources = {}
+    for label, registry, name in used:
+        file = source_file(registry[name]) if registry.origin(name) != "caption-zoo" else None
+        if file:
+            sources[label] = hash_of(file)
+    if file := backbone.options.get("weights"):
+        sources["backbone weights"] = hash_of(file)
+    return sources
+
+
+def parts_in(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
+    """A label, the registry and the name, of `spec` and of every attention that its options name."""
+    yield kind, PARTS[kind], spec.name
+    for value in spec.options.values():
+        try:
+            inner = Spec.parse(value)
+        except ValueError:
+            continue
+        if inner.name in ATTENTIONS:
+            yield from ((f"{kind} {label}", *rest) for label, *rest in parts_in("attention", inner))
