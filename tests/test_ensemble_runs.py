@@ -116,6 +116,10 @@ def test_the_checker_believes_it_and_finds_what_was_changed(both):
     assert not [each for each in check_values(values) if "commit" not in each]
     other = {**ensemble.request["ensemble"], "0": members[3].id[::-1]}
     assert "is no run of its request with seed 0" in problems(request={**ensemble.request, "ensemble": other})
+    started = {**ensemble.request, "start_from": members[3].id}
+    first = f"its member {members[0].id} is no run of its request with seed 0"  # of the others nobody can tell
+    assert problems(request=started).count("its member") == 1
+    assert first in problems(request=started)
     for wrong in ({"0": members[0].id}, {"x": members[0].id, "3": members[3].id}, [members[0].id], "three"):
         found = check_values({**values, "request": {**ensemble.request, "ensemble": wrong}})
         assert "ensemble should have the ids of two or more runs" in " ".join(found)

@@ -8,10 +8,13 @@ import pytest
 import torch
 from folders import flip_last_bit
 from forking import caption_zoo
+from records import record as invented
 
 from benchmarks.cell.context import Context
 from benchmarks.cell.train import build
+from benchmarks.cell.workdir import request_fields
 from benchmarks.config import Experiment, Matrix, Training
+from benchmarks.leaderboard.card.rerun import config, reproduce, requirements
 from benchmarks.plan.matrix import plan
 from benchmarks.records.record import records
 from benchmarks.verification.reproduce import plan_of
@@ -124,6 +127,40 @@ def test_a_folder_without_runs_is_named(tmp_path):
     for folder in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(ValueError, match="holds no finished run"):
             plan(replace(EXPERIMENT, start_from=str(folder)))
+
+
+def planned_ensemble(start_from):
+    """The record that an ensemble of two seeds would have."""
+    matrix = replace(EXPERIMENT.matrix, attention=(Spec("luong"),), seeds=(0, 1))
+    *members, cell = plan(replace(EXPERIMENT, matrix=matrix, start_from=str(start_from), ensemble=True)).cells
+    return members, replace(invented(**request_fields(cell)), id=cell.id, request=cell.request)
+
+
+def test_members_that_started_from_runs_of_their_own_are_planned_again(runs, tmp_path):
+    members, ensemble = planned_ensemble(runs)
+    assert len({member.start_from for member in members}) == 2
+    why = f"each member .* started from a run of its own, the first from {members[0].start_from}: give the folder that"
+    for single in ("", str(runs / members[0].start_from)):
+        with pytest.raises(ValueError, match=why):
+            plan_of(ensemble, start_from=single)
+    assert [cell.id for cell in plan_of(ensemble, start_from=str(runs)).cells[:2]] == [cell.id for cell in members]
+    assert "--start-from runs" in reproduce(ensemble).split(" --start-from runs/")[0]
+    assert f"the first from {members[0].start_from}: all have to be in runs" in " ".join(requirements(ensemble))
+    (tmp_path / "runs").symlink_to(runs)
+    (tmp_path / "again.yaml").write_text(config(ensemble))
+    ended = caption_zoo("run", "again.yaml", "--dry-run", folder=tmp_path).end()
+    assert f"{ensemble.id}  patches" in ended.stdout, ended
+
+
+def test_members_that_started_from_one_run_are_planned_again_from_that(runs):
+    start = runs / first(runs, "luong").id
+    members, ensemble = planned_ensemble(start)
+    assert {member.start_from for member in members} == {start.name}
+    with pytest.raises(ValueError, match=f"started from run {start.name}: give its folder with --start-from"):
+        plan_of(ensemble)
+    assert plan_of(ensemble, start_from=str(start)).cells[-1].id == ensemble.id
+    assert f"--start-from runs/{start.name}" in reproduce(ensemble)
+    assert f'start_from: "runs/{start.name}"' in config(ensemble)
 
 
 def test_self_critical_training_runs_from_a_config_and_again_from_its_record(runs):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,6 +108,16 @@ class Request(Settings):
         values = {**vars(self), **settings, "metrics": list(self.metrics), "sources": dict(self.sources)}
         values["ensemble"] = dict(self.ensemble)
         return {name: value for name, value in values.items() if value or name not in _OMITTED}
+
+
+def has_own_starts(request: Mapping[str, Any]) -> bool:
+    """Whether the members of an ensemble started from runs of their own, of which the request names the first one's."""
+    own = {name: value for name, value in request.items() if name != "ensemble"}
+    members = request.get("ensemble", {}) if request.get("start_from") else {}
+    return any(
+        re.fullmatch("[0-9]{1,19}", seed) and identity({**own, "seed": int(seed)}) != run
+        for seed, run in members.items()
+    )
 
 
 def identity(request: Mapping[str, Any]) -> str:

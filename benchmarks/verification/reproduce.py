@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks.config import Experiment, Matrix
@@ -11,8 +12,8 @@ from benchmarks.plan.cell import TEACHER, Cell, with_teacher
 from benchmarks.plan.compatibility import feature_shape, incompatibility, refuse_training
 from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
-from benchmarks.records.record import PARTS, RunRecord
-from benchmarks.records.request import PROTOCOL, Request, identity
+from benchmarks.records.record import FILE, PARTS, RunRecord
+from benchmarks.records.request import PROTOCOL, Request, has_own_starts, identity
 from registry import Spec
 from zoo.registries import without_paths
 
@@ -39,8 +40,7 @@ def plan_of(
     metrics = tuple(map(Spec.parse, request.metrics))
     _refuse_unregistered(record, {"dataset": spec, **parts, "objective": request.training.objective}, metrics)
     parts["backbone"] = _weighted(parts["backbone"], weights)
-    if request.start_from and not start_from:
-        raise ValueError(f"the record's run started from run {request.start_from}: give its folder with --start-from")
+    _refuse_other_starts(record, start_from)
     if (run := request.training.objective.options.get(TEACHER)) and not teacher:
         raise ValueError(f"the record's run learned from run {run}: give its folder with --teacher")
     seeds = tuple(sorted(map(int, request.ensemble))) or (request.seed,)
@@ -86,6 +86,19 @@ def _request(record: RunRecord) -> Request:
     if digest != record.id:
         raise ValueError(f"record {record.id!r} was edited: its request has the id {digest}")
     return request
+
+
+def _refuse_other_starts(record: RunRecord, folder: str) -> None:
+    """Raise where --start-from names no folder, or one run where each member of an ensemble has another."""
+    start = record.request.get("start_from")
+    if has_own_starts(record.request):
+        if not folder or (Path(folder) / FILE).is_file():
+            raise ValueError(
+                f"each member of the record's ensemble started from a run of its own, the first from {start}: "
+                "give the folder that holds all these runs with --start-from"
+            )
+    elif start and not folder:
+        raise ValueError(f"the record's run started from run {start}: give its folder with --start-from")
 
 
 def _located(recorded: str, option: str | None) -> Spec:

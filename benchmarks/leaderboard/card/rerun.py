@@ -10,6 +10,7 @@ from benchmarks.data import DATASETS
 from benchmarks.leaderboard.tables.formatting import clean
 from benchmarks.leaderboard.tables.rows import HOME
 from benchmarks.records.record import PARTS, RunRecord
+from benchmarks.records.request import has_own_starts
 from registry import Spec
 
 _TEACHER = re.compile(r"\bteacher='([0-9a-f]{12})'")
@@ -24,8 +25,8 @@ def config(record: RunRecord) -> str:
     lines = [f"name: {yaml(record.experiment or 'again')}", f"dataset: {yaml(_dataset(record))}"]
     if "metrics" in request:
         lines.append(f"metrics: {yaml(request['metrics'])}")
-    if start := request.get("start_from"):
-        lines.append(f"start_from: {yaml(f'runs/{start}')}")
+    if start := _start(record):
+        lines.append(f"start_from: {yaml(start)}")
     if request.get("ensemble"):
         lines.append("ensemble: true")
     lines.append("matrix:")
@@ -42,8 +43,8 @@ def reproduce(record: RunRecord, file: str = "") -> str:
     """The command that runs the record's cell again and compares; the record is `file`, or goes by its id."""
     place = [f"--dataset {_shell(_dataset(record))}"] if _dataset(record) != record.dataset else []
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
-    if start := record.request.get("start_from"):
-        place.append(f"--start-from runs/{_shell(start)}")
+    if start := _start(record):
+        place.append(f"--start-from {_shell(start)}")
     if run := _teacher(record):
         place.append(f"--teacher runs/{_shell(run)}")
     return " ".join(["caption-zoo", "reproduce", _shell(file or f"{record.id}.json"), *place, *files])
@@ -73,13 +74,22 @@ def requirements(record: RunRecord) -> Iterable[str]:
     if _dataset(record) != record.dataset:
         yield "FOLDER is where the data set lies."
     if start := record.request.get("start_from"):
-        yield f"Training starts from the weights of run {clean(start)}, which has to be there."
+        if has_own_starts(record.request):
+            yield f"Each member starts from a run of its own, the first from {clean(start)}: all have to be in runs."
+        else:
+            yield f"Training starts from the weights of run {clean(start)}, which has to be there."
     if run := _teacher(record):
         yield f"It learns from run {clean(run)}, which has to be there."
     for name in plugins(record):
         yield f"{name} brings a part: it has to be {'there' if name.endswith('.py') else 'installed'}."
     if weights := str(record.request.get("sources", {}).get("backbone weights", "")):
         yield f"The backbone's weights come from a file, hash {clean(weights)[:16]}."
+
+
+def _start(record: RunRecord) -> str:
+    """Where the run lies that it started from, or all those that an ensemble's members did; empty where it is none."""
+    start = record.request.get("start_from")
+    return "runs" if has_own_starts(record.request) else f"runs/{start}" if start else ""
 
 
 def _teacher(record: RunRecord) -> str:

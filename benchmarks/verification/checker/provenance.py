@@ -64,11 +64,12 @@ def _unlike_request(record: Mapping[str, Any]) -> Iterator[str]:
 def _ensemble(request: Mapping[str, Any]) -> Iterator[str]:
     """Whether the members of an ensemble have its request, each with a seed of its own.
 
-    Where they started from other runs, from which ones only their own records tell.
+    Where they started from other runs, from which ones only their own records tell, but for the first one's.
     """
     own = {name: value for name, value in request.items() if name != "ensemble"}
     for seed, run in request.get("ensemble", {}).items():
-        if "start_from" not in own and digest({**own, "seed": int(seed)})[:12] != run:
+        known = "start_from" not in own or int(seed) == own["seed"]
+        if known and digest({**own, "seed": int(seed)})[:12] != run:
             yield f"its member {run} is no run of its request with seed {seed}"
     if "ensemble" in request and request["seed"] != min(map(int, request["ensemble"])):
         yield f"its seed is {request['seed']}, and not the lowest of its members"
