@@ -167,7 +167,7 @@ def test_members_that_were_changed_since_they_were_trained_are_refused(runs, bot
     with Context(runs.parent / "cache") as context:
         record = run_cell(cell, copied, context)
     assert record.outcome == "invalid"
-    assert f"the run in {members[3].id} was changed: its model.safetensors has another sha256" in record.error
+    assert f"model.safetensors of run '{members[3].id}' is not that of its record" in record.error
 
 
 def test_it_is_planned_again_from_its_record_and_from_its_card(both, tmp_path):

@@ -1,6 +1,5 @@
 """A run's model as a pretrained one: in half precision, scored again as it will be loaded, with its card and record."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from benchmarks.cell.prepare import backbone_name
 from benchmarks.data.tested import Tested
 from benchmarks.leaderboard.card.markdown import CARD, model_card
 from benchmarks.plan.cell import Cell
+from benchmarks.records.model_files import refuse_changed_files
 from benchmarks.records.packed import ABOUT, SCORED, WEIGHTS_DTYPE, is_packed
 from benchmarks.records.record import REQUEST, RunRecord
 from benchmarks.runtime.environment import environment
@@ -53,7 +53,7 @@ def pack(
         raise ValueError(f"{str(run)!r} is a packed model: pack the run that it was made of, {record.id}")
     if record.id != cell.id:
         raise ValueError(f"{str(run)!r} is run {record.id}, and run {cell.id} was to be packed")
-    _refuse_altered(run, record)
+    refuse_changed_files(run, record, record.files)
     with atomic_directory(out) as folder:
         to_float16(run, folder)
         captioner = checkpoint.load(folder, device=context.device, source=str(run))
@@ -65,17 +65,6 @@ def pack(
         card = model_card(packed, {}, place=out.name, license_name=license_name, about=about, packed=True)
         (folder / CARD).write_text(card, encoding="utf-8")
     return Packed(record, packed)
-
-
-def _refuse_altered(run: Path, record: RunRecord) -> None:
-    """Raise where a file of the run is not the one whose hash is in its record."""
-    for name, expected in record.files.items():
-        try:
-            found = hashlib.sha256((run / name).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ValueError(f"{name} of run {str(run)!r} cannot be read: {error.strerror}") from None
-        if found != expected:
-            raise ValueError(f"{name} of run {str(run)!r} is not that of its record: torn, altered or of another run")
 
 
 def _rescore(record: RunRecord, captioner: Captioner, cell: Cell, context: Context, folder: Path) -> RunRecord:

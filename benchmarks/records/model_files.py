@@ -1,6 +1,7 @@
 """Whether the files of a trained model are those whose hashes its run's record has."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.records.record import FILE, REQUEST, RunRecord
@@ -32,15 +33,23 @@ def _verified(folder: Path, run: str) -> RunRecord:
         raise ValueError(f"the run in {folder} is {record.id}, and not {run}: put that in its place")
     if not record.done:
         raise ValueError(f"the run in {folder} failed: name one that is finished")
-    for name in _MODEL:
-        if name in record.files and _sha256(folder / name) != record.files[name]:
-            raise ValueError(f"the run in {folder} was changed: its {name} has another sha256 than its record says")
+    refuse_changed_files(folder, record, _MODEL)
     return record
 
 
-def _sha256(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+def refuse_changed_files(folder: Path, record: RunRecord, names: Iterable[str]) -> None:
+    """Compare files of a run with the hashes that its record has of them, where it has one.
+
+    Raises:
+        ValueError: one cannot be read, or is not the record's.
+    """
+    for name in (name for name in names if name in record.files):
+        try:
+            with (folder / name).open("rb") as opened:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise ValueError(f"{name} of run {str(folder)!r} cannot be read: {error.strerror}") from None
+        if found != record.files[name]:
+            raise ValueError(
+                f"{name} of run {str(folder)!r} is not that of its record: torn, altered or of another run"
+            )
