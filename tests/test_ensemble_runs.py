@@ -180,6 +180,19 @@ def test_it_is_planned_again_from_its_record_and_from_its_card(both, tmp_path):
     assert f"{ensemble.id}  patches(dim=8, trainable=False) + luong + lstm(dim=16), ensemble of 2" in ended.stdout
 
 
+def test_what_is_reproduced_is_the_ensemble_whatever_ran_last(runs, both, tmp_path):
+    ensemble, members = both
+    (tmp_path / "again").mkdir()
+    for name in (ensemble.id, members[0].id):
+        shutil.copytree(runs / name, tmp_path / "again" / name)
+    replace(ensemble, finished="2026-01-01T00:00:00+00:00").save(tmp_path / "again" / ensemble.id)
+    words = ("reproduce", runs / ensemble.id, "--out", "again", "--cache", runs.parent / "cache")
+    ended = caption_zoo(*words, folder=tmp_path).end()  # the other member is trained again, behind the ensemble
+    assert ended.returncode == 0, ended
+    assert "Reproduced before, 2026-01-01" in ended.stdout
+    assert (tmp_path / "again" / members[3].id / "record.json").is_file()
+
+
 def three_and_one(**changes):
     """An ensemble of three seeds, these, and another entry."""
     members = [record(seed=seed, level=0.7) for seed in range(3)]

@@ -76,12 +76,12 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
         raise ValueError(f"{out / cell.id} is the record itself: choose another folder with --out")
     setup = RunSetup(planned, out, cache)
     with Local(server, setup, workers=1) as executor:
-        *_, done = run(Survey.of([*members, cell], out), setup, executor)
+        found = {done.cell.id: done for done in run(Survey.of([*members, cell], out), setup, executor)}
     made = RunRecord.load(out / cell.id)
     if not made.done:
         print(f"FAILED, {plain(str(made.error))}")
         return 1
-    if done.earlier:
+    if found[cell.id].earlier:
         print(f"Reproduced before, {made.finished}.")
     print("\n".join(table(record, made)))
     print("\n".join(verdict(record, made, [captions, captions_of(made, out / cell.id)])))
