@@ -11,12 +11,14 @@ from PIL import Image
 from records import record
 
 from benchmarks.cell.context import Context
+from benchmarks.cell.made import Made
 from benchmarks.cell.run import run_cell
 from benchmarks.cli.main import main
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import Executor
 from benchmarks.executors.schedule import Survey, run
 from benchmarks.executors.setup import RunSetup
+from benchmarks.features.store import ImageStore
 from benchmarks.leaderboard.card import card
 from benchmarks.leaderboard.card.rerun import config
 from benchmarks.leaderboard.csv_export import table_csv
@@ -191,6 +193,11 @@ def test_what_is_reproduced_is_the_ensemble_whatever_ran_last(runs, both, tmp_pa
     assert ended.returncode == 0, ended
     assert "Reproduced before, 2026-01-01" in ended.stdout
     assert (tmp_path / "again" / members[3].id / "record.json").is_file()
+
+
+def test_a_store_that_members_share_took_its_time_once():
+    stores = [ImageStore(key, None, {}, None, (), seconds) for key, seconds in (("a", 2.0), ("b", 0.5), ("a", 2.0))]
+    assert Made(None, stores, "", None).encode_seconds == 2.5
 
 
 def three_and_one(**changes):

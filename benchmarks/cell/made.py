@@ -32,6 +32,11 @@ class Made:
     weights: str
     outcome: TrainResult
 
+    @property
+    def encode_seconds(self) -> float:
+        """How long its stores took to make; one that several backbones share counts once."""
+        return sum({store.key: store.seconds for store in self.stores}.values())
+
 
 def trained(
     cell: Cell, context: Context, *, out: Path, folder: Path, checkpoints: Checkpoints, observer: CellObserver

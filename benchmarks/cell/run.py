@@ -84,7 +84,7 @@ def _run(cell: Cell, folder: Path, context: Context, make: Callable[[], Made], o
         **measured._asdict(),
         params=sum(tensor.numel() for tensor in model.parameters()),
         trained=sum(tensor.numel() for tensor in model.parameters() if tensor.requires_grad),
-        seconds={"encode": sum(store.seconds for store in stores), "train": outcome.seconds, **clock.seconds},
+        seconds={"encode": made.encode_seconds, "train": outcome.seconds, **clock.seconds},
         curve=outcome.curve,
         best_epoch=outcome.best_epoch,
         reward=outcome.reward,

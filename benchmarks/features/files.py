@@ -154,7 +154,7 @@ def open_store(folder: Path, key: str) -> ImageStore:
     rows = {image: row for row, image in enumerate(content["rows"])}
     grid = tuple(content["grid"]) if content["grid"] else None
     seconds, runtime = content["seconds"], content.get("runtime", "")
-    return ImageStore(_File(folder, sums), rows, grid, content["skipped"], seconds, runtime)
+    return ImageStore(key, _File(folder, sums), rows, grid, content["skipped"], seconds, runtime)
 
 
 def open_or_discard(folder: Path) -> ImageStore | None:

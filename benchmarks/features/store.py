@@ -33,6 +33,7 @@ class Rows(ABC):
 class ImageStore:
     """The model's input for each image.
 
+    key: names what is stored; two stores with one are one.
     source: (images, views, ...): features (N, D) or the output of a backbone's frozen stem, in
         float16, or pixels (3, H, W) in uint8; the first view is the whole picture, see `Views`.
     rows: image id -> row; an image that could not be read has none.
@@ -41,6 +42,7 @@ class ImageStore:
     runtime: what ran the backbone, by name and version; empty where nothing did, or it is not known.
     """
 
+    key: str
     source: Rows
     rows: Mapping[int, int]
     grid: tuple[int, int] | None
