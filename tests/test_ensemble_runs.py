@@ -18,6 +18,7 @@ from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.executors import Executor
 from benchmarks.executors.schedule import Survey, run
 from benchmarks.executors.setup import RunSetup
+from benchmarks.executors.site import Site
 from benchmarks.features.store import ImageStore
 from benchmarks.leaderboard.card import card
 from benchmarks.leaderboard.card.rerun import config
@@ -29,6 +30,7 @@ from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.plan.matrix import plan
 from benchmarks.records.record import RunRecord, records
 from benchmarks.records.request import identity
+from benchmarks.runtime.resources import Resources
 from benchmarks.verification.checker.check import check_values
 from benchmarks.verification.checker.figures import rates
 from benchmarks.verification.reproduce import plan_of
@@ -193,6 +195,26 @@ def test_what_is_reproduced_is_the_ensemble_whatever_ran_last(runs, both, tmp_pa
     assert ended.returncode == 0, ended
     assert "Reproduced before, 2026-01-01" in ended.stdout
     assert (tmp_path / "again" / members[3].id / "record.json").is_file()
+
+
+class Preparing:
+    """A server in whose processes features depend on the seed, or do not."""
+
+    def __init__(self, seeded):
+        self.seeded, self.prepared = seeded, []
+
+    def call(self, job, cell, *_, **__):
+        self.prepared.append(cell.seed)
+        yield self.seeded
+
+
+@pytest.mark.parametrize(("seeded", "expected"), [(True, [0, 1, 2]), (False, [0])])
+def test_what_members_share_with_others_is_prepared_for_each_seed(tmp_path, seeded, expected):
+    planned, server = plan(EXPERIMENT), Preparing(seeded)
+    with Site(server, RunSetup(planned, tmp_path, tmp_path)) as site:
+        for _ in range(2):  # and not again
+            assert site.prepare(planned.cells[-1], Resources()) is None
+    assert server.prepared == expected
 
 
 def test_a_store_that_members_share_took_its_time_once():

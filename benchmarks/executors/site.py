@@ -60,9 +60,17 @@ class Site(Closing):
     def prepare(self, cell: Cell, resources: Resources) -> Failure | None:
         """Why what `cell` shares with others cannot be made; None where it is there.
 
+        Of an ensemble it is what each member shares, since features may depend on the seed.
+
         Raises:
             Elsewhere: another runner makes it now.
         """
+        for each in cell.members or (cell,):
+            if failure := self._prepare(each, resources):
+                return failure
+        return None
+
+    def _prepare(self, cell: Cell, resources: Resources) -> Failure | None:
         shared, known = _shared(cell), self._prepared
         name = "shared-" + hashlib.sha256(repr(shared).encode()).hexdigest()[:16]
         for key in (shared, (*shared, cell.seed)):
