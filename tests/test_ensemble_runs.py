@@ -332,8 +332,10 @@ def test_that_another_command_saw_a_member_fail_does_not_keep_an_ensemble_from_r
     assert RunRecord.load(tmp_path / luong.id).done
 
 
-def test_one_seed_has_no_ensemble():
+def test_one_seed_is_no_ensemble():
     one = replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, seeds=(5,)))
-    assert len(plan(one).cells) == 2
-    assert "ensemble" not in plan(one).cells[0].request
-    assert [cell.id for cell in plan(replace(one, ensemble=False)).cells] == [cell.id for cell in plan(one).cells]
+    with pytest.raises(
+        ValueError, match=r"^ensemble: true .* several seeds .*, and there is one, 5: give more seeds, or leave"
+    ):
+        plan(one)
+    assert "ensemble" not in plan(replace(one, ensemble=False)).cells[0].request

@@ -60,11 +60,20 @@ def plan(experiment: Experiment) -> Plan:
 
 
 def ensembles(cells: Sequence[Cell]) -> list[Cell]:
-    """One more cell for each combination of parts with several seeds, which are its members, by seed."""
+    """One more cell for each combination of parts, whose members are those of all seeds, by seed.
+
+    Raises:
+        ValueError: there is one seed.
+    """
     combinations: dict[tuple[Spec, ...], list[Cell]] = defaultdict(list)
     for cell in sorted(cells, key=lambda cell: cell.seed):
         combinations[cell.backbone, cell.attention, cell.decoder].append(cell)
-    return [replace(members[0], members=tuple(members)) for members in combinations.values() if len(members) > 1]
+    if alone := [cell for cell, *others in combinations.values() if not others]:
+        raise ValueError(
+            "ensemble: true has the models of several seeds decode together, and there is one, "
+            f"{alone[0].seed}: give more seeds, or leave it out"
+        )
+    return [replace(members[0], members=tuple(members)) for members in combinations.values()]
 
 
 def _cell(
