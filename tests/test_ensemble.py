@@ -153,3 +153,11 @@ def test_several_folders_are_an_ensemble(tmp_path):
     model = zoo.from_pretrained([tmp_path / "0", tmp_path / "1"])
     assert model.caption(pictures(), max_length=8) == Ensemble(MEMBERS[:2]).caption(pictures(), max_length=8)
     assert model.title.startswith("ensemble of 2: patches(dim=8, patch=32) + bahdanau")
+
+
+def test_a_folder_is_in_an_ensemble_once(tmp_path):
+    MEMBERS[0].save_pretrained(tmp_path / "0")
+    (tmp_path / "again").symlink_to(tmp_path / "0")
+    for again in ("0", "again"):
+        with pytest.raises(ValueError, match=rf"{again}' is in the ensemble twice: name each model once"):
+            zoo.from_pretrained([tmp_path / "0", tmp_path / again])

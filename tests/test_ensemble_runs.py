@@ -143,6 +143,10 @@ def test_it_captions_as_its_members_together(runs, both, capsys, monkeypatch):
         said.append(capsys.readouterr().out)
     assert json.loads(said[0])["caption"]
     assert said[0] == said[1]
+    for first in (ensemble.id, members[0].id):
+        assert main(["caption", f"runs/{first}", "photo.png", "--ensemble", f"runs/{members[0].id}"]) == 2
+        error = f"caption-zoo: 'runs/{members[0].id}' is in the ensemble twice: name each model once\n"
+        assert capsys.readouterr().err == error
     assert main(["caption", f"runs/{ensemble.id}", "photo.png", "--maps", "maps"]) == 0
     assert (runs.parent / "maps" / "photo" / "maps.json").is_file()
     capsys.readouterr()

@@ -87,7 +87,7 @@ def from_pretrained(
 
     Raises:
         ValueError: there is none, or it cannot be fetched, or its parts are not registered; or of several the
-            vocabularies differ.
+            vocabularies differ, or one is there twice.
     """
     from zoo.pretrained import load, locate
 

@@ -82,7 +82,7 @@ def load(places: Sequence[Located], *, device: str | torch.device = "cpu") -> Ca
     A place may be the run of an ensemble, see `load_members`.
 
     Raises:
-        ValueError: there is none, or its parts are not registered, or vocabularies differ.
+        ValueError: there is none, or its parts are not registered, or vocabularies differ, or one is there twice.
     """
     members = load_members(places, device=device)
     return members[0] if len(members) == 1 else Ensemble(members)
@@ -94,9 +94,12 @@ def load_members(places: Sequence[Located], *, device: str | torch.device = "cpu
     Those of an ensemble's run are the runs beside it that its request names.
 
     Raises:
-        ValueError: there is none, or its parts are not registered.
+        ValueError: there is none, or its parts are not registered, or one is there twice.
     """
     found = [each for place in places for each in _members(place)]
+    folders = [each.folder.resolve() for each in found]
+    if twice := [each.source for at, each in enumerate(found) if folders[at] in folders[:at]]:
+        raise ValueError(f"{twice[0]!r} is in the ensemble twice: name each model once")
     return [checkpoint.load(each.folder, device=device, source=each.source) for each in found]
 
 
