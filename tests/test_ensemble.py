@@ -9,10 +9,12 @@ from PIL import Image
 import zoo
 from registry import Spec
 from zoo.captioner import Captioner
-from zoo.ensemble import Ensemble
+from zoo.decoders import Decoder
+from zoo.ensemble import Ensemble, EnsembleDecoder
 from zoo.explain import NoGrid
 from zoo.generate import n_best
 from zoo.parts import Parts
+from zoo.types import DecoderOutput, Features, Memory
 from zoo.vocabulary import SPECIAL, START, Vocabulary
 
 WORDS = Vocabulary([*SPECIAL, *["a", "dog", "runs", "cat", "sits", "on", "grass", "the", "ball", "red"]])
@@ -98,6 +100,34 @@ def test_samples_are_of_the_mean_distribution():
     mean[[0, 1, 3]] = 0  # which no search may take
     shares = torch.bincount(found, minlength=len(WORDS)) / len(found)
     assert (shares - mean / mean.sum()).abs().max() < 0.03
+
+
+class Counting(Decoder):
+    """As many memories and tensors of state as there are positions; the likeliest word is their number."""
+
+    def init_state(self, features):
+        images, positions = features.tokens.shape[:2]
+        memory = Memory(features.tokens, features.tokens)
+        return (memory,) * positions, (torch.zeros(images, 1, 2),) * positions
+
+    def forward(self, tokens, memory, state, *, need_weights=False):
+        assert len(memory) == len(state)
+        return DecoderOutput(torch.full((*tokens.shape, 1), float(len(memory))), None, state)
+
+    def logits(self, hidden):
+        return torch.nn.functional.one_hot(hidden[..., 0].long(), 5) * 9.0
+
+
+def test_calls_that_overlap_do_not_mix():
+    decoder = EnsembleDecoder([Counting(), Counting()], [0, 1])
+    both = [Features.joint([Features(torch.ones(2, n, 3)), Features(torch.ones(2, n, 3))]) for n in (1, 3)]
+    inputs = [decoder.init_state(features) for features in both]
+    for (memory, state), positions in zip(inputs, (1, 3), strict=True):
+        output = decoder(torch.zeros(2, 1, 1, dtype=torch.long), memory, state)
+        assert (decoder.logits(output.hidden).argmax(dim=-1) == positions).all()
+    first, second = (decoder(torch.zeros(2, 1, 1, dtype=torch.long), *each).hidden for each in inputs)
+    assert decoder.logits(first).argmax() == 1
+    assert decoder.logits(second).argmax() == 3
 
 
 def test_backbones_with_the_same_weights_encode_once():

@@ -6,7 +6,7 @@ As ensembles of captioners are commonly decoded: Vinyals et al., 2017, https://a
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -19,8 +19,6 @@ from zoo.captioner import Captioner
 from zoo.decoders import Decoder
 from zoo.registries import without_paths
 from zoo.types import DecoderOutput, Features, Memory, State
-
-T = TypeVar("T")
 
 
 class Ensemble(CaptionModel):
@@ -87,8 +85,9 @@ class Ensemble(CaptionModel):
 class EnsembleDecoder(Decoder):
     """Decoders side by side, whose next word has the mean of their probabilities.
 
-    Memory and state are theirs, one decoder's behind the other's, and so are the hidden vectors, channel by channel.
-    The weights are the mean of theirs where all attend to as many positions, else None.
+    Memory and state are theirs, one decoder's behind the other's. The hidden vectors are already the logarithms of the
+    mean probabilities, (B, K, T, V), so the words after padding are scored too. The weights are the mean of theirs
+    where all attend to as many positions, else None.
 
     Args:
         decoders: of one vocabulary.
@@ -100,42 +99,30 @@ class EnsembleDecoder(Decoder):
         self.decoders, self.sources = nn.ModuleList(decoders), tuple(sources)
         named = (decoder.non_visual_source for decoder in decoders)
         self.non_visual_source = " or ".join(dict.fromkeys(filter(None, named)))
-        # How many memories, state tensors and hidden channels each decoder has, which it shows when it is first used.
-        self._memories: list[int] = []
-        self._states: list[int] = []
-        self._channels: list[int] = []
 
     def init_state(self, features: Features) -> tuple[tuple[Memory, ...], State]:
         """Each decoder's, from the features that it reads."""
         each = features.each or (features,)
-        begun = [decoder.init_state(each[at]) for decoder, at in zip(self._each, self.sources, strict=True)]
-        self._memories = [len(memory) for memory, _ in begun]
-        self._states = [len(state) for _, state in begun]
-        return _chained(memory for memory, _ in begun), _chained(state for _, state in begun)
+        parts = [decoder.init_state(each[at]) for decoder, at in zip(self._each, self.sources, strict=True)]
+        return _concatenate(parts, features.tokens)
 
     def forward(
         self, tokens: Int[Tensor, "B K T"], memory: tuple[Memory, ...], state: State, *, need_weights: bool = False
     ) -> DecoderOutput:
         """The same step of each."""
-        memories, states = _split(memory, self._memories), _split(state, self._states)
-        outputs: list[DecoderOutput] = [
-            decoder(tokens, own, begun, need_weights=need_weights)
-            for decoder, own, begun in zip(self._each, memories, states, strict=True)
-        ]
-        self._channels = [output.hidden.shape[-1] for output in outputs]
-        memories = _split(memory, self._memories)
-        return DecoderOutput(
-            torch.cat([output.hidden for output in outputs], dim=-1),
-            _mean([output.weights for output in outputs]),
-            _chained(output.state for output in outputs),
-            memory=_chained(output.memory or own for output, own in zip(outputs, memories, strict=True)),
-        )
+        outputs: list[DecoderOutput] = []
+        parts, log_probs = [], []
+        for decoder, (own_memory, own_state) in zip(self._each, _split(memory, state), strict=True):
+            outputs.append(decoder(tokens, own_memory, own_state, need_weights=need_weights))
+            parts.append((outputs[-1].memory or own_memory, outputs[-1].state))
+            log_probs.append(decoder.logits(outputs[-1].hidden).float().log_softmax(dim=-1))
+        memory, state = _concatenate(parts, tokens)
+        mean = torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs))
+        return DecoderOutput(mean, _mean([output.weights for output in outputs]), state, memory=memory)
 
-    def logits(self, hidden: Float[Tensor, "*shape E"]) -> Float[Tensor, "*shape V"]:
-        """The logarithm of the mean probability of each word."""
-        each = zip(self._each, hidden.split(self._channels, dim=-1), strict=True)
-        log_probs = torch.stack([decoder.logits(own).float().log_softmax(dim=-1) for decoder, own in each])
-        return log_probs.logsumexp(dim=0) - math.log(len(log_probs))
+    def logits(self, hidden: Float[Tensor, "*shape V"]) -> Float[Tensor, "*shape V"]:
+        """The logarithm of the mean probability of each word, which the hidden vector is."""
+        return hidden
 
     @property
     def _each(self) -> Iterable[Decoder]:
@@ -156,13 +143,26 @@ def _name(member: Captioner) -> str:
     return member.source or str(member.parts)
 
 
-def _chained(each: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
-    return tuple(item for items in each for item in items)
+def _concatenate(parts: Iterable[tuple[tuple[Memory, ...], State]], rows: Tensor) -> tuple[tuple[Memory, ...], State]:
+    """Memories and states of several decoders as those of one; `rows` is any tensor (B, ...) of the batch.
+
+    Before the memories of each decoder comes an empty one, whose shape tells how many memories and state tensors are
+    its: keys (B, memories, 0), values (B, states, 0).
+    """
+    memories: list[Memory] = []
+    states: list[Tensor] = []
+    for memory, state in parts:
+        keys, values = (rows.new_empty(rows.shape[0], len(each), 0) for each in (memory, state))
+        memories += [Memory(keys, values), *memory]
+        states += state
+    return tuple(memories), tuple(states)
 
 
-def _split(items: Sequence[T], counts: Sequence[int]) -> Iterator[tuple[T, ...]]:
-    left = iter(items)
-    return (tuple(islice(left, count)) for count in counts)
+def _split(memory: tuple[Memory, ...], state: State) -> Iterator[tuple[tuple[Memory, ...], State]]:
+    """What `_concatenate` put together."""
+    memories, states = iter(memory), iter(state)
+    for counts in memories:
+        yield tuple(islice(memories, counts.keys.shape[1])), tuple(islice(states, counts.values.shape[1]))
 
 
 def _mean(each: Sequence[Tensor | None]) -> Tensor | None:

@@ -1,11 +1,12 @@
 """Trained models that another one learns from."""
 
 from zoo.captioner import Captioner
+from zoo.decoders import Decoder
 from zoo.ensemble import EnsembleDecoder, see_the_same
 from zoo.pretrained import load_members, locate
 
 
-def teacher_of(captioner: Captioner, place: str) -> EnsembleDecoder:
+def teacher_of(captioner: Captioner, place: str) -> Decoder:
     """The decoder of the run, or of the ensemble, that lies at a place: it reads the features that the captioner does.
 
     Raises:
@@ -22,4 +23,6 @@ def teacher_of(captioner: Captioner, place: str) -> EnsembleDecoder:
                 f"teacher: {member.source} has another backbone than {captioner.parts.backbone}, or one that is "
                 "trained: both read the features of one frozen backbone"
             )
+    if len(members) == 1:
+        return members[0].decoder
     return EnsembleDecoder([member.decoder for member in members], [0] * len(members)).eval()

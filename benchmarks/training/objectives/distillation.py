@@ -57,7 +57,7 @@ class Distillation(Objective):
         self._teacher = (teacher_of(captioner, teacher),)  # in a tuple, so that it is no part of what is trained
 
     def forward(self, batch: Batch) -> Loss:
-        """The sum over the words of the captions; no logits are computed for padding."""
+        """The sum over the words of the captions; the student computes no logits for padding."""
         assert batch.rows is not None
         decoder, tokens, targets = self.captioner.decoder, batch.captions[..., :-1], batch.captions[..., 1:]
         auxiliary = auxiliary_losses(decoder)
