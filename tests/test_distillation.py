@@ -9,10 +9,12 @@ import pytest
 import torch
 from folders import change, flip_last_bit
 from forking import caption_zoo
+from records import record as invented
 
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import store
 from benchmarks.cell.train import build, train
+from benchmarks.cell.workdir import request_fields
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.contracts import CONTRACTS, check
 from benchmarks.leaderboard.card.rerun import config, reproduce
@@ -20,6 +22,7 @@ from benchmarks.plan.matrix import plan
 from benchmarks.records.record import records
 from benchmarks.training import OBJECTIVES
 from benchmarks.training.objectives import Batch
+from benchmarks.training.objectives.cross_entropy import CrossEntropy
 from benchmarks.verification.reproduce import plan_of
 from zoo.captioner import Captioner
 from zoo.ensemble import Ensemble
@@ -263,7 +266,7 @@ def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, 
     folder, teacher, _ = distilled
     experiment = learning_from(folder / "runs" / teacher.id)
     (cell,) = plan(experiment).cells
-    assert cell.teacher == teacher.id
+    assert cell.teacher.run == teacher.id
     assert {("attention", "mean"), ("attention", "luong")} < {*cell.uses}  # the cell's process loads the teacher's too
     with pytest.raises(ValueError, match=r"has the backbone patches\(dim=8, trainable=False\), and patches\(dim=8\) "):
         plan(replace(experiment, matrix=Matrix("patches(dim=8)", "luong")))
@@ -306,6 +309,46 @@ def test_teachers_of_other_words_weights_or_trained_backbones_are_refused_by_the
         plan(learning_from(place))
 
 
+class Blackboard(CrossEntropy):
+    """Has an option that is called teacher and names no run."""
+
+    def __init__(self, *given, teacher: str = "", tutor: str = "") -> None:
+        super().__init__(*given)
+
+
+class Tutored(Blackboard):
+    """Learns from the run that another option names."""
+
+    teacher_option = "tutor"
+
+
+def test_an_objective_declares_the_option_that_names_a_run(distilled, monkeypatch):
+    folder, teacher, _ = distilled
+    monkeypatch.setitem(OBJECTIVES._factories, "blackboard", Blackboard)
+    monkeypatch.setitem(OBJECTIVES._factories, "tutored", Tutored)
+    place = str(folder / "runs" / teacher.id)
+    experiment = learning_from(place)
+
+    def cell_of(objective):
+        return plan(replace(experiment, training=replace(experiment.training, objective=objective))).cells[0]
+
+    own = cell_of("blackboard(teacher='strict')")
+    assert (own.teacher, own.request["training"]["objective"]) == (None, "blackboard(teacher='strict')")
+    assert cell_of("tutored(teacher='strict')").teacher is None
+    learned = cell_of(f"tutored(teacher='strict', tutor={place!r})")
+    assert learned.teacher == ("tutor", teacher.id, place)
+    text = f"tutored(teacher='strict', tutor='{teacher.id}')"
+    assert learned.request["training"]["objective"] == text
+    made = replace(invented(**request_fields(learned)), id=learned.id, request=learned.request)
+    assert plan_of(made, teacher=place).cells[0].id == learned.id
+    assert f"--teacher runs/{teacher.id}" in reproduce(made)
+    assert f"tutored(teacher='strict', tutor='runs/{teacher.id}')" in config(made)
+    made = replace(made, id=own.id, request=own.request)
+    with pytest.raises(ValueError, match="learned from no other run: leave out --teacher"):
+        plan_of(made, teacher=place)
+    assert "--teacher" not in reproduce(made)
+
+
 def test_an_ensemble_without_a_member_is_no_teacher(distilled, tmp_path):
     folder, teacher, _ = distilled
     place = edited(teacher, folder / "runs" / teacher.id, tmp_path / "both", request={"ensemble": {"0": teacher.id}})
@@ -313,4 +356,4 @@ def test_an_ensemble_without_a_member_is_no_teacher(distilled, tmp_path):
         plan(learning_from(place))
     shutil.copytree(folder / "runs" / teacher.id, tmp_path / teacher.id)
     (cell,) = plan(learning_from(place)).cells
-    assert cell.teacher == teacher.id
+    assert cell.teacher.run == teacher.id

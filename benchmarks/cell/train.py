@@ -9,7 +9,7 @@ from benchmarks.cell.checkpoints import signals
 from benchmarks.cell.context import Context
 from benchmarks.cell.prepare import store
 from benchmarks.features.store import ImageStore
-from benchmarks.plan.cell import TEACHER, Cell
+from benchmarks.plan.cell import Cell
 from benchmarks.records.model_files import verify_run
 from benchmarks.runtime.process_group import joined
 from benchmarks.training.checkpoints import Preempted, Requests
@@ -57,7 +57,7 @@ def train(
         ValueError: the teacher is not the run that was planned with, or a file of it was changed.
     """
     if cell.teacher:
-        verify_run(Path(str(cell.training.objective.options[TEACHER])), cell.teacher)
+        verify_run(Path(cell.teacher.folder), cell.teacher.run)
     validation = context.validation(cell.located_dataset)
     if context.resources.grad_checkpointing and captioner.backbone.trainable:
         captioner.backbone.set_grad_checkpointing()

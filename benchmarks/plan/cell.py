@@ -1,22 +1,23 @@
 """One run of a matrix, and its id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.config import Decoding, Training
 from benchmarks.records.request import PROTOCOL, Request, identity
+from benchmarks.training.teacher_option import with_teacher
 from registry import Spec
 from zoo.registries import without_paths
 
-TEACHER = "teacher"  # the option by which an objective names the run that it learns from
 
+class Teacher(NamedTuple):
+    """A run that an objective learns from: the option that names it, its id, and its folder."""
 
-def with_teacher(training: Training, place: str) -> Training:
-    """The same training, with the teacher of its objective at another place, or by its id."""
-    spec = training.objective
-    return replace(training, objective=Spec(spec.name, spec.variant, {**spec.options, TEACHER: place}))
+    option: str
+    run: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Cell:
     `start_from` is the id of the run whose weights it starts from, where it does, and `start_folder`
     the place of that run, which is not repeated either. `members` are the cells whose trained models
     decode together here, where it is an ensemble: it trains none, and its settings of training are theirs.
-    `teacher` is the id of the run that its objective learns from, where it names one; the request has
-    it in the place of the folder.
+    `teacher` is the run that its objective learns from, where it names one; the request has the id in
+    the place of the folder.
     `uses` has the kind and name of each component that it needs, those that options name too.
     `origins` says for each part where it came from; `sources` holds the hash of the file
     of each part that a plug-in brought, and of a backbone's weights, so that an edited file
@@ -50,7 +51,7 @@ class Cell:
     decoding: Decoding
     start_from: str = ""
     start_folder: str = ""
-    teacher: str = ""
+    teacher: Teacher | None = None
     members: tuple["Cell", ...] = ()
     uses: tuple[tuple[str, str], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -73,10 +74,14 @@ class Cell:
             start_from=self.start_from,
             ensemble={str(member.seed): member.id for member in self.members},
             metrics=tuple(map(str, self.metrics)),
-            training=with_teacher(self.training, self.teacher) if self.teacher else self.training,
+            training=self._requested_training,
             decoding=self.decoding,
             sources=self.sources,
         ).to_json()
+
+    @property
+    def _requested_training(self) -> Training:
+        return with_teacher(self.training, self.teacher.option, self.teacher.run) if self.teacher else self.training
 
     @cached_property
     def id(self) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from benchmarks.config import Experiment
 from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import build_metrics
-from benchmarks.plan.cell import TEACHER, Cell
+from benchmarks.plan.cell import Cell
 from benchmarks.plan.components import components_of, hashes_of
 from benchmarks.plan.starting import started
 from benchmarks.plan.teachers import with_teacher_run
 from benchmarks.training import OBJECTIVES
+from benchmarks.training.teacher_option import teacher_option
 from registry import Spec
 from zoo.backbones.weights import digest
 from zoo.registries import PARTS
@@ -52,8 +53,8 @@ def plan(experiment: Experiment) -> Plan:
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
         cells = started(cells, Path(experiment.start_from))
-    if teacher := experiment.training.objective.options.get(TEACHER):
-        cells = with_teacher_run(cells, Path(str(teacher)), vocabulary)
+    if option := teacher_option(experiment.training.objective):
+        cells = with_teacher_run(cells, option, vocabulary)
     if experiment.ensemble:
         cells += ensembles(cells)
     return Plan(tuple(cells), tuple(dataset.notes))

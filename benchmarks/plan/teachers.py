@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.plan.cell import Cell
+from benchmarks.plan.cell import Cell, Teacher
 from benchmarks.plan.components import parts_in
 from benchmarks.records.model_files import verify_run
 from benchmarks.records.record import FILE, RunRecord
@@ -17,8 +17,8 @@ from zoo.checkpoint import BACKBONE, Saved
 from zoo.vocabulary import Vocabulary
 
 
-def with_teacher_run(cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary) -> list[Cell]:
-    """Each cell with the id of the run that its objective learns from, which lies in `folder`; an ensemble's too.
+def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary) -> list[Cell]:
+    """Each cell with the run that its objective learns from, an ensemble's too, which its `option` names by a folder.
 
     `vocabulary` is that of the cells.
 
@@ -26,6 +26,7 @@ def with_teacher_run(cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary
         ValueError: there is none that is finished, or not all of it, or it is of other data, another vocabulary or
             another backbone, or of one that is trained or has other weights.
     """
+    folder = Path(str(cells[0].training.objective.options[option]))
     if not (folder / FILE).is_file():
         raise ValueError(f"teacher: {folder} is no run: it has no {FILE}")
     try:
@@ -44,7 +45,8 @@ def with_teacher_run(cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary
             )
     _refuse_other_weights(cells, members)
     uses = dict.fromkeys(used for _, saved in members for used in _components(saved))
-    return [replace(cell, teacher=record.id, uses=tuple(dict.fromkeys((*cell.uses, *uses)))) for cell in cells]
+    teacher = Teacher(option, record.id, str(folder))
+    return [replace(cell, teacher=teacher, uses=tuple(dict.fromkeys((*cell.uses, *uses)))) for cell in cells]
 
 
 def _refuse_other_request(record: RunRecord, cell: Cell, folder: Path) -> None:

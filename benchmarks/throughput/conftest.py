@@ -9,12 +9,12 @@ import torch
 
 from benchmarks.config import Decoding, Training
 from benchmarks.features.runtime import encoders_of
-from benchmarks.plan.cell import TEACHER, with_teacher
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import Settings
 from benchmarks.runtime.device import device
 from benchmarks.throughput.measure import ENCODERS, MODEL, TRAINING
 from benchmarks.throughput.no_eos import NoEosDecoder
+from benchmarks.training.teacher_option import teacher_option, with_teacher
 from zoo.backbones import Backbone
 from zoo.caption_model import CaptionModel
 from zoo.captioner import Captioner
@@ -67,8 +67,9 @@ def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
     """How the run was trained and decoded."""
     run = request.config.getoption("--run")
     found = Settings.read(run / REQUEST)
-    if teacher := found.training.objective.options.get(TEACHER):  # which lies beside it
-        found = replace(found, training=with_teacher(found.training, str(run.parent / str(teacher))))
+    if option := teacher_option(found.training.objective):  # that run lies beside it
+        teacher = run.parent / str(found.training.objective.options[option])
+        found = replace(found, training=with_teacher(found.training, option, str(teacher)))
     return request.config.stash.get(TRAINING, found.training), found.decoding
 
 

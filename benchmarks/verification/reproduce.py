@@ -8,12 +8,13 @@ from typing import Any
 from benchmarks.config import Experiment, Matrix
 from benchmarks.data import DATASETS
 from benchmarks.executors.jobs import load
-from benchmarks.plan.cell import TEACHER, Cell, with_teacher
+from benchmarks.plan.cell import Cell
 from benchmarks.plan.compatibility import feature_shape, incompatibility, refuse_training
 from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
 from benchmarks.records.record import FILE, PARTS, RunRecord
 from benchmarks.records.request import PROTOCOL, Request, has_own_starts, identity
+from benchmarks.training.teacher_option import teacher_option, with_teacher
 from registry import Spec
 from zoo.registries import without_paths
 
@@ -41,8 +42,12 @@ def plan_of(
     _refuse_unregistered(record, {"dataset": spec, **parts, "objective": request.training.objective}, metrics)
     parts["backbone"] = _weighted(parts["backbone"], weights)
     _refuse_other_starts(record, start_from)
-    if (run := request.training.objective.options.get(TEACHER)) and not teacher:
+    option = teacher_option(request.training.objective)
+    if option and not teacher:
+        run = request.training.objective.options[option]
         raise ValueError(f"the record's run learned from run {run}: give its folder with --teacher")
+    if teacher and not option:
+        raise ValueError(f"the record's run learned from no other run: leave out --teacher {teacher}")
     seeds = tuple(sorted(map(int, request.ensemble))) or (request.seed,)
     experiment = Experiment(
         start_from=start_from,
@@ -51,7 +56,7 @@ def plan_of(
         matrix=Matrix((parts["backbone"],), (parts["attention"],), (parts["decoder"],), seeds),
         name=record.experiment,
         metrics=metrics,
-        training=with_teacher(request.training, teacher) if teacher else request.training,
+        training=with_teacher(request.training, option, teacher) if option else request.training,
         decoding=request.decoding,
     )
     planned = _plan(experiment, located=dataset is not None)

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.data import DATASETS
@@ -11,9 +12,8 @@ from benchmarks.leaderboard.tables.formatting import clean
 from benchmarks.leaderboard.tables.rows import HOME
 from benchmarks.records.record import PARTS, RunRecord
 from benchmarks.records.request import has_own_starts
+from benchmarks.training.teacher_option import teacher_option
 from registry import Spec
-
-_TEACHER = re.compile(r"\bteacher='([0-9a-f]{12})'")
 
 
 def config(record: RunRecord) -> str:
@@ -33,9 +33,9 @@ def config(record: RunRecord) -> str:
     lines += [f"  {part}: {yaml([request.get(part, record.parts.get(part, ''))])}" for part in PARTS]
     lines.append(f"  seeds: {yaml(_seeds(record) or [record.seed])}")
     for section in ("training", "decoding"):
-        settings = request.get(section)
+        settings = _settings(record, section)
         if isinstance(settings, Mapping) and settings:
-            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(_placed(settings[name]))}" for name in sorted(settings))]
+            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(settings[name])}" for name in sorted(settings))]
     return "\n".join(lines) + "\n"
 
 
@@ -93,15 +93,30 @@ def _start(record: RunRecord) -> str:
 
 
 def _teacher(record: RunRecord) -> str:
-    """The id of the run that its objective learned from, where it did."""
+    """The id of the run that its objective learned from; empty where it did from none, or is not registered here."""
+    objective = _objective(record)
+    return str(objective.options[teacher_option(objective)]) if objective else ""
+
+
+def _settings(record: RunRecord, section: str) -> Any:
+    """A section of its request, with the teacher of its objective where runs lie."""
+    settings, objective = record.request.get(section), _objective(record)
+    if section != "training" or not objective or not isinstance(settings, Mapping):
+        return settings
+    placed = {teacher_option(objective): f"runs/{_teacher(record)}"}
+    return {**settings, "objective": str(Spec(objective.name, objective.variant, {**objective.options, **placed}))}
+
+
+def _objective(record: RunRecord) -> Spec | None:
+    """What it was trained with, if that learned from a run."""
     settings = record.request.get("training")
-    found = _TEACHER.search(str(settings.get("objective", ""))) if isinstance(settings, Mapping) else None
-    return found[1] if found else ""
-
-
-def _placed(setting: Any) -> Any:
-    """A setting, with the teacher of an objective where runs lie."""
-    return _TEACHER.sub(r"teacher='runs/\1'", setting) if isinstance(setting, str) else setting
+    text = settings.get("objective") if isinstance(settings, Mapping) else None
+    with suppress(ValueError):
+        spec = Spec.parse(str(text))
+        # Only where there is an id, since asking for the option imports the objective, and torch with it.
+        if any(re.fullmatch("[0-9a-f]{12}", str(value)) for value in spec.options.values()) and teacher_option(spec):
+            return spec
+    return None
 
 
 def _seeds(record: RunRecord) -> list[int | str]:

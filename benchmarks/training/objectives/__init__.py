@@ -44,11 +44,14 @@ class Objective(nn.Module, ABC):
     so that a batch can be cut into parts, on one device or on many, whatever the objective: what
     it returns has to be a sum over the images of the part. `auxiliary_losses` of the decoder go
     through it too. `reports` names what it reports; `signature` says what a reward is made of;
-    `captions_per_image` is how many captions of an image a step learns from.
+    `captions_per_image` is how many captions of an image a step learns from. `teacher_option` names
+    the option, if any, that is the folder of a run to learn from: the plan checks that run, and
+    requests and records have its id instead.
     """
 
     reports: tuple[str, ...] = ("loss",)
     signature: str = ""
+    teacher_option: str = ""
 
     def __init__(self, captioner: Captioner, training: Training) -> None:
         super().__init__()

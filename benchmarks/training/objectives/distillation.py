@@ -36,6 +36,7 @@ class Distillation(Objective):
     """
 
     reports = ("loss", "distillation")
+    teacher_option = "teacher"
 
     def __init__(
         self,

@@ -30,6 +30,8 @@ class SequenceDistillation(Objective):
         num_beams: width of its search.
     """
 
+    teacher_option = "teacher"
+
     def __init__(
         self,
         captioner: Captioner,
