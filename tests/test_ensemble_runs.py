@@ -11,7 +11,7 @@ from PIL import Image
 from records import record
 
 from benchmarks.cell.context import Context
-from benchmarks.cell.made import Made
+from benchmarks.cell.model import TrainedModel
 from benchmarks.cell.run import run_cell
 from benchmarks.cli.main import main
 from benchmarks.config import Experiment, Matrix, Training
@@ -223,7 +223,7 @@ def test_what_members_share_with_others_is_prepared_for_each_seed(tmp_path, seed
 
 def test_a_store_that_members_share_took_its_time_once():
     stores = [ImageStore(key, None, {}, None, (), seconds) for key, seconds in (("a", 2.0), ("b", 0.5), ("a", 2.0))]
-    assert Made(None, stores, "", None).encode_seconds == 2.5
+    assert TrainedModel(None, stores, "", None).encode_seconds == 2.5
 
 
 def three_and_one(**changes):

@@ -20,7 +20,7 @@ from benchmarks.cell import pack as packing
 from benchmarks.cli.main import main
 from benchmarks.cli.place import resolve_model
 from benchmarks.features.encode import encode_batches
-from benchmarks.plan.starting import started
+from benchmarks.plan.start_runs import with_start_runs
 from benchmarks.records.record import RunRecord, records
 from benchmarks.records.request import identity
 from benchmarks.verification.diff import environments
@@ -252,7 +252,9 @@ def test_a_packed_model_takes_no_runs_place(place, tmp_path, capsys):
     assert list(records(place / "models" / "drawn")) == [packed]
     assert list(records(place / "models")) == []
     with pytest.raises(ValueError, match="holds no finished run"):
-        started([], place / "models")  # a run that starts from it would have the id of one that starts from its run
+        with_start_runs(
+            [], place / "models"
+        )  # a run that starts from it would have the id of one that starts from its run
     assert run_cli(capsys, "leaderboard", tmp_path / "runs", "--check")[::2] == (0, "")
     (tmp_path / "published").mkdir()
     packed_file = tmp_path / "published" / f"{run.id}.json"

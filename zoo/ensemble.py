@@ -46,14 +46,14 @@ class Ensemble(CaptionModel):
                 )
         self.vocabulary = first.vocabulary
         self.parts = tuple(member.parts for member in members)
-        seen: list[Captioner] = []
+        distinct: list[Captioner] = []
         sources = []
         for member in members:
-            place = next((at for at, other in enumerate(seen) if see_the_same(member, other)), len(seen))
-            seen += [member] * (place == len(seen))
+            place = next((at for at, other in enumerate(distinct) if same_backbone(member, other)), len(distinct))
+            distinct += [member] * (place == len(distinct))
             sources.append(place)
-        self._backbones = nn.ModuleList(member.backbone for member in seen)
-        self._backbone_specs = tuple(member.parts.backbone for member in seen)
+        self._backbones = nn.ModuleList(member.backbone for member in distinct)
+        self._backbone_specs = tuple(member.parts.backbone for member in distinct)
         self.decoder = EnsembleDecoder([member.decoder for member in members], sources)
         self.eval()
 
@@ -129,7 +129,7 @@ class EnsembleDecoder(Decoder):
         return cast(Iterable[Decoder], self.decoders)
 
 
-def see_the_same(one: Captioner, other: Captioner) -> bool:
+def same_backbone(one: Captioner, other: Captioner) -> bool:
     """Whether the backbones of two captioners have the same Spec and weights, so the same features of an image."""
     if one.backbone is other.backbone:
         return True

@@ -127,8 +127,10 @@ def _members(place: Located) -> list[Located]:
     beside = place.folder.absolute().parent
     names = [str(named[seed]) for seed in sorted(named, key=lambda seed: (len(seed), seed))]
     folders = [beside / name for name in names if re.fullmatch("[0-9a-f]{12}", name)]
-    if lost := [folder.name for folder in folders if not (folder / CONFIG).is_file()]:
-        raise ValueError(f"{place.source!r} is an ensemble, and its member {lost[0]} does not lie in {str(beside)!r}")
+    if missing := [folder.name for folder in folders if not (folder / CONFIG).is_file()]:
+        raise ValueError(
+            f"{place.source!r} is an ensemble, and its member {missing[0]} does not lie in {str(beside)!r}"
+        )
     return [Located(folder, str(Path(place.source).parent / folder.name)) for folder in folders]
 
 

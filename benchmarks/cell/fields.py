@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from benchmarks.cell.made import Made
+from benchmarks.cell.model import TrainedModel
 from benchmarks.data import Dataset
 from benchmarks.features.store import ImageStore
 from benchmarks.runtime.resources import Resources
 from zoo.vocabulary import Vocabulary, tokenize
 
 
-def circumstances(made: Made, timed: str, resources: Resources) -> dict[str, int | str]:
+def circumstances(trained: TrainedModel, timed: str, resources: Resources) -> dict[str, int | str]:
     """What was particular in how it was encoded, trained and timed."""
-    outcome, images = made.outcome, made.stores[0]
+    result, images = trained.result, trained.stores[0]
     noted: dict[str, int | str] = {
         "encoder": images.runtime,
         "encoder_timed": timed if timed != images.runtime else "",
-        "resumed": outcome.resumed,
-        "micro_batch": outcome.micro_batch,
+        "resumed": result.resumed,
+        "micro_batch": result.micro_batch,
     }
     several = {"processes": resources.launch.world, "workers": resources.workers}
     return {name: value for name, value in noted.items() if value} | {

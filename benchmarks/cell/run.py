@@ -10,7 +10,7 @@ from benchmarks.cell.checkpoints import cell_checkpoints
 from benchmarks.cell.context import Context
 from benchmarks.cell.evaluate import Clock, evaluate, hashes
 from benchmarks.cell.fields import circumstances, data_fields
-from benchmarks.cell.made import Made, assembled, trained
+from benchmarks.cell.model import TrainedModel, load_ensemble, train_model
 from benchmarks.cell.observer import CellObserver
 from benchmarks.cell.prepare import backbone_name
 from benchmarks.cell.samples import write_gallery
@@ -45,7 +45,7 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
         try:
             (folder / REQUEST).write_text(json.dumps(cell.request, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             with CellObserver(cell, out, context.loggers) as observer:
-                kind = assembled if cell.members else trained
+                kind = load_ensemble if cell.members else train_model
                 make = partial(kind, cell, context, out=out, folder=folder, checkpoints=checkpoints, observer=observer)
                 record = _run(cell, folder, context, make, observer)
             record.save(folder)  # a part may have given what no record can hold
@@ -63,42 +63,44 @@ def run_cell(cell: Cell, out: Path, context: Context) -> RunRecord:
         return record
 
 
-def _run(cell: Cell, folder: Path, context: Context, make: Callable[[], Made], observer: CellObserver) -> RunRecord:
+def _run(
+    cell: Cell, folder: Path, context: Context, make: Callable[[], TrainedModel], observer: CellObserver
+) -> RunRecord:
     dataset, clock = context.dataset(cell.located_dataset), Clock()
     if dataset.fingerprint != cell.fingerprint:
         raise ValueError(f"{cell.dataset} has changed since the run was planned: run the same command again")
     scorer = context.scorer(cell.located_dataset, cell.metrics)
-    made = make()
-    model, stores, outcome = made.model, made.stores, made.outcome
+    trained = make()
+    model, stores, result = trained.model, trained.stores, trained.result
     evaluated, gallery = evaluate(model, dataset, stores, scorer, cell.decoding, folder, clock)
     observer.on_scores(evaluated["scores"])
     write_gallery(gallery, folder)
     with clock.measure("measure"):
-        measured, timed = _measured(cell, made, folder, context)
+        measured, timed = _measured(cell, trained, folder, context)
     return RunRecord(
         **request_fields(cell),
         status="done",
-        weights=made.weights,
+        weights=trained.weights,
         data=data_fields(dataset, stores[0], model.vocabulary),
         **evaluated,
         **measured._asdict(),
         params=sum(tensor.numel() for tensor in model.parameters()),
         trained=sum(tensor.numel() for tensor in model.parameters() if tensor.requires_grad),
-        seconds={"encode": made.encode_seconds, "train": outcome.seconds, **clock.seconds},
-        curve=outcome.curve,
-        best_epoch=outcome.best_epoch,
-        reward=outcome.reward,
+        seconds={"encode": trained.encode_seconds, "train": result.seconds, **clock.seconds},
+        curve=result.curve,
+        best_epoch=result.best_epoch,
+        reward=result.reward,
         files=hashes(folder),
-        environment=environment(java=context.java) | circumstances(made, timed, context.resources),
+        environment=environment(java=context.java) | circumstances(trained, timed, context.resources),
         finished=now(),
     )
 
 
-def _measured(cell: Cell, made: Made, folder: Path, context: Context) -> tuple[Measurement, str]:
+def _measured(cell: Cell, trained: TrainedModel, folder: Path, context: Context) -> tuple[Measurement, str]:
     """What the throughput suite says of the model, and what ran its backbone there."""
-    named, seen = backbone_name(cell), list(zip(made.stores, made.model.backbones, strict=True))
-    encoders = tuple(context.features.encoder(store, backbone, named=named) for store, backbone in seen)
-    shared = len(encoders) == 1 and not made.model.backbones[0].trainable
+    named, pairs = backbone_name(cell), list(zip(trained.stores, trained.model.backbones, strict=True))
+    encoders = tuple(context.features.encoder(store, backbone, named=named) for store, backbone in pairs)
+    shared = len(encoders) == 1 and not trained.model.backbones[0].trainable
     frozen, timings = named if shared else None, context.encoder_timings
-    measured = measure(folder, made.model, encoders, training=cell.training, frozen=frozen, encoder_timings=timings)
+    measured = measure(folder, trained.model, encoders, training=cell.training, frozen=frozen, encoder_timings=timings)
     return measured, runtime_of(encoders[0])

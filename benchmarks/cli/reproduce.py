@@ -77,13 +77,13 @@ def _reproduce(record: RunRecord, options: Namespace, server: "ForkServer") -> i
     setup = RunSetup(planned, out, cache)
     with Local(server, setup, workers=1) as executor:
         found = {done.cell.id: done for done in run(Survey.of([*members, cell], out), setup, executor)}
-    made = RunRecord.load(out / cell.id)
-    if not made.done:
-        print(f"FAILED, {plain(str(made.error))}")
+    new = RunRecord.load(out / cell.id)
+    if not new.done:
+        print(f"FAILED, {plain(str(new.error))}")
         return 1
     if found[cell.id].earlier:
-        print(f"Reproduced before, {made.finished}.")
-    print("\n".join(table(record, made)))
-    print("\n".join(verdict(record, made, [captions, captions_of(made, out / cell.id)])))
+        print(f"Reproduced before, {new.finished}.")
+    print("\n".join(table(record, new)))
+    print("\n".join(verdict(record, new, [captions, captions_of(new, out / cell.id)])))
     print(f"The new record: {out / cell.id}")
     return 0

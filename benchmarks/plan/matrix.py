@@ -12,7 +12,7 @@ from benchmarks.data import DATASETS, Dataset
 from benchmarks.metrics import build_metrics
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.components import components_of, hashes_of
-from benchmarks.plan.starting import started
+from benchmarks.plan.start_runs import with_start_runs
 from benchmarks.plan.teachers import with_teacher_run
 from benchmarks.training import OBJECTIVES
 from benchmarks.training.teacher_option import teacher_option
@@ -52,7 +52,7 @@ def plan(experiment: Experiment) -> Plan:
     hash_of = cache(digest)  # each file once, however many cells it is in
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
-        cells = started(cells, Path(experiment.start_from))
+        cells = with_start_runs(cells, Path(experiment.start_from))
     if option := teacher_option(experiment.training.objective):
         cells = with_teacher_run(cells, option, vocabulary)
     if experiment.ensemble:

@@ -95,6 +95,6 @@ def pixels(model: CaptionModel) -> tuple[torch.Tensor, ...]:
 def features(model: CaptionModel, pixels: tuple[torch.Tensor, ...]) -> Features:
     """Features for that batch: those of its first image, repeated."""
     with torch.inference_mode():
-        seen = zip(model.backbones, pixels, strict=True)
-        first = Features.joint([each(each.preprocess.normalize(noise[:1])) for each, noise in seen])
+        pairs = zip(model.backbones, pixels, strict=True)
+        first = Features.joint([each(each.preprocess.normalize(noise[:1])) for each, noise in pairs])
     return first.of(torch.zeros(BATCH, dtype=torch.long, device=first.tokens.device))

@@ -2,7 +2,7 @@
 
 from zoo.captioner import Captioner
 from zoo.decoders import Decoder
-from zoo.ensemble import EnsembleDecoder, see_the_same
+from zoo.ensemble import EnsembleDecoder, same_backbone
 from zoo.pretrained import load_members, locate
 
 
@@ -18,7 +18,7 @@ def teacher_of(captioner: Captioner, place: str) -> Decoder:
             raise ValueError(
                 f"teacher: {member.source} has another vocabulary: train it on the same data, with the same min_count"
             )
-        if captioner.backbone.trainable or not see_the_same(member, captioner):
+        if captioner.backbone.trainable or not same_backbone(member, captioner):
             raise ValueError(
                 f"teacher: {member.source} has another backbone than {captioner.parts.backbone}, or one that is "
                 "trained: both read the features of one frozen backbone"

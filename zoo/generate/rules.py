@@ -35,8 +35,8 @@ def no_repeated_ngram(scores: Float[Tensor, "B K V"], captions: Int[Tensor, "B K
     if captions.shape[2] < length:
         return
     runs = captions.unfold(2, length, 1)  # (B, K, runs, length)
-    begun = captions[:, :, None, captions.shape[2] - length + 1 :]  # which another word makes a run
-    again = (runs[..., :-1] == begun).all(dim=-1) & (runs[..., -1] != END)
+    prefix = captions[:, :, None, captions.shape[2] - length + 1 :]  # which another word makes a run
+    again = (runs[..., :-1] == prefix).all(dim=-1) & (runs[..., -1] != END)
     scores.scatter_(2, runs[..., -1].where(again, PAD), -torch.inf)  # PAD is forbidden anyway
 
 

@@ -1,4 +1,4 @@
-"""The model of a cell: trained, or assembled of those that other cells have trained."""
+"""The model of a cell: trained, or an ensemble of those that other cells have trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from zoo.ensemble import Ensemble
 
 
 @dataclass(frozen=True)
-class Made:
-    """A model in evaluation, and what it was made of.
+class TrainedModel:
+    """A model in evaluation mode, and how it came about.
 
     stores: the stored images for each of its backbones.
     weights: where the backbones' first weights came from.
-    outcome: of its training; of an ensemble, which learns nothing, an empty one.
+    result: of its training; of an ensemble, which learns nothing, an empty one.
     """
 
     model: CaptionModel
     stores: Sequence[ImageStore]
     weights: str
-    outcome: TrainResult
+    result: TrainResult
 
     @property
     def encode_seconds(self) -> float:
@@ -38,20 +38,20 @@ class Made:
         return sum({store.key: store.seconds for store in self.stores}.values())
 
 
-def trained(
+def train_model(
     cell: Cell, context: Context, *, out: Path, folder: Path, checkpoints: Checkpoints, observer: CellObserver
-) -> Made:
+) -> TrainedModel:
     """The cell's captioner, trained, and saved in its `folder`."""
     captioner, weights = build(cell, context)
     images = store(cell, captioner.backbone, context)
-    outcome = train(cell, captioner, context, images, checkpoints, observer)
+    result = train(cell, captioner, context, images, checkpoints, observer)
     checkpoint.save(captioner, folder, weights=weights)
-    return Made(captioner, [images], weights.source, outcome)
+    return TrainedModel(captioner, [images], weights.source, result)
 
 
-def assembled(
+def load_ensemble(
     cell: Cell, context: Context, *, out: Path, folder: Path, checkpoints: Checkpoints, observer: CellObserver
-) -> Made:
+) -> TrainedModel:
     """The ensemble of the captioners that the cell's members have left in `out`.
 
     Raises:
@@ -66,4 +66,4 @@ def assembled(
         first, source = build(member, context)  # since stores are named by the weights before training
         weights = weights or source.source
         stores.append(store(member, first.backbone, context))
-    return Made(ensemble, stores, weights, TrainResult((), 0, 0.0))
+    return TrainedModel(ensemble, stores, weights, TrainResult((), 0, 0.0))

@@ -11,7 +11,7 @@ from benchmarks.records.record import FILE, RunRecord, record_files
 _SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a request
 
 
-def started(cells: Sequence[Cell], folder: Path) -> list[Cell]:
+def with_start_runs(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     """Each cell with the run that it starts from: of those below `folder`, that of the same parts, data and seed.
 
     Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded. Where
@@ -26,10 +26,10 @@ def started(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     if not runs:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()
-    return [_started(cell, runs, folder, single=single) for cell in cells]
+    return [_with_start_run(cell, runs, folder, single=single) for cell in cells]
 
 
-def _started(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: Path, *, single: bool) -> Cell:
+def _with_start_run(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: Path, *, single: bool) -> Cell:
     names = _SAME[:-1] if single else _SAME
     wanted = [cell.request[name] for name in names]
     found = [
