@@ -150,6 +150,10 @@ def test_it_captions_as_its_members_together(runs, both, capsys, monkeypatch):
     assert main(["caption", f"runs/{ensemble.id}", "photo.png", "--maps", "maps"]) == 0
     assert (runs.parent / "maps" / "photo" / "maps.json").is_file()
     capsys.readouterr()
+    assert main(["check", "config.yaml"]) == 0
+    assert capsys.readouterr().out.endswith("3 cells can run, 0 cannot\n")
+    assert main(["pack", f"runs/{ensemble.id}", "--out", "packed"]) == 2
+    assert "is an ensemble, which has no weights of its own: pack a member, " in capsys.readouterr().err
     assert main(["export", f"runs/{ensemble.id}", "--out", "exported"]) == 2
     assert (
         f"is an ensemble: name one of its members, runs/{members[0].id}, runs/{members[3].id}"

@@ -39,7 +39,7 @@ def _check_config(parser: ArgumentParser, options: Namespace) -> int:
         for cell, why in zip(planned.cells, found, strict=True):
             refused += why is not None
             print(f"{'REFUSED' if why else 'ok     '}  {cell.id}  {cell}" + (f": {plain(why)}" if why else ""))
-    print(f"{len(experiment.matrix) - refused} cells can run, {refused} cannot")
+    print(f"{len(planned.cells) - refused} cells can run, {refused} cannot")
     return 1 if refused else 0
 
 

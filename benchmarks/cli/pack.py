@@ -37,6 +37,10 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         load_plugin(plugin)
     run, out = Path(options.run), Path(options.out)
     record = RunRecord.load(run)
+    if members := record.request.get("ensemble"):
+        raise ValueError(
+            f"{run} is an ensemble, which has no weights of its own: pack a member, {min(members.values())}"
+        )
     (cell,) = plan_of(record, dataset=options.dataset, weights=options.weights, start_from=options.start_from).cells
     about = Path(options.about).read_text(encoding="utf-8") if options.about else ""
     cache = Path(options.cache) if options.cache else cache_folder()
