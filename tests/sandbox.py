@@ -81,8 +81,9 @@ def shrunk(config: dict) -> dict:
     matrix, training = config["matrix"], config.get("training", {})
     training |= {"epochs": 1, "decay_epochs": 2 if training.get("decay_epochs", 1) else 0}
     decoder = Spec.parse(matrix.get("decoder", ["lstm"])[0])
+    trained = "trainable=" in str(matrix["backbone"])
     matrix |= {
-        "backbone": ["patches(dim=8)"],
+        "backbone": ["patches(dim=8)" if trained else "patches(dim=8, trainable=False)"],
         "attention": matrix["attention"][:2],
         "decoder": [str(Spec(decoder.name, decoder.variant, {**decoder.options, "dim": 16}))],
         "seeds": [0],
