@@ -387,4 +387,5 @@ def test_scaled_dot_products_of_bfloat16_are_those_of_float32():
     with torch.autocast("cpu", torch.bfloat16):
         read = dot_product_attention(q, k, v, mask)
     expected = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
-    assert read.dtype == torch.bfloat16 and torch.equal(read, expected.bfloat16())
+    assert read.dtype == torch.bfloat16
+    assert torch.equal(read, expected.bfloat16())
