@@ -1,16 +1,18 @@
 """Two entries against each other, from their records: what `caption-zoo compare` prints."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.leaderboard.html.comparison import change, significance
+from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.formatting import clean, hundred
 from benchmarks.leaderboard.tables.pairwise import ImageComparison, Versus, most_different, versus
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.summary import Summary, summarise
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import BadRecord, RunRecord, records
 
 
@@ -102,6 +104,7 @@ def as_text(comparison: Comparison) -> str:
         f"B  {_named(table, other)}",
         "",
         significance(table, one, other, comparison.difference),
+        *_notes(one, other),
         "",
     ]
     rows = [
@@ -137,9 +140,18 @@ def as_json(comparison: Comparison) -> str:
     return json.dumps(content, ensure_ascii=False)
 
 
+def _notes(one: Row, other: Row) -> Iterator[str]:
+    """What the two differ in beside their parts."""
+    if one.ensemble != other.ensemble:
+        yield "They differ in how many models decode together: parts alone do not explain the difference."
+    if one.objective != other.objective:
+        yield "They differ in what they learned from, captions or a teacher: parts alone do not explain the difference."
+
+
 def _named(table: Table, row: Row) -> str:
     seeds = f"{len(row.runs)} seed{'' if len(row.runs) == 1 else 's'}"
     models = f", ensemble of {row.ensemble}" if row.ensemble else ""
+    models += f", {wording.distilled(table, row)}" if row.objective else ""
     return f"{' + '.join(map(clean, row.parts))}{models}  ({seeds}; {', '.join(clean(run.id) for run in row.runs)})"
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from benchmarks.leaderboard.tables.columns import RATES, SCORES, SIZES
 from benchmarks.leaderboard.tables.formatting import clean
 from benchmarks.leaderboard.tables.hardware import Hardware
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.summary import Summary
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 SCORE_ORDER = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
@@ -17,7 +18,7 @@ _SIZES = tuple(column for column in SIZES if column.kind == "size")
 _FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20")  # some read the full-width ones too
 _BY_KEY = {column.key: column for column in (*SCORES, *_SIZES)}
 COLUMNS = (
-    "dataset", "split", "synthetic", "images", *PARTS, "ensemble", "weights", "origins", "seeds",
+    "dataset", "split", "synthetic", "images", *PARTS, "ensemble", "weights", "origins", "distillation", "seeds",
     "rank_first", "rank_last", *SCORE_ORDER,
     "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
     *(column.key for column in _SIZES), *Hardware._fields, *(timing.key for timing in RATES),
@@ -49,6 +50,7 @@ def _line(table: Table, row: Row, place: Hardware) -> dict[str, Any]:
         "ensemble": row.ensemble or None,
         "weights": row.weights,
         "origins": " ".join(row.plugins),
+        "distillation": row.objective or None,
         "seeds": " ".join(str(run.seed) for run in row.runs),
         "rank_first": standing and standing.first,
         "rank_last": standing and standing.last,

@@ -8,7 +8,7 @@ from yaml import YAMLError
 
 from benchmarks.leaderboard.tables.columns import SCORES
 from benchmarks.leaderboard.tables.formatting import clean, number
-from benchmarks.leaderboard.tables.rows import Table
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS, RunRecord
 
 _COCO_HOST = re.compile(r"https?://(?:[\w-]+\.)*cocodataset\.org/", re.ASCII)

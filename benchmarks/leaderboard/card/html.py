@@ -12,8 +12,9 @@ from benchmarks.leaderboard.html.attention_strip import samples
 from benchmarks.leaderboard.html.document import document, text_of
 from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.tables import wording
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.samples import shown
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS, RunRecord
 
 _SEEDS = 50  # of a run's entry, to either side of its own, that its card leads to
@@ -62,7 +63,7 @@ def _nearest(row: Row, record: RunRecord) -> list[RunRecord]:
 
 
 def _notices(record: RunRecord, table: Table, row: Row) -> Iterable[str]:
-    yield from rerun.members(record)
+    yield from rerun.derived(record)
     yield from wording.notices(table)
     if "limit=" in record.dataset:
         yield "A sample of the data set: these scores do not compare with those of the whole one."

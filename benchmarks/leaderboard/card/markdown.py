@@ -13,9 +13,9 @@ from benchmarks.leaderboard.tables.diagnostics import diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, number, span
 from benchmarks.leaderboard.tables.markdown import bullets, code, fence, prose
 from benchmarks.leaderboard.tables.markdown import table as table_of
-from benchmarks.leaderboard.tables.rows import Table
 from benchmarks.leaderboard.tables.samples import Shown, shown
 from benchmarks.leaderboard.tables.summary import summarise
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.packed import WEIGHTS_DTYPE
 from benchmarks.records.record import FILE, PARTS, RunRecord
 
@@ -52,7 +52,7 @@ def model_card(
         *(
             f"**{prose(text)}**"
             for text in [
-                *rerun.members(record),
+                *rerun.derived(record),
                 *wording.notices(table),
                 *(f"Needs {name}." for name in rerun.plugins(record)),
             ]

@@ -7,7 +7,8 @@ from itertools import islice
 from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.tables.columns import CIDER
 from benchmarks.leaderboard.tables.formatting import hundred, signed
-from benchmarks.leaderboard.tables.rows import Row, Table, swap_key
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table, swap_key
 from benchmarks.records.record import PARTS
 
 MOST = 50  # of one part, on a card

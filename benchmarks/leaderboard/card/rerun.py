@@ -4,15 +4,14 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from benchmarks.data import DATASETS
+from benchmarks.leaderboard.tables.distillation import TEACHER, objective, teacher, without_teacher
 from benchmarks.leaderboard.tables.formatting import clean
 from benchmarks.leaderboard.tables.rows import HOME
 from benchmarks.records.record import PARTS, RunRecord
 from benchmarks.records.request import has_own_starts
-from benchmarks.training.teacher_option import teacher_option
 from registry import Spec
 
 
@@ -33,9 +32,9 @@ def config(record: RunRecord) -> str:
     lines += [f"  {part}: {yaml([request.get(part, record.parts.get(part, ''))])}" for part in PARTS]
     lines.append(f"  seeds: {yaml(_seeds(record) or [record.seed])}")
     for section in ("training", "decoding"):
-        settings = _settings(record, section)
+        settings = request.get(section)
         if isinstance(settings, Mapping) and settings:
-            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(settings[name])}" for name in sorted(settings))]
+            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(_placed(settings[name]))}" for name in sorted(settings))]
     return "\n".join(lines) + "\n"
 
 
@@ -45,7 +44,7 @@ def reproduce(record: RunRecord, file: str = "") -> str:
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
     if start := _start(record):
         place.append(f"--start-from {_shell(start)}")
-    if run := _teacher(record):
+    if run := teacher(objective(record)):
         place.append(f"--teacher runs/{_shell(run)}")
     return " ".join(["caption-zoo", "reproduce", _shell(file or f"{record.id}.json"), *place, *files])
 
@@ -62,11 +61,14 @@ def plugins(record: RunRecord) -> list[str]:
     return sorted({clean(re.split(r"[\\/]", origin)[-1]) for origin in origins if origin != HOME})
 
 
-def members(record: RunRecord) -> Iterable[str]:
-    """Of which runs an ensemble is made, in a sentence; nothing of a single model."""
+def derived(record: RunRecord) -> Iterable[str]:
+    """Of which runs an ensemble is made, and from which one a model learned, in sentences; nothing of other models."""
     if runs := record.request.get("ensemble"):
         named = ", ".join(clean(runs[str(seed)]) for seed in _seeds(record))
         yield f"An ensemble: the models of {len(runs)} runs ({named}) decode together, by their mean probabilities."
+    if spec := objective(record):
+        how = clean(without_teacher(spec))
+        yield f"Distilled from run {teacher(spec)}, which its training learned from beside the captions ({how})."
 
 
 def requirements(record: RunRecord) -> Iterable[str]:
@@ -78,7 +80,7 @@ def requirements(record: RunRecord) -> Iterable[str]:
             yield f"Each member starts from a run of its own, the first from {clean(start)}: all have to be in runs."
         else:
             yield f"Training starts from the weights of run {clean(start)}, which has to be there."
-    if run := _teacher(record):
+    if run := teacher(objective(record)):
         yield f"It learns from run {clean(run)}, which has to be there."
     for name in plugins(record):
         yield f"{name} brings a part: it has to be {'there' if name.endswith('.py') else 'installed'}."
@@ -92,31 +94,9 @@ def _start(record: RunRecord) -> str:
     return "runs" if has_own_starts(record.request) else f"runs/{start}" if start else ""
 
 
-def _teacher(record: RunRecord) -> str:
-    """The id of the run that its objective learned from; empty where it did from none, or is not registered here."""
-    objective = _objective(record)
-    return str(objective.options[teacher_option(objective)]) if objective else ""
-
-
-def _settings(record: RunRecord, section: str) -> Any:
-    """A section of its request, with the teacher of its objective where runs lie."""
-    settings, objective = record.request.get(section), _objective(record)
-    if section != "training" or not objective or not isinstance(settings, Mapping):
-        return settings
-    placed = {teacher_option(objective): f"runs/{_teacher(record)}"}
-    return {**settings, "objective": str(Spec(objective.name, objective.variant, {**objective.options, **placed}))}
-
-
-def _objective(record: RunRecord) -> Spec | None:
-    """What it was trained with, if that learned from a run."""
-    settings = record.request.get("training")
-    text = settings.get("objective") if isinstance(settings, Mapping) else None
-    with suppress(ValueError):
-        spec = Spec.parse(str(text))
-        # Only where there is an id, since asking for the option imports the objective, and torch with it.
-        if any(re.fullmatch("[0-9a-f]{12}", str(value)) for value in spec.options.values()) and teacher_option(spec):
-            return spec
-    return None
+def _placed(setting: Any) -> Any:
+    """A setting, with the teacher of an objective where runs lie."""
+    return TEACHER.sub(r"\1='runs/\2'", setting) if isinstance(setting, str) else setting
 
 
 def _seeds(record: RunRecord) -> list[int | str]:

@@ -10,7 +10,8 @@ from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, SCORES
 from benchmarks.leaderboard.tables.diagnostics import diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number, span
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import RunRecord
 
 _RINGS = 200  # of about so many other entries, drawn as rings, nobody sees more

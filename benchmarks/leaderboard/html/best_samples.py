@@ -6,8 +6,8 @@ from benchmarks.leaderboard.html.attention_strip import NOT_WHY, sample
 from benchmarks.leaderboard.html.paths import FOLDER, name_of
 from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.columns import CIDER
-from benchmarks.leaderboard.tables.rows import Table
 from benchmarks.leaderboard.tables.samples import shown
+from benchmarks.leaderboard.tables.table import Table
 
 _TITLES = {"best": "One of its best", "median": "One from the middle", "worst": "One of its worst"}
 

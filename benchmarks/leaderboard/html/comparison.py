@@ -13,7 +13,8 @@ from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.columns import CIDER, Column
 from benchmarks.leaderboard.tables.formatting import BLANK, hundred, signed
 from benchmarks.leaderboard.tables.pairwise import VERDICTS, ImageComparison, Versus, percent, versus
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 
 _SHOWN = 3  # images on which either is ahead
 

@@ -13,7 +13,8 @@ from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.columns import Column
 from benchmarks.leaderboard.tables.formatting import clean, link
 from benchmarks.leaderboard.tables.pairwise import VERDICTS, ImageComparison, compare_images, percent, versus
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 COMPARED = 100  # of so many rows, the best, each pair's standard error is on the page

@@ -11,7 +11,7 @@ from benchmarks.leaderboard.html.axes import Axis, Mark, linear, marks
 from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.effects import Effect, effects
 from benchmarks.leaderboard.tables.formatting import signed
-from benchmarks.leaderboard.tables.rows import Table
+from benchmarks.leaderboard.tables.table import Table
 
 _WIDTH = 220
 

@@ -12,7 +12,8 @@ from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column
 from benchmarks.leaderboard.tables.formatting import span
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 

@@ -8,7 +8,8 @@ from markupsafe import Markup
 from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.columns import CIDER, columns
 from benchmarks.leaderboard.tables.formatting import BLANK
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 STEPS = 8

@@ -9,8 +9,9 @@ from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column, columns
 from benchmarks.leaderboard.tables.formatting import counted, span
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.summary import Summary
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 

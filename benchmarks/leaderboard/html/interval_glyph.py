@@ -5,7 +5,8 @@ from markupsafe import Markup
 from benchmarks.leaderboard.html.axes import Axis, linear, marks
 from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables.columns import CIDER
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 
 WIDTH = 130
 _TICKS = 200  # of about so many seeds nobody sees more

@@ -11,7 +11,8 @@ from benchmarks.leaderboard.html.templates import render
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column, rate
 from benchmarks.leaderboard.tables.hardware import Hardware
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 WIDTH, HEIGHT = 560, 336
@@ -81,7 +82,7 @@ def _label(table: Table, row: Row) -> str:
     coloured = _coloured(table)
     named = [part for part in table.varying if part != coloured] or table.varying
     label = " + ".join(table.short(part, row.parts[PARTS.index(part)]) for part in named)
-    return f"{label} ×{row.ensemble}" if row.ensemble else label
+    return label + " distilled" * bool(row.objective) + (f" ×{row.ensemble}" if row.ensemble else "")
 
 
 def _kind(table: Table, row: Row) -> int:

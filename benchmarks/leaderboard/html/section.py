@@ -15,7 +15,8 @@ from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.findings import Finding, findings
 from benchmarks.leaderboard.tables.formatting import hundred
 from benchmarks.leaderboard.tables.hardware import versions
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 

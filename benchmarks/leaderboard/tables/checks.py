@@ -6,7 +6,8 @@ from benchmarks.leaderboard.tables.diagnostics import diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number, span
 from benchmarks.leaderboard.tables.markdown import code, prose
 from benchmarks.leaderboard.tables.markdown import table as table_of
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 
 
 def checks(table: Table, names: Sequence[str]) -> str:

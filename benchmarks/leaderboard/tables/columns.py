@@ -7,7 +7,8 @@ from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.diagnostics import MAIN, OF_ALL, diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, hundred, millions, number, operations, speed
 from benchmarks.leaderboard.tables.hardware import Hardware
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from statistics import fmean
 import numpy as np
 
 from benchmarks.leaderboard.tables.bootstrap import LEVEL, PLANNED
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 FLOOR = "mean"  # the attention that cannot look: it averages all places alike
@@ -63,8 +64,9 @@ def _contexts(table: Table, part: str) -> list[Mapping[str, Row]]:
     """Rows that differ in `part` alone, by its value; of two plug-ins of one name the better one."""
     axis = PARTS.index(part)
     groups = [rows for key, rows in table.swaps.items() if key[0] == axis]
-    singles = [[row for row in rows if not row.ensemble] for rows in groups]  # ensembles have the same models again
-    return [{row.parts[axis]: row for row in reversed(rows)} for rows in singles if rows]
+    uniform = set(table.uniform)  # ensembles have the same models again, distilled ones learned from some of them
+    compared = [[row for row in rows if row in uniform] for rows in groups]
+    return [{row.parts[axis]: row for row in reversed(rows)} for rows in compared if rows]
 
 
 def _base(table: Table, part: str, contexts: Sequence[Mapping[str, Row]]) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -9,7 +10,8 @@ from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, rate
 from benchmarks.leaderboard.tables.effects import FLOOR, Effect, effects
 from benchmarks.leaderboard.tables.formatting import clean, hundred, signed, span, speed
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 _COMPLETE = 0.8  # with fewer of all combinations, parts cannot be compared
@@ -28,8 +30,8 @@ class Finding:
 def findings(table: Table) -> list[Finding]:
     """What a reader wants to know first; nothing where no captions were scored."""
     cider = {row: score for row in table.rows if (score := CIDER.read(row)) is not None}
-    singles = {row: score for row, score in cider.items() if not row.ensemble} or cider
-    return [_best(table, cider), _trade(table, cider), _mattered(table, singles)] if cider else []
+    uniform = {row: cider[row] for row in table.uniform if row in cider} or cider
+    return [_best(table, cider), _trade(table, cider), _mattered(table, uniform)] if cider else []
 
 
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
@@ -85,7 +87,8 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
 
 def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
     question, leader, last = "What mattered", next(iter(cider)), min(cider, key=cider.__getitem__)
-    varying = [part for part in PARTS if len(table.axes[part]) > 1]
+    axes = {part: {row.parts[axis] for row in cider} for axis, part in enumerate(PARTS)}
+    varying = [part for part in PARTS if len(axes[part]) > 1]
     range_ = f"{hundred(cider[leader] - cider[last])} CIDEr from best to worst"
     swap = _swap(table)
     if len(cider) == 1 or not varying:
@@ -97,27 +100,26 @@ def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
     if len(varying) == 1:
         text = swap or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
         return Finding(question, f"{varying[0].capitalize()}: {range_}", text)
-    if len(cider) < _COMPLETE * math.prod(len(table.axes[part]) for part in varying):
+    if len(cider) < _COMPLETE * math.prod(len(axes[part]) for part in varying):
         lack = (leader, " does best, ", last, " worst; too few combinations were run to say which part did it. ")
         return Finding(question, range_, (*lack, *swap))
-    (part, share), *others = sorted(_shares(table, cider).items(), key=lambda item: (-item[1], item[0]))
+    (part, share), *others = sorted(_shares(cider, varying).items(), key=lambda item: (-item[1], item[0]))
     rest = ", ".join(f"{name} {100 * value:.0f} %" for name, value in others)
     answer = f"{part.capitalize()} explains {100 * share:.0f} % of the spread"
     return Finding(question, answer, (f"Each part by itself: {rest}. ", *swap))
 
 
-def _shares(table: Table, cider: dict[Row, float]) -> dict[str, float]:
+def _shares(cider: dict[Row, float], varying: Sequence[str]) -> dict[str, float]:
     """Of the variance between entries, the share that each varying part explains by itself."""
     middle = fmean(cider.values())
     total = sum((score - middle) ** 2 for score in cider.values()) or 1.0
     shares = {}
-    for axis, part in enumerate(PARTS):
+    for part in varying:
         groups: dict[str, list[float]] = defaultdict(list)
         for row, score in cider.items():
-            groups[row.parts[axis]].append(score)
-        if len(table.axes[part]) > 1:
-            found = (groups[value] for value in sorted(groups))
-            shares[part] = sum(len(group) * (fmean(group) - middle) ** 2 for group in found) / total
+            groups[row.parts[PARTS.index(part)]].append(score)
+        found = (groups[value] for value in sorted(groups))
+        shares[part] = sum(len(group) * (fmean(group) - middle) ** 2 for group in found) / total
     return shares
 
 

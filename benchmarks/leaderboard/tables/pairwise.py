@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from benchmarks.leaderboard.tables.bootstrap import PLANNED
 from benchmarks.leaderboard.tables.formatting import number
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 
 # {better} and {other} stand for names, {entries} for how many there are.
 VERDICTS = {

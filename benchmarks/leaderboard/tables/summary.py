@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.leaderboard.tables.distillation import objective
 from benchmarks.leaderboard.tables.hardware import Hardware
-from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Row, Table
+from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS, RunRecord, canonical
 
 _WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
@@ -52,6 +54,8 @@ def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
             protocol["sources"] = others  # of metrics and data sets
         if record.request.get("start_from"):
             protocol["start_from"] = "a trained run"
+        if objective(record):  # a row says that, beside those of models that were trained alike but for it
+            protocol["training"] = {name: each for name, each in protocol["training"].items() if name != "objective"}
         fingerprint = str(record.data.get("fingerprint", ""))
         data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
         groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
@@ -67,13 +71,14 @@ def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
     for run in sorted(runs, key=lambda run: run.finished):
         parts = tuple(run.parts.get(part, "") for part in PARTS)
         members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
-        groups[parts, run.weights, tuple(_origin(run, part) for part in PARTS), members].append(run)
-    for (parts, weights, origins, members), found in groups.items():
+        origins = tuple(_origin(run, part) for part in PARTS)
+        groups[parts, run.weights, origins, members, objective(run)].append(run)
+    for (parts, weights, origins, members, learned), found in groups.items():
         timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
         for run in found:
             timed[Hardware.of(run)].append(run)
         latest = {place: _latest(each) for place, each in timed.items()}
-        yield Row(parts, weights, origins, _latest(found), latest, len(members))
+        yield Row(parts, weights, origins, _latest(found), latest, members, learned)
 
 
 def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
@@ -99,7 +104,7 @@ def _sources(run: RunRecord) -> Mapping[str, Any]:
 
 def _best_first(row: Row) -> tuple[Any, ...]:
     score = row.mean("scores", "CIDEr")
-    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.ensemble
+    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.members, row.objective
 
 
 def _cell(record: RunRecord) -> tuple[Any, ...]:

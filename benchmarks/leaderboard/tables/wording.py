@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.leaderboard.tables.distillation import teacher, without_teacher
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hundred, number
 from benchmarks.leaderboard.tables.hardware import Hardware
-from benchmarks.leaderboard.tables.rows import Row, Table
+from benchmarks.leaderboard.tables.rows import Row
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import RunRecord
 
 SYNTHETIC = "Synthetic scenes, not photographs: these scores say nothing of COCO."
@@ -120,11 +122,20 @@ def marks(table: Table, row: Row) -> list[str]:
     apart = bool(row.per_image) and table.standing(row) is None and table.ranking.images > 1
     found = (
         [f"ensemble of {row.ensemble}"] * bool(row.ensemble)
+        + [distilled(table, row)] * bool(row.objective)
         + ["random weights"] * row.random
         + ["1 seed"] * lone
         + ["scored on other images"] * apart
     )
     return found + [f"plug-in {clean(file)}" for file in row.plugins]
+
+
+def distilled(table: Table, row: Row) -> str:
+    """From which model those of a row learned, by its name where the table has it, and how where that was chosen."""
+    run, how = teacher(row.objective), without_teacher(row.objective)
+    found = table.row_of.get(run)
+    source = table.name(found) if found else f"run {run}"
+    return clean(f"distilled from {source}" + ("" if how == "distillation" else f" by {how}"))
 
 
 def reason(record: RunRecord) -> str:

@@ -1,0 +1,131 @@
+"""The tables that rows stand in."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from benchmarks.leaderboard.tables.bootstrap import Ranking, Standing, rank
+from benchmarks.leaderboard.tables.hardware import Hardware
+from benchmarks.leaderboard.tables.rows import Row, digest_of
+from benchmarks.records.record import PARTS
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows that may be compared: one data set, split, protocol and scorer; speeds by the place of their measurement.
+
+    The best mean CIDEr is first, entries without one are last.
+    """
+
+    dataset: str
+    split: str
+    synthetic: bool
+    random: bool  # untrained backbones, which are compared with no others
+    fingerprint: str
+    signature: str
+    protocol: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    number: int = 1  # on the page
+
+    @cached_property
+    def key(self) -> str:
+        """What names the table in links, whatever else is on the page."""
+        data = (self.synthetic, self.dataset, self.split, self.fingerprint, self.random)
+        return "t" + digest_of(*data, self.signature, dict(self.protocol))
+
+    def anchor(self, row: Row) -> str:
+        """The id of `row` on the page."""
+        return f"{self.key}-{row.key}"
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """How the rows compare."""
+        return rank([row.per_image for row in self.rows], [row.seed_scores or [0.0] for row in self.rows])
+
+    @cached_property
+    def places(self) -> list[Hardware]:
+        """Where speeds were measured, the place of most rows first."""
+        counts = Counter(place for row in self.rows for place in row.timed)
+        return sorted(counts, key=lambda place: (-counts[place], place))
+
+    @cached_property
+    def extent(self) -> tuple[float, float] | None:
+        """The least and the greatest CIDEr, intervals included; None where no captions were scored."""
+        ends = [score for row in self.rows if (score := row.mean("scores", "CIDEr")) is not None]
+        for standing in filter(None, self.ranking.standings):
+            ends += [standing.low, standing.high, standing.near_low, standing.near_high]
+        return (min(ends), max(ends)) if ends else None
+
+    def standing(self, row: Row) -> Standing | None:
+        """Where `row` stands among the others, None without scores per image."""
+        return self.ranking.standings[self.index[row]]
+
+    @cached_property
+    def index(self) -> dict[Row, int]:
+        """The place of each row."""
+        return {row: place for place, row in enumerate(self.rows)}
+
+    @cached_property
+    def tied(self) -> list[Row]:
+        """The rows that no other is clearly better than."""
+        places = zip(self.rows, self.ranking.standings, strict=True)
+        return [row for row, standing in places if standing and standing.first == 1]
+
+    @cached_property
+    def axes(self) -> dict[str, list[str]]:
+        """The values of every part, in order."""
+        return {part: sorted({row.parts[axis] for row in self.rows}) for axis, part in enumerate(PARTS)}
+
+    @cached_property
+    def varying(self) -> list[str]:
+        """The parts that differ between rows; all three if none does."""
+        return [part for part in PARTS if len(self.axes[part]) > 1] or list(PARTS)
+
+    def name(self, row: Row) -> str:
+        """What distinguishes `row` from its neighbours, as short as possible."""
+        parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in self.varying)
+        ensemble = f", ensemble of {row.ensemble}" if row.ensemble else ""
+        if not row.objective:
+            return parts + ensemble
+        one = len({each.objective for each in self.rows if each.objective and each.parts == row.parts}) == 1
+        return f"{parts}, {'distilled' if one else row.objective}{ensemble}"
+
+    def short(self, part: str, text: str) -> str:
+        """`text` without its options, where its name alone tells it from the others of its kind."""
+        head = text.partition("(")[0]
+        return head if self._heads[part][head] == 1 else text
+
+    @cached_property
+    def uniform(self) -> list[Row]:
+        """The rows that say what parts do: single models of one objective, that of most; else ensembles."""
+        groups: dict[tuple[bool, str], list[Row]] = defaultdict(list)
+        for row in self.rows:
+            groups[bool(row.members), row.objective].append(row)
+        return groups[min(groups, key=lambda each: (each[0], -len(groups[each]), each[1]))]
+
+    @cached_property
+    def row_of(self) -> dict[str, Row]:
+        """The row of each run, by its id."""
+        return {run.id: row for row in self.rows for run in row.runs}
+
+    @cached_property
+    def swaps(self) -> dict[tuple[Any, ...], list[Row]]:
+        """The rows with a CIDEr, the best first, by all that they have but one part; see `swap_key`."""
+        found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for row in self.rows:
+            if row.mean("scores", "CIDEr") is not None:
+                for axis in range(len(PARTS)):
+                    found[swap_key(row, axis)].append(row)
+        return found
+
+    @cached_property
+    def _heads(self) -> dict[str, Counter[str]]:
+        return {part: Counter(value.partition("(")[0] for value in self.axes[part]) for part in PARTS}
+
+
+def swap_key(row: Row, axis: int) -> tuple[Any, ...]:
+    """What rows have in common that differ in the part of this axis alone: of one name there may be two plug-ins."""
+    others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
+    return (axis, *others, "" if PARTS[axis] == "backbone" else row.weights, row.ensemble, row.objective)

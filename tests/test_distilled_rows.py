@@ -1,0 +1,152 @@
+"""Models that learned from a teacher, in the tables: beside those that did not, and marked."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+
+import pytest
+from records import record
+
+from benchmarks.cli.main import main
+from benchmarks.leaderboard.card import card, model_card
+from benchmarks.leaderboard.csv_export import table_csv
+from benchmarks.leaderboard.html.page import page
+from benchmarks.leaderboard.html.scatter import plots
+from benchmarks.leaderboard.markdown import markdown
+from benchmarks.leaderboard.tables.effects import effects
+from benchmarks.leaderboard.tables.findings import findings
+from benchmarks.leaderboard.tables.summary import summarise
+from benchmarks.leaderboard.tables.wording import marks
+
+TRAINING = {"epochs": 8, "batch_size": 16}  # of the other records
+MEMBERS = [record(seed=seed, level=0.7) for seed in range(3)]
+TEACHER = record(level=0.75, request={"ensemble": {str(each.seed): each.id for each in MEMBERS}})
+LUONG = [record("luong", seed=seed, level=0.65) for seed in range(3)]
+DISTILLED = "distillation(teacher={!r}, weight=0.9)"
+
+
+def student(attention="luong", *, objective="distillation(teacher={!r})", teacher=TEACHER.id, **changes):
+    """A run of an objective that learns from the run `teacher`."""
+    changes = {"level": 0.72, **changes}
+    return record(attention, request={"training": {**TRAINING, "objective": objective.format(teacher)}}, **changes)
+
+
+def marked(runs):
+    """The marks of each row of the one table."""
+    (table,) = summarise(runs).tables
+    return {table.name(row): marks(table, row) for row in table.rows}
+
+
+def test_a_distilled_model_is_a_row_beside_its_baseline_and_names_its_teacher():
+    found = marked([*MEMBERS, TEACHER, *LUONG, *(student(seed=seed) for seed in range(3))])
+    assert found == {
+        "bahdanau": [],
+        "bahdanau, ensemble of 3": ["ensemble of 3"],
+        "luong": [],
+        "luong, distilled": ["distilled from bahdanau, ensemble of 3"],
+    }
+    assert marked([*MEMBERS, *LUONG, student()])["luong, distilled"] == [f"distilled from run {TEACHER.id}", "1 seed"]
+
+
+def test_teachers_and_options_part_rows_and_only_the_options_chosen_are_named():
+    other = "0123456789ab"
+    runs = [student(), student(teacher=other), student(objective=DISTILLED)]
+    assert sorted(each for found in marked([*LUONG, *runs]).values() for each in found if each != "1 seed") == [
+        f"distilled from run {other}",
+        f"distilled from run {TEACHER.id}",
+        f"distilled from run {TEACHER.id} by distillation(weight=0.9)",
+    ]
+    (table,) = summarise([*LUONG, *runs]).tables
+    assert len({table.name(row) for row in table.rows}) == len({row.key for row in table.rows}) == 4
+    sequence = student(objective="sequence_distillation(captions=2, teacher={!r})")
+    assert [f"distilled from run {TEACHER.id} by sequence_distillation(captions=2)"] in marked([sequence]).values()
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {**TRAINING, "epochs": 9, "objective": DISTILLED.format(TEACHER.id)},
+        {**TRAINING, "epochs": 9},
+        {**TRAINING, "objective": "self_critical(samples=2)"},
+        {**TRAINING, "objective": "cross_entropy(word_dropout=0.1)"},
+    ],
+    ids=str,
+)
+def test_other_settings_of_training_stay_apart(training):
+    tables = summarise([*LUONG, record("luong", request={"training": training})]).tables
+    assert [len(table.rows) for table in tables] == [1, 1]
+
+
+def test_a_model_that_started_from_a_trained_one_stays_apart():
+    tables = summarise([*LUONG, record("luong", request={"start_from": LUONG[0].id})]).tables
+    assert [len(table.rows) for table in tables] == [1, 1]
+
+
+def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():
+    singles = [*MEMBERS, *LUONG]
+    (alone,), (table,) = (summarise(runs).tables for runs in (singles, [*singles, TEACHER, student(level=0.9)]))
+    assert [(each.value, each.difference) for each in effects(table)] == [
+        (each.value, each.difference) for each in effects(alone)
+    ]
+    assert findings(table)[2].answer == findings(alone)[2].answer
+    (students,) = summarise([student(), student("mean", level=0.5)]).tables
+    assert [each.value for each in effects(students)] == ["luong"]
+
+
+def test_a_part_that_only_a_student_has_is_none_that_was_left_out():
+    runs = [*MEMBERS, *LUONG, student("mean", level=0.3, parts={"decoder": "gru(dim=256)"})]
+    (table,) = summarise(runs).tables
+    assert findings(table)[2].answer.startswith("Attention: ")
+
+
+def test_files_and_cards_say_what_it_learned_from():
+    runs = [*MEMBERS, TEACHER, *LUONG, learned := student(objective=DISTILLED)]
+    summary = summarise(runs)
+    (table,) = summary.tables
+    mark = "distilled from bahdanau, ensemble of 3 by distillation(weight=0.9)"
+    assert f'<em class="mark">{mark}</em>' in page(summary)
+    assert f"**`{mark}`**" in markdown(summary)
+    found = {line["runs"]: line["distillation"] for line in csv.DictReader(io.StringIO(table_csv(summary)))}
+    assert found[learned.id] == DISTILLED.format(TEACHER.id)
+    assert set(found.values()) == {"", found[learned.id]}
+    assert "luong distilled</text>" in plots(table)
+    sentence = f"Distilled from run {TEACHER.id}, which its training learned from beside the captions"
+    assert sentence in card(learned, table, table.row_of[learned.id], {})
+    assert sentence in model_card(learned, {})
+
+
+def test_it_is_compared_with_its_baseline_and_the_difference_is_said_to_be_of_more_than_parts(tmp_path, capsys):
+    files = []
+    for each in (LUONG[0], student(), MEMBERS[0], TEACHER):
+        files.append(str(tmp_path / f"{each.id}.json"))
+        (tmp_path / f"{each.id}.json").write_text(json.dumps(asdict(each)))
+    for a, b, note in (
+        (0, 1, "They differ in what they learned from, captions or a teacher"),
+        (2, 3, "They differ in how many models decode together"),
+    ):
+        assert main(["compare", files[a], files[b]]) == 0
+        assert note in capsys.readouterr().out
+    assert main(["compare", files[0], files[2]]) == 0
+    assert "They differ" not in capsys.readouterr().out
+    assert main(["compare", files[0], files[1]]) == 0
+    assert f"luong + lstm(dim=256), distilled from run {TEACHER.id}  (1 seed; " in capsys.readouterr().out
+
+
+def test_ensembles_of_other_members_have_links_of_their_own():
+    runs = [record(seed=seed, level=0.7) for seed in range(4)]
+    pairs = [
+        record(level=0.75, request={"ensemble": {str(run.seed): run.id for run in two}}) for two in (runs[:2], runs[2:])
+    ]
+    (table,) = summarise([*runs, *pairs]).tables
+    assert len({row.key for row in table.rows}) == 3
+
+
+def test_a_request_of_anything_is_read():
+    for training in (
+        7,
+        "distillation",
+        {**TRAINING, "objective": 5},
+        {**TRAINING, "objective": "a(b)c, teacher='0123456789ab'"},
+    ):
+        assert page(summarise([record(request={"training": training})]))
