@@ -116,6 +116,11 @@ def test_files_and_cards_say_what_it_learned_from():
     assert sentence in model_card(learned, {})
 
 
+def test_one_that_failed_is_listed_as_what_it_is():
+    failed = summarise([student(seed=2, status="failed", error="RuntimeError: no")])
+    assert f"seed 2, distilled from run {TEACHER.id}" in markdown(failed)
+
+
 def test_it_is_compared_with_its_baseline_and_the_difference_is_said_to_be_of_more_than_parts(tmp_path, capsys):
     files = []
     for each in (LUONG[0], student(), MEMBERS[0], TEACHER):

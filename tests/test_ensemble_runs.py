@@ -20,9 +20,10 @@ from benchmarks.executors.schedule import Survey, run
 from benchmarks.executors.setup import RunSetup
 from benchmarks.executors.site import Site
 from benchmarks.features.store import ImageStore
-from benchmarks.leaderboard.card import card
+from benchmarks.leaderboard.card import card, model_card
 from benchmarks.leaderboard.card.rerun import config
 from benchmarks.leaderboard.csv_export import table_csv
+from benchmarks.leaderboard.html.inline import inline
 from benchmarks.leaderboard.html.page import page
 from benchmarks.leaderboard.markdown import markdown
 from benchmarks.leaderboard.tables.effects import effects
@@ -251,7 +252,8 @@ def test_it_has_a_row_of_its_own_that_is_marked():
     assert "1 seed</em>" not in shown
     assert f"({', '.join(member.id for member in members)}) decode together" in card(ensemble, table, table.rows[0], {})
     lines = table_csv(summary).splitlines()
-    assert [dict(zip(lines[0].split(","), line.split(","), strict=False))["seeds"] for line in lines[1:]]
+    seeds = [dict(zip(lines[0].split(","), line.split(","), strict=False))["seeds"] for line in lines[1:]]
+    assert seeds == ["0 1 2"] * 3  # of the members too
 
 
 def test_swaps_are_of_single_models():
@@ -261,6 +263,19 @@ def test_swaps_are_of_single_models():
     assert [(each.value, each.difference, each.pairs) for each in effects(table)] == [
         (each.value, each.difference, each.pairs) for each in effects(single)
     ]
+
+
+def test_one_that_failed_is_listed_as_what_it_is():
+    ensemble, members, _ = three_and_one()
+    failed = [replace(each, status="failed", error="RuntimeError: no") for each in (ensemble, members[0])]
+    summary = summarise(failed)
+    assert ", `ensemble of 3`, on" in markdown(summary)
+    assert ", `seed 0`, on" in markdown(summary)
+    for text in (page(summary), inline(summary)):
+        assert ", ensemble of 3" in text
+        assert text.count(", seed 0") == 1
+    assert f"run `{ensemble.id}`, an ensemble of 3, on" in model_card(ensemble, {})
+    assert f"run `{members[0].id}`, seed `0`, on" in model_card(members[0], {})
 
 
 def publish(cell, out, outcome=""):

@@ -40,6 +40,8 @@ def table_csv(summary: Summary) -> str:
 
 def _line(table: Table, row: Row, place: Hardware) -> dict[str, Any]:
     standing = table.standing(row)
+    members = row.runs[0].request["ensemble"] if row.ensemble else {}
+    seeds = map(str, members or [run.seed for run in row.runs])
     names = sorted({name for run in row.runs for name in run.diagnostics})
     return {
         "dataset": table.dataset,
@@ -51,7 +53,7 @@ def _line(table: Table, row: Row, place: Hardware) -> dict[str, Any]:
         "weights": row.weights,
         "origins": " ".join(row.plugins),
         "distillation": row.objective or None,
-        "seeds": " ".join(str(run.seed) for run in row.runs),
+        "seeds": " ".join(sorted(seeds, key=lambda seed: (len(seed), seed))),
         "rank_first": standing and standing.first,
         "rank_last": standing and standing.last,
         **{key: _BY_KEY[key].read(row) for key in SCORE_ORDER},

@@ -51,4 +51,4 @@ def _cells(table: Table, row: Row, chosen: Sequence[Column]) -> list[str]:
 
 def _failure(record: RunRecord) -> str:
     parts = " + ".join(code(record.parts.get(part, "")) for part in PARTS)
-    return f"- {parts}, seed {code(record.seed)}, on {code(record.dataset)}: {code(wording.reason(record))}"
+    return f"- {parts}, {code(wording.variant(record))}, on {code(record.dataset)}: {code(wording.reason(record))}"

@@ -47,7 +47,7 @@ def model_card(
     blocks = [
         front_matter(record, table, license_name),
         f"# {code(model_name(record))}",
-        f"An image captioning model made with caption-zoo: run {code(record.id)}, seed {code(record.seed)}, "
+        f"An image captioning model made with caption-zoo: run {code(record.id)}, {_variant(record)}, "
         f"on {code(wording.headline(table))}.",
         *(
             f"**{prose(text)}**"
@@ -72,6 +72,11 @@ def model_card(
         *_listed("Provenance", facts.provenance(record)),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _variant(record: RunRecord) -> str:
+    members = record.request.get("ensemble")
+    return f"an ensemble of {len(members)}" if members else f"seed {code(record.seed)}"
 
 
 def _use(record: RunRecord, place: str) -> Iterable[str]:

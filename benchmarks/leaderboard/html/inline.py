@@ -23,7 +23,7 @@ def inline(summary: Summary, bad: Sequence[Exception] = ()) -> Markup:
         tables=[_table(table) for table in summary.tables],
         failed_runs=counted(len(summary.failed), "run"),
         failed=[
-            (" + ".join(record.parts.get(part, "") for part in PARTS), record.seed, wording.reason(record))
+            (" + ".join(record.parts.get(part, "") for part in PARTS), wording.variant(record), wording.reason(record))
             for record in summary.failed
         ],
         bad=bad,

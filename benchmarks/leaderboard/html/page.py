@@ -45,7 +45,7 @@ def page(summary: Summary) -> str:
 def _failure(record: RunRecord) -> dict[str, Any]:
     return {
         "parts": [record.parts.get(part, "") for part in PARTS],
-        "seed": record.seed,
+        "variant": wording.variant(record),
         "dataset": record.dataset,
         "environment": wording.environment(Hardware.of(record)),
         "reason": wording.reason(record),

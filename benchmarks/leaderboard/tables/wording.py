@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.leaderboard.tables.distillation import teacher, without_teacher
+from benchmarks.leaderboard.tables.distillation import objective, teacher, without_teacher
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hundred, number
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import Row
@@ -136,6 +136,13 @@ def distilled(table: Table, row: Row) -> str:
     found = table.row_of.get(run)
     source = table.name(found) if found else f"run {run}"
     return clean(f"distilled from {source}" + ("" if how == "distillation" else f" by {how}"))
+
+
+def variant(record: RunRecord) -> str:
+    """Which of the runs of its parts a record is of: a seed's or an ensemble's, and of which teacher."""
+    members, learned = record.request.get("ensemble"), objective(record)
+    which = f"ensemble of {len(members)}" if members else f"seed {clean(record.seed)}"
+    return f"{which}, distilled from run {teacher(learned)}" if learned else which
 
 
 def reason(record: RunRecord) -> str:
