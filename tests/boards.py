@@ -86,3 +86,26 @@ def small() -> list[RunRecord]:
         for name, level in (("mean", 0.8), ("luong", 0.9))
     ]
     return [*FEW, *other, failure(attention="broken")]
+
+
+def many() -> list[RunRecord]:
+    """Seventy entries: thirteen attentions and five decoders on three backbones, an ensemble and a model that learned from it."""
+    attentions = [*ATTENTIONS, *(f"{name}(score='bahdanau')" for name in ("area", "hard", "local", "sparse", "aoa"))]
+    attentions += ["xlinear", "cosine", "relu_concat"]
+    parts = [(attention, DECODERS[0]) for attention in attentions]
+    parts += [(attention, decoder) for attention in ATTENTIONS[1:3] for decoder in DECODERS[1:]]
+    runs = []
+    for place, backbone in enumerate(("timm/convnext_tiny.fb_in1k", "timm/resnet50.a1_in1k", "efficientnet_lite")):
+        for number, (attention, decoder) in enumerate(parts):
+            rate = 20.0 + (number * 37 + place * 11) % 101
+            level = 0.9 - 0.1 * place + (0.05 + 0.003 * (number * 7 % 11) if number else 0.0)
+            runs.append(
+                record(attention, level=level, parts={"backbone": backbone, "decoder": decoder},
+                       throughput={"beam_images_per_sec": rate, "encode_images_per_sec": 90.0 / (1 + place)})
+            )  # fmt: skip
+    kind = {"parts": {"backbone": "timm/convnext_tiny.fb_in1k"}}
+    members = [record(seed=seed, level=0.95, **kind) for seed in (1, 2)]
+    named = {str(run.seed): run.id for run in (runs[1], *members)}
+    ensemble = record(level=1.0, request={"ensemble": named}, **kind)
+    training = {**ensemble.request["training"], "objective": f"distillation(teacher={ensemble.id!r}, weight=0.9)"}
+    return [*runs, *members, ensemble, record(level=0.98, request={"training": training}, **kind)]

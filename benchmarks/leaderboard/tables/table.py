@@ -83,10 +83,16 @@ class Table:
         """The parts that differ between rows; all three if none does."""
         return [part for part in PARTS if len(self.axes[part]) > 1] or list(PARTS)
 
-    def name(self, row: Row) -> str:
-        """What distinguishes `row` from its neighbours, as short as possible."""
-        parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in self.varying)
+    def name(self, row: Row, *, beside: Row | None = None) -> str:
+        """What distinguishes `row` from its neighbours, as short as possible; or its parts that `beside` has not."""
         ensemble = f", ensemble of {row.ensemble}" if row.ensemble else ""
+        if beside and (ensemble or row.parts != beside.parts):
+            own = [part for part in self.varying if row.parts[PARTS.index(part)] != beside.parts[PARTS.index(part)]]
+        else:
+            own = self.varying
+        parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in own)
+        if not parts:
+            return ensemble.lstrip(", ")
         if not row.objective:
             return parts + ensemble
         one = len({each.objective for each in self.rows if each.objective and each.parts == row.parts}) == 1

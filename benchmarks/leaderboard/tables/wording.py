@@ -134,7 +134,7 @@ def distilled(table: Table, row: Row) -> str:
     """From which model those of a row learned, by its name where the table has it, and how where that was chosen."""
     run, how = teacher(row.objective), without_teacher(row.objective)
     found = table.row_of.get(run)
-    source = table.name(found) if found else f"run {run}"
+    source = table.name(found, beside=row) if found else f"run {run}"
     return clean(f"distilled from {source}" + ("" if how == "distillation" else f" by {how}"))
 
 
