@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import asdict
 
 import pytest
@@ -11,6 +12,7 @@ from records import record
 from benchmarks.cli.main import main
 from benchmarks.leaderboard.card import card, model_card
 from benchmarks.leaderboard.csv_export import table_csv
+from benchmarks.leaderboard.html.heatmap import heatmap
 from benchmarks.leaderboard.html.page import page
 from benchmarks.leaderboard.html.scatter import plots
 from benchmarks.leaderboard.markdown import markdown
@@ -92,6 +94,44 @@ def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():
     assert findings(table)[2].answer == findings(alone)[2].answer
     (students,) = summarise([student(), student("mean", level=0.5)]).tables
     assert [each.value for each in effects(students)] == ["luong"]
+
+
+def cells(runs):
+    """The map's lines: figures of the cells, with their marks."""
+    (table,) = summarise(runs).tables
+    lines = [line.split("</tr>")[0] for line in heatmap(table).split("<tr>")[2:]]
+    return [re.sub(r"<.*?>|\n", " ", line).split() for line in lines], heatmap(table)
+
+
+def test_the_map_shows_an_ensemble_or_a_student_where_there_is_nothing_else_and_marks_it():
+    gru = {"parts": {"decoder": "gru(dim=256)"}}
+    known = [*MEMBERS, *LUONG, record("luong", level=0.6, **gru)]
+    lone = record(level=0.8, request={"ensemble": TEACHER.request["ensemble"]}, **gru)
+    pupil = student("bahdanau", **gru)
+    figures = [f"{100 * each.scores['CIDEr']:.1f}" for each in (known[-1], lone, pupil)]
+    (line, other), shown = cells([*known, lone])
+    assert line == ["gru", figures[1], "×3", figures[0]]
+    assert "×3" not in other
+    assert "×N: N models that decode together, where no single one was run." in shown
+    (line, other), shown = cells([*known, lone, pupil, student()])  # one model goes before three
+    assert line == ["gru", figures[2], "*", figures[0]]
+    assert "*" not in other
+    assert "×N" not in shown
+    assert "*: trained with another objective" in shown
+    _, shown = cells([*known, TEACHER, student()])
+    assert "×N" not in shown
+    assert "*:" not in shown
+
+
+def test_the_map_of_ensembles_alone_is_theirs():
+    runs = [
+        record(name, level=level, parts={"decoder": decoder}, request={"ensemble": {"0": "0" * 12, "1": "1" * 12}})
+        for name, level in (("mean", 0.5), ("luong", 0.7))
+        for decoder in ("lstm", "gru")
+    ]
+    lines, shown = cells(runs)
+    assert [len(line) for line in lines] == [3, 3]
+    assert shown.count('<td class="s') == 4
 
 
 def test_a_part_that_only_a_student_has_is_none_that_was_left_out():

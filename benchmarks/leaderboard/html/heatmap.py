@@ -1,6 +1,6 @@
 """A table as a map: one part across, the others down, the deeper the colour the higher the figure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from markupsafe import Markup
@@ -16,24 +16,32 @@ STEPS = 8
 
 
 def heatmap(table: Table) -> Markup:
-    """The map of CIDEr, or nothing where fewer than two parts vary; scripts show any other column in it."""
+    """The map of CIDEr, or nothing where fewer than two parts vary; scripts show any other column in it.
+
+    Cells are of the table's `uniform` rows; one of another kind, an ensemble last, stands where there is none of these.
+    """
     across = _across(table)
     if not across:
         return Markup()
-    singles = [row for row in reversed(table.rows) if not row.ensemble]
+    uniform = set(table.uniform)
+    others = [row for row in table.rows if row not in uniform]  # where nothing else was run, marked
     down = [part for part in table.varying if part != across]
-    cells = {(_values(row, down), row.parts[PARTS.index(across)]): row for row in singles}
+    ordered = [*(row for row in table.rows if row in uniform), *sorted(others, key=lambda row: row.ensemble > 0)]
+    cells = {(_values(row, down), row.parts[PARTS.index(across)]): row for row in reversed(ordered)}
     scored = [score for row in cells.values() if (score := CIDER.read(row)) is not None]
     ends = (min(scored, default=0.0), max(scored, default=0.0))
     lines = [
         {
             "names": [table.short(part, value) for part, value in zip(down, values, strict=True)],
-            "cells": [_cell(table, cells.get((values, value)), ends) for value in table.axes[across]],
+            "cells": [_cell(table, cells.get((values, value)), ends, uniform) for value in table.axes[across]],
         }
         for values in sorted({values for values, _ in cells})
     ]
+    shown = set(cells.values()) - uniform
     return render(
         "heatmap.html",
+        ensembles=any(row.ensemble for row in shown),
+        otherwise=any(not row.ensemble for row in shown),
         title=f"{' and '.join(down)} × {across}".capitalize(),
         number=table.number,
         columns=columns(table),
@@ -59,12 +67,13 @@ def _values(row: Row, parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(row.parts[PARTS.index(part)] for part in parts)
 
 
-def _cell(table: Table, row: Row | None, ends: tuple[float, float]) -> dict[str, Any] | None:
+def _cell(table: Table, row: Row | None, ends: tuple[float, float], uniform: Set[Row]) -> dict[str, Any] | None:
     if row is None:
         return None
     score = CIDER.read(row)
     return {
         "row": table.anchor(row),
         "text": CIDER.text(row),
+        "mark": "" if row in uniform else f"×{row.ensemble}" if row.ensemble else "*",
         "step": None if score is None else step(score, *ends),
     }
