@@ -16,3 +16,10 @@ def test_marks_that_are_long_push_no_figure_out_of_the_table(visit, board):
         assert "distilled from ensemble of 3 by distillation(weight=0.9)" in marks
         assert opened.overflow(".rows") <= 0, width
         assert opened.said == []
+
+
+def test_a_map_of_many_columns_has_the_width_of_the_page(visit, board):
+    opened = visit(board, width=1400)
+    assert opened.page.locator(".heatmap thead th").count() > 12
+    assert opened.overflow(".heatmap .scroll") <= 0
+    assert visit(board, width=390).overflow() <= 0

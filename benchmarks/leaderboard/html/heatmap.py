@@ -13,6 +13,7 @@ from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 STEPS = 8
+_NARROW = 6  # columns that have room beside the swaps
 
 
 def heatmap(table: Table) -> Markup:
@@ -42,6 +43,7 @@ def heatmap(table: Table) -> Markup:
         "heatmap.html",
         ensembles=any(row.ensemble for row in shown),
         otherwise=any(not row.ensemble for row in shown),
+        wide=len(table.axes[across]) > _NARROW,
         title=f"{' and '.join(down)} × {across}".capitalize(),
         number=table.number,
         columns=columns(table),
