@@ -92,6 +92,8 @@ def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():
         (each.value, each.difference) for each in effects(alone)
     ]
     assert findings(table)[2].answer == findings(alone)[2].answer
+    assert "This is of single models, trained with one objective." in findings(table)[2].text[-1]
+    assert "This is of" not in str(findings(alone)[2].text)
     (students,) = summarise([student(), student("mean", level=0.5)]).tables
     assert [each.value for each in effects(students)] == ["luong"]
 

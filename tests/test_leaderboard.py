@@ -195,6 +195,31 @@ def grid(level, seeds=1):
     ]
 
 
+def test_where_combinations_lack_the_largest_clear_swap_of_any_part_is_told():
+    lacking = [
+        run
+        for run in grid(lambda b, a, d: 0.5 + 0.05 * (a == "luong") + 0.4 * (b == "big"))
+        if run.parts["decoder"] == "gru" or run.parts["attention"] == "mean"
+    ]
+    (table,) = summarise(lacking).tables
+    text = str(findings(table)[2].text)
+    assert "too few combinations were run to divide that among the parts." in text
+    assert "The largest clear swap of one part: swapping big for lite changes CIDEr by −" in text
+
+
+def test_a_clear_gap_without_a_clear_swap_is_not_called_noise():
+    for level, said in (
+        (0.35, "; which part did it is not clear."),
+        (0.68, ", which is within the noise of these images."),
+    ):
+        far = record("mean", level=level, parts={"backbone": "other", "decoder": "gru"})
+        (table,) = summarise([record(level=0.7), record("luong", level=0.69), far]).tables
+        found = findings(table)[2]
+        assert [(each.base, each.value) for each in effects(table)] == [("bahdanau", "luong")]  # mean pairs with none
+        assert found.answer == "No swap of one part is clear"
+        assert found.text[-1].endswith(said)
+
+
 def test_a_swap_is_the_mean_over_pairs_that_differ_in_nothing_else():
     gain = {"mean": 0.0, "luong": 0.2, "bahdanau": 0.1}
     (table,) = summarise(grid(lambda b, a, d: 0.5 + gain[a] + 0.3 * (b == "big"))).tables

@@ -71,8 +71,8 @@ def _contexts(table: Table, part: str) -> list[Mapping[str, Row]]:
 
 def _base(table: Table, part: str, contexts: Sequence[Mapping[str, Row]]) -> str:
     """What the others are held against: the attention that cannot look; else what pairs with most."""
-    floors = [value for value in table.axes[part] if part == "attention" and value.partition("(")[0] == FLOOR]
     counts = Counter(value for each in contexts if len(each) > 1 for value in each)
+    floors = [value for value in counts if part == "attention" and value.partition("(")[0] == FLOOR]
     return min(floors or table.axes[part], key=lambda value: (-counts[value], value))
 
 

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from benchmarks.leaderboard.tables import wording
@@ -31,7 +31,12 @@ def findings(table: Table) -> list[Finding]:
     """What a reader wants to know first; nothing where no captions were scored."""
     cider = {row: score for row in table.rows if (score := CIDER.read(row)) is not None}
     uniform = {row: cider[row] for row in table.uniform if row in cider} or cider
-    return [_best(table, cider), _trade(table, cider), _mattered(table, uniform)] if cider else []
+    if not cider:
+        return []
+    mattered = _mattered(table, uniform)
+    if len(uniform) < len(cider):
+        mattered = replace(mattered, text=(*mattered.text, " This is of single models, trained with one objective."))
+    return [_best(table, cider), _trade(table, cider), mattered]
 
 
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
@@ -71,7 +76,7 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
     if gain >= _FASTER:
         speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
-        gap = f" Its mean is {less} CIDEr lower, a gap within the noise."
+        gap = f" Its mean is {less} CIDEr lower, which is no clear gap here."
         return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap, where))
     faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
     if not faster:
@@ -90,19 +95,21 @@ def _mattered(table: Table, cider: dict[Row, float]) -> Finding:
     axes = {part: {row.parts[axis] for row in cider} for axis, part in enumerate(PARTS)}
     varying = [part for part in PARTS if len(axes[part]) > 1]
     range_ = f"{hundred(cider[leader] - cider[last])} CIDEr from best to worst"
-    swap = _swap(table)
     if len(cider) == 1 or not varying:
         return Finding(question, "Nothing to compare yet", ("It takes two entries that differ in a part.",))
     swaps = effects(table)
+    swap = _swap(table, swaps)
     if swaps and not any(each.clear or math.isnan(each.low) for each in swaps):
-        noise = f"{range_}, which is within the noise of these images."
-        return Finding(question, "No swap of one part is clear", (noise,))
+        margin = table.ranking.margin(table.index[leader], table.index[last])
+        clear = margin is not None and cider[leader] - cider[last] > margin
+        noise = "; which part did it is not clear." if clear else ", which is within the noise of these images."
+        return Finding(question, "No swap of one part is clear", (range_ + noise,))
     if len(varying) == 1:
         text = swap or (f"Only the {varying[0]} differs: ", leader, " does best, ", last, " worst.")
         return Finding(question, f"{varying[0].capitalize()}: {range_}", text)
     if len(cider) < _COMPLETE * math.prod(len(axes[part]) for part in varying):
-        lack = (leader, " does best, ", last, " worst; too few combinations were run to say which part did it. ")
-        return Finding(question, range_, (*lack, *swap))
+        lack = (leader, " does best, ", last, " worst; too few combinations were run to divide that among the parts.")
+        return Finding(question, range_, (*lack, *_largest(table, swaps)))
     (part, share), *others = sorted(_shares(cider, varying).items(), key=lambda item: (-item[1], item[0]))
     rest = ", ".join(f"{name} {100 * value:.0f} %" for name, value in others)
     answer = f"{part.capitalize()} explains {100 * share:.0f} % of the spread"
@@ -123,11 +130,21 @@ def _shares(cider: dict[Row, float], varying: Sequence[str]) -> dict[str, float]
     return shares
 
 
-def _swap(table: Table) -> tuple[str | Row, ...]:
+def _swap(table: Table, swaps: Sequence[Effect]) -> tuple[str | Row, ...]:
     """The attention that adds most to the one that cannot look; without one, the best swap that is clear."""
-    significant = [each for each in effects(table) if each.clear or math.isnan(each.low)]
+    significant = [each for each in swaps if each.clear or math.isnan(each.low)]
     floored = [each for each in significant if each.base.partition("(")[0] == FLOOR]
     return (_finding(table, max(floored or significant, key=lambda each: each.difference)),) if significant else ()
+
+
+def _largest(table: Table, swaps: Sequence[Effect]) -> tuple[str | Row, ...]:
+    """The swap of any part that changes most, of those that are clear."""
+    significant = [each for each in swaps if each.clear or math.isnan(each.low)]
+    if not significant:
+        return ()
+    largest = max(significant, key=lambda each: abs(each.difference))
+    sure = "" if math.isnan(largest.low) else " clear"
+    return (f" The largest{sure} swap of one part: s{_finding(table, largest)[1:]}",)
 
 
 def _finding(table: Table, swap: Effect) -> str:
