@@ -23,3 +23,20 @@ def test_a_map_of_many_columns_has_the_width_of_the_page(visit, board):
     assert opened.page.locator(".heatmap thead th").count() > 12
     assert opened.overflow(".heatmap .scroll") <= 0
     assert visit(board, width=390).overflow() <= 0
+
+
+def test_what_lies_below_a_long_table_is_reached_from_above_it(visit, board):
+    opened = visit(board, width=1400)
+    for text, title in (("what each part changes", "Decoder"), ("compare two entries", "Compare two entries")):
+        opened.page.get_by_role("link", name=text).click()
+        heading = opened.page.get_by_role("heading", level=3, name=title).first
+        assert 0 <= heading.bounding_box()["y"] < 900
+    assert opened.said == []
+
+
+def test_intervals_of_a_crowded_plot_do_not_cover_its_front(visit, board):
+    opened = visit(board, width=1400)
+    faint, strong = (float(opened.style(f".dot{which} .span", "opacity")) for which in (":not(.best)", ".best"))
+    assert faint < strong / 2
+    opened.page.locator(".dot:not(.best)").first.focus()
+    assert opened.style(".dot:focus .span", "opacity") == "1"

@@ -17,6 +17,7 @@ from benchmarks.records.record import PARTS
 
 WIDTH, HEIGHT = 560, 336
 _LEFT, _RIGHT, _TOP, _FLOOR = 40, WIDTH - 10, 22, HEIGHT - 46
+_CROWDED = 24  # with more entries than this, the intervals of those behind the front are faint
 _NAMED = 8  # with more entries than this, only those on the front are named
 _SHAPES = (
     "M0-5.2A5.2 5.2 0 1 1 0 5.2A5.2 5.2 0 1 1 0-5.2z",  # a circle
@@ -53,6 +54,7 @@ def _figure(table: Table, place: Hardware) -> dict[str, Any] | None:
         "up": marks(up, times=100),
         "across": marks(across),
         "log": across.log,
+        "crowded": len(points) > _CROWDED,
         "front": [dots[row] for row in front],
         "marks": [
             {"best": row in front, "label": labels.get(row), **_mark(table, row, dots[row], up, column)}

@@ -19,6 +19,8 @@ from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
+_LONG = 20  # entries, behind which nobody finds what lies below them
+
 
 def section(table: Table) -> Markup:
     """The section of `table`; the ids in it start with its key."""
@@ -46,6 +48,7 @@ def section(table: Table) -> Markup:
         forest_plot=forest_plot(table),
         best_samples=best_samples(table),
         comparison=comparison(table, shown, panel),
+        long=len(table.rows) > _LONG,
         made=_made(table),
         data=data(table, shown, panel),
     )
