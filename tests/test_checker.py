@@ -162,6 +162,16 @@ CAUGHT = {
     "another spelling of the data set": (put("scenes(test=400,train=2600)", "dataset"), "is no spelling of scenes"),
     "another order of options": (put("scenes(train=2600, test=400)", "request", "dataset"), "as records spell it, 'sce"),
     "empty brackets": (put("mean()", "request", "attention"), "'mean()' in its request is no component as records"),
+    **{
+        f"an objective that learns from {teacher}": (
+            put(f"{name}(teacher={teacher!r})", "request", "training", "objective"),
+            f"its request's objective learns from {str(teacher)!r}, which is no id of a run",
+        )
+        for name, teacher in (("distillation", "runs/0123456789ab"), ("mine", "0123456789AB"), ("mine", 7))
+    },
+    "a student without a teacher": (
+        put("sequence_distillation(captions=2)", "request", "training", "objective"), "learns from 'None'",
+    ),
     "an unknown setting": (put(1, "request", "training", "note"), "training.note is no setting that there is"),
     "a default that is left out": (put(1, "request", "decoding", "top_p"), "top_p is 1.0, which requests leave out"),
     "a setting's kind": (put("x", "request", "decoding", "top_k"), "top_k should be a whole number"),

@@ -32,7 +32,7 @@ from benchmarks.plan.matrix import plan
 from benchmarks.records.record import RunRecord, records
 from benchmarks.records.request import identity
 from benchmarks.runtime.resources import Resources
-from benchmarks.verification.checker.check import check_values
+from benchmarks.verification.checker.check import check_all, check_values
 from benchmarks.verification.checker.figures import rates
 from benchmarks.verification.reproduce import plan_of
 from zoo import checkpoint
@@ -122,17 +122,41 @@ def test_the_checker_believes_it_and_finds_what_was_changed(both):
     other = {**ensemble.request["ensemble"], "0": members[3].id[::-1]}
     assert "is no run of its request with seed 0" in problems(request={**ensemble.request, "ensemble": other})
     started = {**ensemble.request, "start_from": members[3].id}
-    first = f"its member {members[0].id} is no run of its request with seed 0"  # of the others nobody can tell
+    first = f"its member {members[0].id} is no run of its request with seed 0"  # the others' starts are in no record
     assert problems(request=started).count("its member") == 1
     assert first in problems(request=started)
-    for wrong in ({"0": members[0].id}, {"x": members[0].id, "3": members[3].id}, [members[0].id], "three"):
+    others = ({"x": members[0].id, "3": members[3].id}, {"00": members[0].id, "3": members[3].id})
+    others += ({"\N{ARABIC-INDIC DIGIT ZERO}": members[0].id, "3": members[3].id},)
+    for wrong in ({"0": members[0].id}, *others, [members[0].id], "three"):
         found = check_values({**values, "request": {**ensemble.request, "ensemble": wrong}})
         assert "ensemble should have the ids of two or more runs" in " ".join(found)
+    assert "do not share evenly" in problems(trained=ensemble.trained - 1)
     assert "has a training curve" in problems(curve=members[0].curve)
     assert "rates or timings of other stages" in problems(throughput=members[0].throughput)
     assert "a model.safetensors of its own" in problems(
         files={**ensemble.files, "model.safetensors": members[0].files["model.safetensors"]}
     )
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+def test_the_checker_counts_its_parameters_from_those_of_its_members(both, tmp_path, last):
+    ensemble, members = both
+    assert ensemble.trained == sum(member.trained for member in members.values())
+    frozen = ensemble.params - ensemble.trained
+
+    def problems(**changes):
+        for number, each in enumerate([replace(ensemble, **changes), *members.values()]):
+            (tmp_path / str((number + last) % 3)).mkdir(exist_ok=True)
+            (tmp_path / str((number + last) % 3) / f"{each.id}.json").write_text(json.dumps(written(each)))
+        return [each.split(".json: ")[1] for each in check_all(tmp_path)[1] if f"ensemble {ensemble.id}" in each]
+
+    assert problems() == []
+    assert problems(params=ensemble.trained + frozen // 2) == []  # a backbone that both share
+    for params in (ensemble.params + 1, ensemble.trained):
+        (found,) = problems(params=params)
+        assert found.endswith(f"its members give {ensemble.trained + frozen // 2} or {ensemble.params}")
+    (found,) = problems(trained=ensemble.trained - 2)
+    assert found.endswith(f"its members have {ensemble.trained}")
 
 
 def test_it_captions_as_its_members_together(runs, both, capsys, monkeypatch):

@@ -8,6 +8,7 @@ from benchmarks.verification.checker.beside import beside, named
 from benchmarks.verification.checker.endings import endings
 from benchmarks.verification.checker.fields import unlike_request_schema, unlike_schema
 from benchmarks.verification.checker.figures import figures
+from benchmarks.verification.checker.members import sizes
 from benchmarks.verification.checker.provenance import provenance, weights
 from benchmarks.verification.checker.reading import digest, read
 from benchmarks.verification.checker.samples import samples
@@ -24,13 +25,15 @@ _EMPTY = (
 
 
 class Checker:
-    """Checks records one after another, and whether two of them are of one run.
+    """Checks records one after another, whether two of them are of one run, and ensembles beside their members.
 
     `checked` counts them, `scored` those whose captions are scored again.
     """
 
     def __init__(self) -> None:
         self.checked = self.scored = 0
+        self._counted: dict[str, Mapping[str, Any]] = {}  # by run, with what counts parameters
+        self._ensembles: list[Mapping[str, Any]] = []  # whose members have not all been checked
         self._earlier: dict[tuple[str, str], tuple[Path, tuple[Any, ...]]] = {}
 
     def problems(self, file: Path) -> Iterator[str]:
@@ -64,6 +67,22 @@ class Checker:
             if earlier != file and (what == "run" or run != _run(record)):
                 yield f"the same {what} as {earlier}"
                 break
+        if record["status"] == "done" and not packed:
+            yield from self._sizes(record)
+
+    def _sizes(self, record: Mapping[str, Any]) -> Iterator[str]:
+        """What does not hold of the ensembles that this record completes: its own, or those of which it is a member."""
+        self._counted[record["id"]] = {name: record[name] for name in ("params", "trained")}
+        if members := record["request"].get("ensemble"):
+            known = {name: record[name] for name in ("id", "params", "trained")}
+            self._ensembles.append({**known, "members": list(members.values())})
+        waiting = []
+        for each in self._ensembles:
+            if self._counted.keys() >= set(each["members"]):
+                yield from sizes(each, [self._counted[run] for run in each["members"]])
+            else:
+                waiting.append(each)
+        self._ensembles = waiting
 
 
 def check_all(root: Path) -> tuple[Checker, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.verification.checker.reading import is_count, is_number
 
 SCHEMA = 1
+_SEED = re.compile(r"0|[1-9][0-9]{0,19}")  # as Python writes a whole number: another spelling would be another run
 OUTCOMES = (
     "", "incompatible", "invalid", "error", "non_finite", "unreadable_image", "scorer_unavailable", "out_of_memory",
     "time_limit", "silent", "crashed", "killed", "process_lost", "member_failed",
@@ -154,7 +155,7 @@ def unlike_request_schema(request: Mapping[str, Any]) -> Iterator[str]:
 def _is_ensemble(members: Any) -> bool:
     """Whether they are the ids of several runs by their seeds."""
     several = isinstance(members, dict) and len(members) == len(set(map(str, members.values()))) > 1
-    return several and all(seed.isdecimal() and is_id(run) for seed, run in members.items())
+    return several and all(_SEED.fullmatch(seed) and is_id(run) for seed, run in members.items())
 
 
 def _unlike_later(

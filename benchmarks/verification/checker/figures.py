@@ -119,6 +119,9 @@ def _sizes(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"its {name} is {record[name]!r}"
     if record["trained"] > record["params"]:
         yield f"it trained {record['trained']} parameters, and has {record['params']}"
+    count = len(record["request"].get("ensemble", ())) or 1
+    if record["trained"] % count:
+        yield f"it trained {record['trained']} parameters, which {count} models of the same parts do not share evenly"
     if record["flops"].keys() != _stages(record) or min(record["flops"].values()) <= 0:
         yield "its flops are not those of its stages, each above 0"
     elif record["request"]["decoding"]["num_beams"] > 1 and record["flops"]["greedy"] > record["flops"]["beam"]:

@@ -5,30 +5,39 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.verification.checker.fields import PARTS
+from benchmarks.verification.checker.fields import PARTS, is_id
 
 _HEAD = re.compile(r"[^\W\d]\w*(/[^\s()]+)?")  # a name, and perhaps its variant
 _LONGEST = 10_000  # characters of a component
+_LEARN = ("distillation", "sequence_distillation")  # objectives that need a teacher
 
 
 def spelling(record: Mapping[str, Any]) -> Iterator[str]:
     """Components whose options are in another order, or are written otherwise than Python prints them."""
     request = record["request"]
     specs = [request[name] for name in ("dataset", *PARTS)] + request["metrics"]
-    for spec in [*specs, request["training"].get("objective", "cross_entropy")]:
-        if (printed := _printed(spec)) != spec:
+    objective = request["training"].get("objective", "cross_entropy")
+    for spec in [*specs, objective]:
+        if (printed := _printed(*_parsed(spec))) != spec:
             yield f"{spec[:60]!r} in its request is no component as records spell it, {printed[:60] or 'a name'!r}"
+    name, options = _parsed(objective)
+    if ("teacher" in options or name in _LEARN) and not is_id(options.get("teacher")):
+        yield f"its request's objective learns from {str(options.get('teacher'))[:40]!r}, which is no id of a run"
 
 
-def _printed(spec: str) -> str:
-    """``name/variant(option=value)``, its options sorted; empty if it is none."""
+def _printed(head: str, options: Mapping[str, Any]) -> str:
+    """``name/variant(option=value)``, its options sorted."""
+    listed = ", ".join(f"{name}={value!r}" for name, value in sorted(options.items()))
+    return f"{head}({listed})" if options else head
+
+
+def _parsed(spec: str) -> tuple[str, dict[str, Any]]:
+    """Name and options of a component; empty if it is none."""
     head, paren, tail = spec[:_LONGEST].partition("(")
     try:
         call = ast.parse(f"f({tail if paren else ')'}", mode="eval").body
         if not _HEAD.fullmatch(head) or not isinstance(call, ast.Call):
-            return ""
-        options = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+            return "", {}
+        return head, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        return ""
-    listed = ", ".join(f"{name}={value!r}" for name, value in sorted(options.items()))
-    return f"{head}({listed})" if options else head
+        return "", {}
