@@ -178,6 +178,16 @@ def test_it_is_compared_with_its_baseline_and_the_difference_is_said_to_be_of_mo
     assert "They differ" not in capsys.readouterr().out
     assert main(["compare", files[0], files[1]]) == 0
     assert f"luong + lstm(dim=256), distilled from run {TEACHER.id}  (1 seed; " in capsys.readouterr().out
+    for a, b, members, objective, notes in (
+        (0, 1, [], student().request["training"]["objective"], 1),
+        (2, 3, sorted(each.id for each in MEMBERS), None, 1),
+        (0, 2, [], None, 0),
+    ):
+        assert main(["compare", files[a], files[b], "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["a"]["members"], found["a"]["objective"]) == ([], None)
+        assert (found["b"]["members"], found["b"]["objective"]) == (members, objective)
+        assert len(found["notes"]) == notes
 
 
 def test_ensembles_of_other_members_have_links_of_their_own():

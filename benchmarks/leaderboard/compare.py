@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.leaderboard.html.comparison import change, significance
 from benchmarks.leaderboard.tables import wording
@@ -123,12 +124,13 @@ def as_text(comparison: Comparison) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """For programs: raw scores, not x 100."""
+    """For programs: raw scores, not x 100; notes are what the two differ in beside their parts."""
     table, one, other = comparison.table, comparison.one, comparison.other
     content = {
-        "a": {"parts": list(one.parts), "runs": [run.id for run in one.runs]},
-        "b": {"parts": list(other.parts), "runs": [run.id for run in other.runs]},
+        "a": _side(one),
+        "b": _side(other),
         "entries": len(table.rows),
+        "notes": list(_notes(one, other)),
         "verdict": comparison.difference.verdict,
         "gap": comparison.difference.gap,
         "standard_error": comparison.difference.error,
@@ -138,6 +140,12 @@ def as_json(comparison: Comparison) -> str:
         "images": [vars(image) for image in comparison.images],
     }
     return json.dumps(content, ensure_ascii=False)
+
+
+def _side(row: Row) -> dict[str, Any]:
+    """members: of an ensemble, the runs whose models decode together; objective: by which it learned from a teacher."""
+    sides = {"parts": list(row.parts), "runs": [run.id for run in row.runs]}
+    return {**sides, "members": list(row.members), "objective": row.objective or None}
 
 
 def _notes(one: Row, other: Row) -> Iterator[str]:
