@@ -85,6 +85,26 @@ def test_a_model_that_started_from_a_trained_one_stays_apart():
     assert [len(table.rows) for table in tables] == [1, 1]
 
 
+def test_what_started_from_other_runs_is_another_row_and_seeds_of_one_start_are_one():
+    longer = [record("luong", seed=seed, request={"training": {**TRAINING, "epochs": 16}}) for seed in range(2)]
+
+    def started(runs, level):
+        return [record("luong", seed=run.seed, level=level, request={"start_from": run.id}) for run in runs]
+
+    first, second = started(LUONG[:2], 0.7), started(longer, 0.8)
+    (table,) = summarise(first).tables
+    assert [len(row.runs) for row in table.rows] == [2]
+    assert marks(table, table.rows[0]) == []
+    *_, table = sorted(summarise([*LUONG, *longer, *first, *second]).tables, key=lambda each: len(each.rows))
+    assert [[run.id for run in row.runs] for row in table.rows] == [
+        [run.id for run in each] for each in (second, first)
+    ]
+    assert marks(table, table.rows[0]) == [f"started from run {min(run.id for run in longer)}"]
+    assert len({row.key for row in table.rows} | {table.name(row) for row in table.rows}) == 4
+    (table,) = summarise([*first, *second]).tables  # which started alike is not known
+    assert [len(row.runs) for row in table.rows] == [1, 1, 1, 1]
+
+
 def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():
     singles = [*MEMBERS, *LUONG]
     (alone,), (table,) = (summarise(runs).tables for runs in (singles, [*singles, TEACHER, student(level=0.9)]))

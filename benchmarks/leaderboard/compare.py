@@ -86,7 +86,8 @@ def _later(run: RunRecord, summary: Summary) -> str:
     (table,) = summarise([run]).tables
     named = (table.key, table.rows[0].key, run.seed)
     rows = ((each.key, row) for each in summary.tables for row in each.rows)
-    return next(after.id for key, row in rows for after in row.runs if (key, row.key, after.seed) == named)
+    found = (after.id for key, row in rows for after in row.runs if (key, row.key, after.seed) == named)
+    return next(found, "another")  # whose row is apart from those of other starts, so that its key is not found
 
 
 def _differences(one: Table, other: Table) -> str:

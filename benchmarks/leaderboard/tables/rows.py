@@ -22,6 +22,7 @@ class Row:
     """One combination of parts: its runs, one for each seed, and those that were timed, by place.
 
     members: ids of the runs whose models decode together; none of a single model.
+    start: id of a run that its models started from, where others of the same parts started from something else.
     objective: Spec by which its models learned from a teacher; empty where they learned from the captions alone.
     """
 
@@ -32,11 +33,12 @@ class Row:
     timed: Mapping[Hardware, tuple[RunRecord, ...]]
     members: tuple[str, ...] = ()
     objective: str = ""
+    start: str = ""
 
     @cached_property
     def key(self) -> str:
         """What names the row in links, whatever else is on the page."""
-        others = [each for each in (self.members, self.objective) if each]
+        others = [each for each in (self.members, self.objective, self.start) if each]
         return digest_of(self.parts, self.weights, self.origins, *others)
 
     @property

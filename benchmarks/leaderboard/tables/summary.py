@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ def summarise(records: Iterable[RunRecord]) -> Summary:
         digest.update(b"\n" * bool(number) + text.encode())
         ordered.append(texts[text])
     return Summary(
-        tables=tuple(_tables(record for record in ordered if record.done)),
+        tables=tuple(_tables([record for record in ordered if record.done])),
         failed=tuple(sorted((record for record in ordered if not record.done), key=_cell)),
         records=len(ordered),
         digest=digest.hexdigest(),
@@ -46,7 +46,8 @@ def summarise(records: Iterable[RunRecord]) -> Summary:
     )
 
 
-def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
+def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
+    trained = {run.id: canonical({**run.request, "seed": 0}) for run in done}
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for record in done:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
@@ -61,24 +62,44 @@ def _tables(done: Iterable[RunRecord]) -> Iterable[Table]:
         groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
     for number, key in enumerate(sorted(groups), start=1):
         synthetic, dataset, split, fingerprint, random, signature, protocol = key
-        rows = tuple(sorted(_rows(groups[key]), key=_best_first))
+        rows = tuple(sorted(_rows(groups[key], trained), key=_best_first))
         protocol = json.loads(protocol)
         yield Table(dataset, split, synthetic, random, fingerprint, signature, protocol, rows, number)
 
 
-def _rows(runs: Iterable[RunRecord]) -> Iterable[Row]:
+def _rows(runs: Iterable[RunRecord], trained: Mapping[str, str]) -> Iterable[Row]:
+    """Those of one table; trained: id of a run -> what it was asked for beside its seed."""
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.finished):
         parts = tuple(run.parts.get(part, "") for part in PARTS)
         members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
         origins = tuple(_origin(run, part) for part in PARTS)
         groups[parts, run.weights, origins, members, objective(run)].append(run)
-    for (parts, weights, origins, members, learned), found in groups.items():
-        timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
-        for run in found:
-            timed[Hardware.of(run)].append(run)
-        latest = {place: _latest(each) for place, each in timed.items()}
-        yield Row(parts, weights, origins, _latest(found), latest, members, learned)
+    for (parts, weights, origins, members, learned), runs_of_parts in groups.items():
+        for start, found in _by_start(runs_of_parts, trained):
+            timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
+            for run in found:
+                timed[Hardware.of(run)].append(run)
+            latest = {place: _latest(each) for place, each in timed.items()}
+            yield Row(parts, weights, origins, _latest(found), latest, members, learned, start)
+
+
+def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> Iterable[tuple[str, list[RunRecord]]]:
+    """`runs`, apart where of one seed they started from several runs, with the least id that each group started from.
+
+    Of runs that were trained alike but for their seeds, which only their own records tell, they stay together.
+    """
+    starts = {(run.seed, _start(run)) for run in runs}
+    if len(starts) == len({seed for seed, _ in starts}):
+        return [("", runs)]
+    groups: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        groups[trained.get(_start(run), _start(run))].append(run)
+    return [(min(map(_start, found)), found) for found in groups.values()]
+
+
+def _start(run: RunRecord) -> str:
+    return str(run.request.get("start_from", ""))
 
 
 def _latest(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
@@ -104,7 +125,7 @@ def _sources(run: RunRecord) -> Mapping[str, Any]:
 
 def _best_first(row: Row) -> tuple[Any, ...]:
     score = row.mean("scores", "CIDEr")
-    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.members, row.objective
+    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.members, row.objective, row.start
 
 
 def _cell(record: RunRecord) -> tuple[Any, ...]:

@@ -91,6 +91,7 @@ class Table:
         else:
             own = self.varying
         parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in own)
+        ensemble += f", from {row.start}" if row.start else ""
         if not parts:
             return ensemble.lstrip(", ")
         if not row.objective:

@@ -123,6 +123,7 @@ def marks(table: Table, row: Row) -> list[str]:
     found = (
         [f"ensemble of {row.ensemble}"] * bool(row.ensemble)
         + [distilled(table, row)] * bool(row.objective)
+        + [f"started from run {clean(row.start)}"] * bool(row.start)
         + ["random weights"] * row.random
         + ["1 seed"] * lone
         + ["scored on other images"] * apart
