@@ -167,8 +167,13 @@ CAUGHT = {
             put(f"{name}(teacher={teacher!r})", "request", "training", "objective"),
             f"its request's objective learns from {str(teacher)!r}, which is no id of a run",
         )
-        for name, teacher in (("distillation", "runs/0123456789ab"), ("mine", "0123456789AB"), ("mine", 7))
+        for name, teacher in (("distillation", "runs/0123456789ab"), ("sequence_distillation", 7))
     },
+    "a teacher that its objective does not name": (
+        put({"tutor": "0123456789ab"}, "teacher"), "its teacher is 0123456789ab by the option 'tutor', its request's",
+    ),
+    "a teacher that is no run": (put({"teacher": "strict"}, "teacher"), "its teacher should be the id of a run"),
+    "no teacher": (put({}, "teacher"), "its teacher should be the id of a run by an option of its objective, or left"),
     "a student without a teacher": (
         put("sequence_distillation(captions=2)", "request", "training", "objective"), "learns from 'None'",
     ),
@@ -234,6 +239,24 @@ def test_an_edit_is_caught_by_what_it_contradicts(kind, published):
     edit(edited)
     assert edited != published
     assert any(said in problem for problem in check_values(sealed(edited)))
+
+
+@pytest.mark.parametrize(
+    ("objective", "teacher"),
+    [
+        ("mine(teacher='strict')", None),
+        ("mine(teacher='strict', tutor='0123456789ab')", {"tutor": "0123456789ab"}),
+        ("distillation(teacher='0123456789ab')", None),
+        ("distillation(teacher='0123456789ab')", {"teacher": "0123456789ab"}),
+    ],
+)
+def test_a_teacher_may_be_called_as_its_objective_calls_it(objective, teacher, small):
+    edited = copy.deepcopy(small)
+    edited["request"]["training"]["objective"] = objective
+    edited |= {"teacher": teacher} if teacher else {}
+    found = list(check_values(sealed(edited)))
+    assert found  # the request is another one
+    assert not [problem for problem in found if "objective" in problem or "teacher" in problem]
 
 
 @pytest.mark.parametrize("kind", BY_DIGEST_ALONE)

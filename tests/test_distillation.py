@@ -18,6 +18,7 @@ from benchmarks.cell.workdir import request_fields
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.contracts import CONTRACTS, check
 from benchmarks.leaderboard.card.rerun import config, reproduce
+from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.plan.matrix import plan
 from benchmarks.records.record import records
 from benchmarks.training import OBJECTIVES
@@ -217,6 +218,8 @@ def test_the_record_names_the_teacher_and_no_folder(distilled):
     _, teacher, student = distilled
     assert student.done
     assert student.request["training"]["objective"] == f"distillation(teacher='{teacher.id}', weight=0.7)"
+    assert (student.teacher, teacher.teacher) == ({"teacher": teacher.id}, {})
+    assert "teacher" not in teacher.to_json()
     assert student.curve[0]["distillation"] > 0
     assert student.throughput["train_captions_per_sec"] > 0
 
@@ -332,21 +335,26 @@ def test_an_objective_declares_the_option_that_names_a_run(distilled, monkeypatc
     def cell_of(objective):
         return plan(replace(experiment, training=replace(experiment.training, objective=objective))).cells[0]
 
-    own = cell_of("blackboard(teacher='strict')")
-    assert (own.teacher, own.request["training"]["objective"]) == (None, "blackboard(teacher='strict')")
-    assert cell_of("tutored(teacher='strict')").teacher is None
-    learned = cell_of(f"tutored(teacher='strict', tutor={place!r})")
+    own = cell_of("blackboard(teacher='123456789012')")
+    assert (own.teacher, own.request["training"]["objective"]) == (None, "blackboard(teacher='123456789012')")
+    assert cell_of("tutored(teacher='123456789012')").teacher is None
+    learned = cell_of(f"tutored(teacher='123456789012', tutor={place!r})")
     assert learned.teacher == ("tutor", teacher.id, place)
-    text = f"tutored(teacher='strict', tutor='{teacher.id}')"
+    text = f"tutored(teacher='123456789012', tutor='{teacher.id}')"
     assert learned.request["training"]["objective"] == text
     made = replace(invented(**request_fields(learned)), id=learned.id, request=learned.request)
+    assert made.teacher == {"tutor": teacher.id}
+    assert [row.objective for row in summarise([made]).tables[0].rows] == [text]
     assert plan_of(made, teacher=place).cells[0].id == learned.id
     assert f"--teacher runs/{teacher.id}" in reproduce(made)
-    assert f"tutored(teacher='strict', tutor='runs/{teacher.id}')" in config(made)
+    assert f"tutored(teacher='123456789012', tutor='runs/{teacher.id}')" in config(made)
     made = replace(made, id=own.id, request=own.request)
     with pytest.raises(ValueError, match="learned from no other run: leave out --teacher"):
         plan_of(made, teacher=place)
+    made = invented(**request_fields(own))
     assert "--teacher" not in reproduce(made)
+    assert "runs/" not in config(made)
+    assert [row.objective for row in summarise([made]).tables[0].rows] == [""]
 
 
 def test_an_ensemble_without_a_member_is_no_teacher(distilled, tmp_path):

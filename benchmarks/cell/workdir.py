@@ -171,7 +171,7 @@ def _second(kept: RunRecord, other: RunRecord, folder: Path, out: Path) -> RunRe
 
 
 def request_fields(cell: Cell) -> dict[str, Any]:
-    """The fields of a record that the request alone decides."""
+    """The fields of a record that the request alone decides, and which of its options names a teacher."""
     return {
         "id": cell.id,
         "experiment": cell.experiment,
@@ -182,6 +182,7 @@ def request_fields(cell: Cell) -> dict[str, Any]:
         "synthetic": cell.synthetic,
         "seed": cell.seed,
         "request": cell.request,
+        "teacher": {cell.teacher.option: cell.teacher.run} if cell.teacher else {},
     }
 
 

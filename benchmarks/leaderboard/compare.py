@@ -160,7 +160,7 @@ def _notes(one: Row, other: Row) -> Iterator[str]:
 def _named(table: Table, row: Row) -> str:
     seeds = f"{len(row.runs)} seed{'' if len(row.runs) == 1 else 's'}"
     models = f", ensemble of {row.ensemble}" if row.ensemble else ""
-    models += f", {wording.distilled(table, row)}" if row.objective else ""
+    models += f", {learned}" if (learned := wording.distilled(table, row)) else ""
     return f"{' + '.join(map(clean, row.parts))}{models}  ({seeds}; {', '.join(clean(run.id) for run in row.runs)})"
 
 

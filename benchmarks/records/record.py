@@ -54,15 +54,14 @@ class RunRecord:
     data: fingerprint, images per split, those left out, share of unknown reference words, split held out from.
     scores: raw, not x 100; signature says how they were made.
     diagnostics: what only this data set can tell (see `Dataset.diagnostics`); `bad_endings`: the share that breaks off.
-    per_image: metric -> image id -> score, over the test split.
-    captions: image id -> the model's caption, over the test split.
+    per_image: metric -> image id -> score; captions: image id -> the model's caption; both over the test split.
     samples: a few test images with what a card shows of them (see `benchmarks.cell.samples`).
     throughput: medians; `timing` holds batch sizes, repeats and spread.
     params: of the whole model; trained: of those, how many learn.
     flops: floating-point operations for one image: "encode" by the backbone, "beam" by the search over every step.
     reward: signature of what training was rewarded for, where it was, after SacreEOS (Hu et al., 2023).
-    files: name -> sha256 of what lies beside the record.
-    curve: one entry per epoch; best_epoch: the one whose weights were kept.
+    teacher: option of the training objective -> id of the run that it names, where the model learned from one.
+    files: name -> sha256 of what lies beside it; curve: one entry per epoch; best_epoch: whose weights were kept.
     """
 
     id: str
@@ -95,6 +94,7 @@ class RunRecord:
     curve: tuple[Mapping[str, Number], ...] = ()
     best_epoch: int = 0
     reward: str = field(default="", metadata=OMIT_DEFAULT)
+    teacher: Mapping[str, str] = field(default_factory=dict, metadata=OMIT_DEFAULT)
     outcome: Outcome = field(default="", metadata=OMIT_DEFAULT)
     finished: str = ""  # UTC, ISO 8601
     schema: int = SCHEMA

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.data import DATASETS
-from benchmarks.leaderboard.tables.distillation import TEACHER, objective, teacher, without_teacher
+from benchmarks.leaderboard.tables.distillation import distillation
 from benchmarks.leaderboard.tables.formatting import clean
 from benchmarks.leaderboard.tables.rows import HOME
 from benchmarks.records.record import PARTS, RunRecord
@@ -20,7 +20,7 @@ def config(record: RunRecord) -> str:
 
     A data set that lies in a folder has FOLDER in its place.
     """
-    request = record.request
+    request, learned = record.request, distillation(record)
     lines = [f"name: {yaml(record.experiment or 'again')}", f"dataset: {yaml(_dataset(record))}"]
     if "metrics" in request:
         lines.append(f"metrics: {yaml(request['metrics'])}")
@@ -34,7 +34,9 @@ def config(record: RunRecord) -> str:
     for section in ("training", "decoding"):
         settings = request.get(section)
         if isinstance(settings, Mapping) and settings:
-            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(_placed(settings[name]))}" for name in sorted(settings))]
+            if section == "training" and learned:
+                settings = {**settings, "objective": learned.at(f"runs/{learned.teacher}")}
+            lines += [f"{section}:", *(f"  {_key(name)}: {yaml(settings[name])}" for name in sorted(settings))]
     return "\n".join(lines) + "\n"
 
 
@@ -44,8 +46,8 @@ def reproduce(record: RunRecord, file: str = "") -> str:
     files = [f"--plugin {_shell(file)}" for file in plugins(record) if file.endswith(".py")]
     if start := _start(record):
         place.append(f"--start-from {_shell(start)}")
-    if run := teacher(objective(record)):
-        place.append(f"--teacher runs/{_shell(run)}")
+    if learned := distillation(record):
+        place.append(f"--teacher runs/{learned.teacher}")
     return " ".join(["caption-zoo", "reproduce", _shell(file or f"{record.id}.json"), *place, *files])
 
 
@@ -66,9 +68,9 @@ def derived(record: RunRecord) -> Iterable[str]:
     if runs := record.request.get("ensemble"):
         named = ", ".join(clean(runs[str(seed)]) for seed in _seeds(record))
         yield f"An ensemble: the models of {len(runs)} runs ({named}) decode together, by their mean probabilities."
-    if spec := objective(record):
-        how = clean(without_teacher(spec))
-        yield f"Distilled from run {teacher(spec)}, which its training learned from beside the captions ({how})."
+    if learned := distillation(record):
+        how = clean(learned.settings)
+        yield f"Distilled from run {learned.teacher}, which its training learned from beside the captions ({how})."
 
 
 def requirements(record: RunRecord) -> Iterable[str]:
@@ -80,8 +82,8 @@ def requirements(record: RunRecord) -> Iterable[str]:
             yield f"Each member starts from a run of its own, the first from {clean(start)}: all have to be in runs."
         else:
             yield f"Training starts from the weights of run {clean(start)}, which has to be there."
-    if run := teacher(objective(record)):
-        yield f"It learns from run {clean(run)}, which has to be there."
+    if learned := distillation(record):
+        yield f"It learns from run {learned.teacher}, which has to be there."
     for name in plugins(record):
         yield f"{name} brings a part: it has to be {'there' if name.endswith('.py') else 'installed'}."
     if weights := str(record.request.get("sources", {}).get("backbone weights", "")):
@@ -92,11 +94,6 @@ def _start(record: RunRecord) -> str:
     """Where the run lies that it started from, or all those that an ensemble's members did; empty where it is none."""
     start = record.request.get("start_from")
     return "runs" if has_own_starts(record.request) else f"runs/{start}" if start else ""
-
-
-def _placed(setting: Any) -> Any:
-    """A setting, with the teacher of an objective where runs lie."""
-    return TEACHER.sub(r"\1='runs/\2'", setting) if isinstance(setting, str) else setting
 
 
 def _seeds(record: RunRecord) -> list[int | str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.leaderboard.tables.distillation import objective
+from benchmarks.leaderboard.tables.distillation import distillation
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Row
 from benchmarks.leaderboard.tables.table import Table
@@ -55,7 +55,7 @@ def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
             protocol["sources"] = others  # of metrics and data sets
         if record.request.get("start_from"):
             protocol["start_from"] = "a trained run"
-        if objective(record):  # a row says that, beside those of models that were trained alike but for it
+        if distillation(record):  # a row says that, beside those of models that were trained alike but for it
             protocol["training"] = {name: each for name, each in protocol["training"].items() if name != "objective"}
         fingerprint = str(record.data.get("fingerprint", ""))
         data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
@@ -74,14 +74,15 @@ def _rows(runs: Iterable[RunRecord], trained: Mapping[str, str]) -> Iterable[Row
         parts = tuple(run.parts.get(part, "") for part in PARTS)
         members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
         origins = tuple(_origin(run, part) for part in PARTS)
-        groups[parts, run.weights, origins, members, objective(run)].append(run)
-    for (parts, weights, origins, members, learned), runs_of_parts in groups.items():
+        learned = distillation(run)
+        groups[parts, run.weights, origins, members, str(learned.objective) if learned else ""].append(run)
+    for (parts, weights, origins, members, objective), runs_of_parts in groups.items():
         for start, found in _by_start(runs_of_parts, trained):
             timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
             for run in found:
                 timed[Hardware.of(run)].append(run)
             latest = {place: _latest(each) for place, each in timed.items()}
-            yield Row(parts, weights, origins, _latest(found), latest, members, learned, start)
+            yield Row(parts, weights, origins, _latest(found), latest, members, objective, start)
 
 
 def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> Iterable[tuple[str, list[RunRecord]]]:

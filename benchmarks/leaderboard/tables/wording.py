@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.leaderboard.tables.distillation import objective, teacher, without_teacher
+from benchmarks.leaderboard.tables.distillation import distillation
 from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hundred, number
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import Row
@@ -122,7 +122,7 @@ def marks(table: Table, row: Row) -> list[str]:
     apart = bool(row.per_image) and table.standing(row) is None and table.ranking.images > 1
     found = (
         [f"ensemble of {row.ensemble}"] * bool(row.ensemble)
-        + [distilled(table, row)] * bool(row.objective)
+        + [found for found in [distilled(table, row)] if found]
         + [f"started from run {clean(row.start)}"] * bool(row.start)
         + ["random weights"] * row.random
         + ["1 seed"] * lone
@@ -132,18 +132,20 @@ def marks(table: Table, row: Row) -> list[str]:
 
 
 def distilled(table: Table, row: Row) -> str:
-    """From which model those of a row learned, by its name where the table has it, and how where that was chosen."""
-    run, how = teacher(row.objective), without_teacher(row.objective)
-    found = table.row_of.get(run)
-    source = table.name(found, beside=row) if found else f"run {run}"
+    """From which model those of a row learned, by its name where the table has it, and how; empty where from none."""
+    learned = distillation(row.runs[0])
+    if learned is None:
+        return ""
+    found, how = table.row_of.get(learned.teacher), learned.settings
+    source = table.name(found, beside=row) if found else f"run {learned.teacher}"
     return clean(f"distilled from {source}" + ("" if how == "distillation" else f" by {how}"))
 
 
 def variant(record: RunRecord) -> str:
     """Which of the runs of its parts a record is of: a seed's or an ensemble's, and of which teacher."""
-    members, learned = record.request.get("ensemble"), objective(record)
+    members, learned = record.request.get("ensemble"), distillation(record)
     which = f"ensemble of {len(members)}" if members else f"seed {clean(record.seed)}"
-    return f"{which}, distilled from run {teacher(learned)}" if learned else which
+    return f"{which}, distilled from run {learned.teacher}" if learned else which
 
 
 def reason(record: RunRecord) -> str:

@@ -85,6 +85,10 @@ FIELDS: Mapping[str, tuple[Test, str]] = {
 OPTIONAL: Mapping[str, tuple[Test, str]] = {
     **dict.fromkeys(("reward", "sha256"), (_text, "a text")),
     "outcome": (lambda value: value in OUTCOMES, "one of the outcomes that there are"),
+    "teacher": (
+        lambda value: isinstance(value, dict) and len(value) == 1 and all(map(is_id, value.values())),
+        "the id of a run by an option of its objective, or left out",
+    ),
 }
 
 TRAINING: Mapping[str, tuple[Test, str]] = {

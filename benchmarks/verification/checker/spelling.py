@@ -9,11 +9,11 @@ from benchmarks.verification.checker.fields import PARTS, is_id
 
 _HEAD = re.compile(r"[^\W\d]\w*(/[^\s()]+)?")  # a name, and perhaps its variant
 _LONGEST = 10_000  # characters of a component
-_LEARN = ("distillation", "sequence_distillation")  # objectives that need a teacher
+_NEED_TEACHER = ("distillation", "sequence_distillation")  # of the project's objectives
 
 
 def spelling(record: Mapping[str, Any]) -> Iterator[str]:
-    """Components whose options are in another order, or are written otherwise than Python prints them."""
+    """Components whose options are in another order or another spelling than Python's, and teachers that are none."""
     request = record["request"]
     specs = [request[name] for name in ("dataset", *PARTS)] + request["metrics"]
     objective = request["training"].get("objective", "cross_entropy")
@@ -21,8 +21,11 @@ def spelling(record: Mapping[str, Any]) -> Iterator[str]:
         if (printed := _printed(*_parsed(spec))) != spec:
             yield f"{spec[:60]!r} in its request is no component as records spell it, {printed[:60] or 'a name'!r}"
     name, options = _parsed(objective)
-    if ("teacher" in options or name in _LEARN) and not is_id(options.get("teacher")):
+    if name in _NEED_TEACHER and not is_id(options.get("teacher")):
         yield f"its request's objective learns from {str(options.get('teacher'))[:40]!r}, which is no id of a run"
+    for option, run in record.get("teacher", {}).items():
+        if options.get(option) != run or (name in _NEED_TEACHER and option != "teacher"):
+            yield f"its teacher is {run} by the option {option[:40]!r}, its request's objective is {objective[:60]!r}"
 
 
 def _printed(head: str, options: Mapping[str, Any]) -> str:
