@@ -105,6 +105,16 @@ def test_what_started_from_other_runs_is_another_row_and_seeds_of_one_start_are_
     assert [len(row.runs) for row in table.rows] == [1, 1, 1, 1]
 
 
+def test_of_one_seed_no_start_is_dropped_where_both_were_trained_alike():
+    first, second = (
+        record("luong", seed=0, level=level, request={"start_from": run.id})
+        for run, level in zip(LUONG, (0.7, 0.8), strict=False)
+    )
+    other = record("luong", seed=1, level=0.6, request={"start_from": LUONG[1].id})
+    (table,) = (each for each in summarise([*LUONG, first, second, other]).tables if "start_from" in each.protocol)
+    assert [[run.id for run in row.runs] for row in table.rows] == [[second.id, other.id], [first.id]]
+
+
 def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():
     singles = [*MEMBERS, *LUONG]
     (alone,), (table,) = (summarise(runs).tables for runs in (singles, [*singles, TEACHER, student(level=0.9)]))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,15 +88,27 @@ def _rows(runs: Iterable[RunRecord], trained: Mapping[str, str]) -> Iterable[Row
 def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> Iterable[tuple[str, list[RunRecord]]]:
     """`runs`, apart where of one seed they started from several runs, with the least id that each group started from.
 
-    Of runs that were trained alike but for their seeds, which only their own records tell, they stay together.
+    Those whose starts were trained alike but for the seed, which only the starts' records tell, stay together as far
+    as no seed has two of these starts.
     """
-    starts = {(run.seed, _start(run)) for run in runs}
-    if len(starts) == len({seed for seed, _ in starts}):
+    if not _has_two_starts(runs):
         return [("", runs)]
+    alike = _grouped(runs, lambda run: trained.get(_start(run), _start(run)))
+    groups = [part for each in alike for part in (_grouped(each, _start) if _has_two_starts(each) else [each])]
+    return [(min(map(_start, found)), found) for found in groups]
+
+
+def _has_two_starts(runs: Iterable[RunRecord]) -> bool:
+    """Whether of one seed they started from several runs."""
+    starts = {(run.seed, _start(run)) for run in runs}
+    return len(starts) > len({seed for seed, _ in starts})
+
+
+def _grouped(runs: Iterable[RunRecord], key: Callable[[RunRecord], str]) -> list[list[RunRecord]]:
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
-        groups[trained.get(_start(run), _start(run))].append(run)
-    return [(min(map(_start, found)), found) for found in groups.values()]
+        groups[key(run)].append(run)
+    return list(groups.values())
 
 
 def _start(run: RunRecord) -> str:
