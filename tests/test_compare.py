@@ -71,6 +71,20 @@ def test_a_run_that_gave_way_to_a_later_one_names_it(tmp_path, capsys):
     assert main(["compare", str(folder / f"{later.id}.json"), rival, "--among", str(tmp_path / "a")]) == 0
 
 
+def test_it_is_named_where_other_seeds_started_from_other_runs(tmp_path, capsys):
+    starts = [record("luong", seed=seed) for seed in range(2)]
+    older, later = (
+        record("luong", seed=1, level=level, finished=f"2026-11-{day}", request={"start_from": starts[1].id})
+        for level, day in ((0.6, 20), (0.65, 21))
+    )
+    first = record("luong", request={"start_from": starts[0].id})
+    rival, folder = saved(record("mean", request={"start_from": starts[0].id}), tmp_path / "c"), tmp_path / "runs"
+    for each in (first, later):
+        saved(each, folder)
+    assert main(["compare", saved(older, tmp_path / "a"), rival, "--among", str(folder)]) == 2
+    assert f"run {older.id} gave way to {later.id}" in capsys.readouterr().err
+
+
 def test_what_may_not_be_compared_is_a_mistake(tmp_path, capsys):
     a = saved(LUONG, tmp_path)
     other = saved(record("mean", request={"decoding": {"num_beams": 1}}), tmp_path)

@@ -99,8 +99,9 @@ def test_what_started_from_other_runs_is_another_row_and_seeds_of_one_start_are_
     assert [[run.id for run in row.runs] for row in table.rows] == [
         [run.id for run in each] for each in (second, first)
     ]
-    assert marks(table, table.rows[0]) == [f"started from run {min(run.id for run in longer)}"]
+    assert marks(table, table.rows[0]) == [f"started from runs {longer[0].id}, {longer[1].id}"]
     assert len({row.key for row in table.rows} | {table.name(row) for row in table.rows}) == 4
+    assert [row.key for row in summarise(first).tables[0].rows] == [table.rows[1].key]  # whatever else is there
     (table,) = summarise([*first, *second]).tables  # which started alike is not known
     assert [len(row.runs) for row in table.rows] == [1, 1, 1, 1]
 

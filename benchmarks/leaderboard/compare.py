@@ -83,11 +83,16 @@ def _entry(runs: list[RunRecord], places: dict[str, tuple[Table, Row]], path: Pa
 
 def _later(run: RunRecord, summary: Summary) -> str:
     """The id of the run that stands in the place of `run`, which had the same request and seed."""
+    named = _alone(run)
+    runs = (each for table in summary.tables for row in table.rows for each in row.runs)
+    alike = (each for each in runs if (each.seed, each.parts) == (run.seed, run.parts))
+    return next(each.id for each in alike if _alone(each) == named)
+
+
+def _alone(run: RunRecord) -> tuple[str, str]:
+    """What would name its table and its row, were it the only run: the runs of other seeds may have other starts."""
     (table,) = summarise([run]).tables
-    named = (table.key, table.rows[0].key, run.seed)
-    rows = ((each.key, row) for each in summary.tables for row in each.rows)
-    found = (after.id for key, row in rows for after in row.runs if (key, row.key, after.seed) == named)
-    return next(found, "another")  # whose row is apart from those of other starts, so that its key is not found
+    return table.key, table.rows[0].key
 
 
 def _differences(one: Table, other: Table) -> str:

@@ -22,7 +22,6 @@ class Row:
     """One combination of parts: its runs, one for each seed, and those that were timed, by place.
 
     members: ids of the runs whose models decode together; none of a single model.
-    start: id of a run that its models started from, where others of the same parts started from something else.
     objective: Spec by which its models learned from a teacher; empty where they learned from the captions alone.
     """
 
@@ -33,18 +32,23 @@ class Row:
     timed: Mapping[Hardware, tuple[RunRecord, ...]]
     members: tuple[str, ...] = ()
     objective: str = ""
-    start: str = ""
 
     @cached_property
     def key(self) -> str:
         """What names the row in links, whatever else is on the page."""
-        others = [each for each in (self.members, self.objective, self.start) if each]
+        others = [each for each in (self.members, self.objective, self.starts[:1]) if each]
         return digest_of(self.parts, self.weights, self.origins, *others)
 
     @property
     def ensemble(self) -> int:
         """How many models decode together in each run; 0 where one does."""
         return len(self.members)
+
+    @cached_property
+    def starts(self) -> tuple[str, ...]:
+        """Ids of the runs that its models started from, by seed; of an ensemble the one of its first member."""
+        found = [str(start) for run in self.runs if (start := run.request.get("start_from"))]
+        return tuple(dict.fromkeys(found))
 
     @property
     def random(self) -> bool:

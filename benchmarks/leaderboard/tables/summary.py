@@ -77,25 +77,24 @@ def _rows(runs: Iterable[RunRecord], trained: Mapping[str, str]) -> Iterable[Row
         learned = distillation(run)
         groups[parts, run.weights, origins, members, str(learned.objective) if learned else ""].append(run)
     for (parts, weights, origins, members, objective), runs_of_parts in groups.items():
-        for start, found in _by_start(runs_of_parts, trained):
+        for found in _by_start(runs_of_parts, trained):
             timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
             for run in found:
                 timed[Hardware.of(run)].append(run)
             latest = {place: _latest(each) for place, each in timed.items()}
-            yield Row(parts, weights, origins, _latest(found), latest, members, objective, start)
+            yield Row(parts, weights, origins, _latest(found), latest, members, objective)
 
 
-def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> Iterable[tuple[str, list[RunRecord]]]:
-    """`runs`, apart where of one seed they started from several runs, with the least id that each group started from.
+def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> list[list[RunRecord]]:
+    """`runs`, apart where of one seed they started from several runs.
 
     Those whose starts were trained alike but for the seed, which only the starts' records tell, stay together as far
     as no seed has two of these starts.
     """
     if not _has_two_starts(runs):
-        return [("", runs)]
+        return [runs]
     alike = _grouped(runs, lambda run: trained.get(_start(run), _start(run)))
-    groups = [part for each in alike for part in (_grouped(each, _start) if _has_two_starts(each) else [each])]
-    return [(min(map(_start, found)), found) for found in groups]
+    return [part for each in alike for part in (_grouped(each, _start) if _has_two_starts(each) else [each])]
 
 
 def _has_two_starts(runs: Iterable[RunRecord]) -> bool:
@@ -138,7 +137,7 @@ def _sources(run: RunRecord) -> Mapping[str, Any]:
 
 def _best_first(row: Row) -> tuple[Any, ...]:
     score = row.mean("scores", "CIDEr")
-    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.members, row.objective, row.start
+    return score is None, -(score or 0.0), row.parts, row.weights, row.origins, row.members, row.objective, row.starts
 
 
 def _cell(record: RunRecord) -> tuple[Any, ...]:

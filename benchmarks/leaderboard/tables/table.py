@@ -91,13 +91,21 @@ class Table:
         else:
             own = self.varying
         parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in own)
-        ensemble += f", from {row.start}" if row.start else ""
+        ensemble += f", from {row.starts[0]}" if row in self.parted else ""
         if not parts:
             return ensemble.lstrip(", ")
         if not row.objective:
             return parts + ensemble
         one = len({each.objective for each in self.rows if each.objective and each.parts == row.parts}) == 1
         return f"{parts}, {'distilled' if one else row.objective}{ensemble}"
+
+    @cached_property
+    def parted(self) -> frozenset[Row]:
+        """The rows beside which there are others that are like them but for the runs they started from."""
+        alike: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for row in self.rows:
+            alike[row.parts, row.weights, row.origins, row.ensemble, row.objective].append(row)
+        return frozenset(row for rows in alike.values() if len({each.starts for each in rows}) > 1 for row in rows)
 
     def short(self, part: str, text: str) -> str:
         """`text` without its options, where its name alone tells it from the others of its kind."""
