@@ -11,6 +11,7 @@ from records import record
 
 from benchmarks.cli.main import main
 from benchmarks.leaderboard.card import card, model_card
+from benchmarks.leaderboard.card.neighbours import neighbours
 from benchmarks.leaderboard.csv_export import table_csv
 from benchmarks.leaderboard.html.heatmap import heatmap
 from benchmarks.leaderboard.html.page import page
@@ -114,6 +115,61 @@ def test_of_one_seed_no_start_is_dropped_where_both_were_trained_alike():
     other = record("luong", seed=1, level=0.6, request={"start_from": LUONG[1].id})
     (table,) = (each for each in summarise([*LUONG, first, second, other]).tables if "start_from" in each.protocol)
     assert [[run.id for run in row.runs] for row in table.rows] == [[second.id, other.id], [first.id]]
+
+
+def started(run, level, **changes):
+    """A model that started from a run of its parts."""
+    parts = {"parts": dict(run.parts), "request": {"start_from": run.id}}
+    return record(run.parts["attention"], seed=run.seed, level=level, **parts, **changes)
+
+
+def starts():
+    """Models of three attentions, two of which started from short training and from long: by name."""
+    short = {name: record(name, level=0.4) for name in ("mean", "luong", "bahdanau")}
+    long = {"training": {**TRAINING, "epochs": 16}}
+    long = {name: record(name, level=0.45, request=long) for name in ("luong", "bahdanau")}
+    levels = {"mean": 0.5, "luong": 0.6, "bahdanau": 0.7}
+    found = {name: started(run, levels[name]) for name, run in short.items()}
+    found |= {f"{name}, longer": started(run, levels[name] + 0.5) for name, run in long.items()}
+    return [*short.values(), *long.values()], found
+
+
+def test_what_a_part_changes_is_not_mixed_with_what_a_start_changes():
+    earlier, found = starts()
+    (table,) = (each for each in summarise([*earlier, *found.values()]).tables if "start_from" in each.protocol)
+    score = {name: run.scores["CIDEr"] for name, run in found.items()}
+    assert {each.value: each.difference for each in effects(table)} == pytest.approx(
+        {name: score[name] - score["mean"] for name in ("luong", "bahdanau")}
+    )
+    row = table.row_of[found["luong, longer"].id]
+    assert [each.row for each in neighbours(table, row)] == [table.row_of[found["bahdanau, longer"].id]]
+    (table,) = summarise(found.values()).tables  # of which start which was, is not known
+    assert len(table.rows) == 5
+    assert effects(table) == []
+
+
+def test_labels_columns_and_notes_name_the_start(tmp_path, capsys):
+    earlier, found = starts()
+    summary = summarise([*earlier, *found.values()])
+    (table,) = (each for each in summary.tables if "start_from" in each.protocol)
+    run = found["luong, longer"]
+    start = run.request["start_from"]
+    assert f"luong from {start}</text>" in plots(table)
+    named = {line["runs"]: line["start_from"] for line in csv.DictReader(io.StringIO(table_csv(summary)))}
+    assert {
+        **{each.id: "" for each in earlier},
+        **{each.id: each.request["start_from"] for each in found.values()},
+    } == (named)
+    for each in (*earlier, *found.values()):
+        (tmp_path / f"{each.id}.json").write_text(json.dumps(asdict(each)))
+    for other, notes in (("luong", 1), ("bahdanau", 1), ("mean", 1), ("bahdanau, longer", 0)):
+        names = [str(tmp_path / f"{found[name].id}.json") for name in ("luong, longer", other)]
+        assert main(["compare", *names, "--among", str(tmp_path)]) == 0
+        text = capsys.readouterr().out
+        assert f"luong + lstm(dim=256), started from run {start}  (1 seed; " in text
+        assert text.count("They differ in the runs that they started from: parts alone") == notes
+        assert main(["compare", *names, "--among", str(tmp_path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["a"]["start_from"] == [start]
 
 
 def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():

@@ -111,7 +111,7 @@ def as_text(comparison: Comparison) -> str:
         f"B  {_named(table, other)}",
         "",
         significance(table, one, other, comparison.difference),
-        *_notes(one, other),
+        *_notes(table, one, other),
         "",
     ]
     rows = [
@@ -136,7 +136,7 @@ def as_json(comparison: Comparison) -> str:
         "a": _side(one),
         "b": _side(other),
         "entries": len(table.rows),
-        "notes": list(_notes(one, other)),
+        "notes": list(_notes(table, one, other)),
         "verdict": comparison.difference.verdict,
         "gap": comparison.difference.gap,
         "standard_error": comparison.difference.error,
@@ -149,23 +149,30 @@ def as_json(comparison: Comparison) -> str:
 
 
 def _side(row: Row) -> dict[str, Any]:
-    """members: of an ensemble, the runs whose models decode together; objective: by which it learned from a teacher."""
-    sides = {"parts": list(row.parts), "runs": [run.id for run in row.runs]}
-    return {**sides, "members": list(row.members), "objective": row.objective or None}
+    """members: of an ensemble, the runs whose models decode together; objective: by which it learned from a teacher.
+
+    start_from: the runs that its models started from.
+    """
+    sides = {"parts": list(row.parts), "runs": [run.id for run in row.runs], "members": list(row.members)}
+    return {**sides, "objective": row.objective or None, "start_from": list(row.starts)}
 
 
-def _notes(one: Row, other: Row) -> Iterator[str]:
+def _notes(table: Table, one: Row, other: Row) -> Iterator[str]:
     """What the two differ in beside their parts."""
     if one.ensemble != other.ensemble:
         yield "They differ in how many models decode together: parts alone do not explain the difference."
     if one.objective != other.objective:
         yield "They differ in what they learned from, captions or a teacher: parts alone do not explain the difference."
+    like = one.parts != other.parts or one.starts[:1] == other.starts[:1]
+    if table.start(one) != table.start(other) or not like:
+        yield "They differ in the runs that they started from: parts alone do not explain the difference."
 
 
 def _named(table: Table, row: Row) -> str:
     seeds = f"{len(row.runs)} seed{'' if len(row.runs) == 1 else 's'}"
     models = f", ensemble of {row.ensemble}" if row.ensemble else ""
     models += f", {learned}" if (learned := wording.distilled(table, row)) else ""
+    models += f", {wording.started(row)}" if row in table.parted else ""
     return f"{' + '.join(map(clean, row.parts))}{models}  ({seeds}; {', '.join(clean(run.id) for run in row.runs)})"
 
 

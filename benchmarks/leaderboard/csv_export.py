@@ -18,8 +18,8 @@ _SIZES = tuple(column for column in SIZES if column.kind == "size")
 _FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20")  # some read the full-width ones too
 _BY_KEY = {column.key: column for column in (*SCORES, *_SIZES)}
 COLUMNS = (
-    "dataset", "split", "synthetic", "images", *PARTS, "ensemble", "weights", "origins", "distillation", "seeds",
-    "rank_first", "rank_last", *SCORE_ORDER,
+    "dataset", "split", "synthetic", "images", *PARTS, "ensemble", "weights", "origins", "distillation", "start_from",
+    "seeds", "rank_first", "rank_last", *SCORE_ORDER,
     "CIDEr_low", "CIDEr_high", "CIDEr_near_low", "CIDEr_near_high", "diagnostics",
     *(column.key for column in _SIZES), *Hardware._fields, *(timing.key for timing in RATES),
     "fingerprint", "signature", "protocol", "runs",
@@ -53,6 +53,7 @@ def _line(table: Table, row: Row, place: Hardware) -> dict[str, Any]:
         "weights": row.weights,
         "origins": " ".join(row.plugins),
         "distillation": row.objective or None,
+        "start_from": " ".join(row.starts) or None,
         "seeds": " ".join(sorted(seeds, key=lambda seed: (len(seed), seed))),
         "rank_first": standing and standing.first,
         "rank_last": standing and standing.last,

@@ -8,7 +8,7 @@ from benchmarks.leaderboard.html.paths import name_of
 from benchmarks.leaderboard.tables.columns import CIDER
 from benchmarks.leaderboard.tables.formatting import hundred, signed
 from benchmarks.leaderboard.tables.rows import Row
-from benchmarks.leaderboard.tables.table import Table, swap_key
+from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
 
 MOST = 50  # of one part, on a card
@@ -50,7 +50,7 @@ def neighbours(table: Table, row: Row) -> list[Neighbour]:
 
 
 def _found(table: Table, row: Row, axis: int, own: float) -> Iterator[Neighbour]:
-    others = (each for each in table.swaps.get(swap_key(row, axis), ()) if each.parts[axis] != row.parts[axis])
+    others = (each for each in table.swaps.get(table.swap_key(row, axis), ()) if each.parts[axis] != row.parts[axis])
     for other in islice(others, MOST):
         theirs = CIDER.read(other)
         assert theirs is not None  # or else it would be no swap

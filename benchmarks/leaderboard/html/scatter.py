@@ -84,7 +84,8 @@ def _label(table: Table, row: Row) -> str:
     coloured = _coloured(table)
     named = [part for part in table.varying if part != coloured] or table.varying
     label = " + ".join(table.short(part, row.parts[PARTS.index(part)]) for part in named)
-    return label + " distilled" * bool(row.objective) + (f" ×{row.ensemble}" if row.ensemble else "")
+    label += " distilled" * bool(row.objective) + (f" ×{row.ensemble}" if row.ensemble else "")
+    return label + (f" from {row.starts[0]}" if row in table.parted else "")
 
 
 def _kind(table: Table, row: Row) -> int:

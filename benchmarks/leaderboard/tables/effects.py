@@ -64,7 +64,7 @@ def _contexts(table: Table, part: str) -> list[Mapping[str, Row]]:
     """Rows that differ in `part` alone, by its value; of two plug-ins of one name the better one."""
     axis = PARTS.index(part)
     groups = [rows for key, rows in table.swaps.items() if key[0] == axis]
-    uniform = set(table.uniform)  # ensembles have the same models again, distilled ones learned from some of them
+    uniform = set(table.uniform)  # the others differ in more than parts
     compared = [[row for row in rows if row in uniform] for rows in groups]
     return [{row.parts[axis]: row for row in reversed(rows)} for rows in compared if rows]
 

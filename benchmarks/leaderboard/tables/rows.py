@@ -23,6 +23,8 @@ class Row:
 
     members: ids of the runs whose models decode together; none of a single model.
     objective: Spec by which its models learned from a teacher; empty where they learned from the captions alone.
+    start_training: how the runs that they started from were trained, on what; empty where there are none or their
+        records are not there.
     """
 
     parts: tuple[str, ...]
@@ -32,6 +34,7 @@ class Row:
     timed: Mapping[Hardware, tuple[RunRecord, ...]]
     members: tuple[str, ...] = ()
     objective: str = ""
+    start_training: str = ""
 
     @cached_property
     def key(self) -> str:

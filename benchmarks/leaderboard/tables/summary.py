@@ -47,7 +47,7 @@ def summarise(records: Iterable[RunRecord]) -> Summary:
 
 
 def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
-    trained = {run.id: canonical({**run.request, "seed": 0}) for run in done}
+    by_id = {run.id: run for run in done}
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for record in done:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
@@ -62,13 +62,13 @@ def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
         groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
     for number, key in enumerate(sorted(groups), start=1):
         synthetic, dataset, split, fingerprint, random, signature, protocol = key
-        rows = tuple(sorted(_rows(groups[key], trained), key=_best_first))
+        rows = tuple(sorted(_rows(groups[key], by_id), key=_best_first))
         protocol = json.loads(protocol)
         yield Table(dataset, split, synthetic, random, fingerprint, signature, protocol, rows, number)
 
 
-def _rows(runs: Iterable[RunRecord], trained: Mapping[str, str]) -> Iterable[Row]:
-    """Those of one table; trained: id of a run -> what it was asked for beside its seed."""
+def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable[Row]:
+    """Those of one table; by_id: all runs that are done, some of which others started from."""
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.finished):
         parts = tuple(run.parts.get(part, "") for part in PARTS)
@@ -77,15 +77,17 @@ def _rows(runs: Iterable[RunRecord], trained: Mapping[str, str]) -> Iterable[Row
         learned = distillation(run)
         groups[parts, run.weights, origins, members, str(learned.objective) if learned else ""].append(run)
     for (parts, weights, origins, members, objective), runs_of_parts in groups.items():
-        for found in _by_start(runs_of_parts, trained):
+        for found in _by_start(runs_of_parts, by_id):
             timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
             for run in found:
                 timed[Hardware.of(run)].append(run)
             latest = {place: _latest(each) for place, each in timed.items()}
-            yield Row(parts, weights, origins, _latest(found), latest, members, objective)
+            chosen = _latest(found)
+            start = by_id.get(_start(chosen[0]))
+            yield Row(parts, weights, origins, chosen, latest, members, objective, _training(start) if start else "")
 
 
-def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> list[list[RunRecord]]:
+def _by_start(runs: list[RunRecord], by_id: Mapping[str, RunRecord]) -> list[list[RunRecord]]:
     """`runs`, apart where of one seed they started from several runs.
 
     Those whose starts were trained alike but for the seed, which only the starts' records tell, stay together as far
@@ -93,8 +95,18 @@ def _by_start(runs: list[RunRecord], trained: Mapping[str, str]) -> list[list[Ru
     """
     if not _has_two_starts(runs):
         return [runs]
-    alike = _grouped(runs, lambda run: trained.get(_start(run), _start(run)))
+    alike = _grouped(runs, lambda run: _but_seed(by_id[_start(run)]) if _start(run) in by_id else _start(run))
     return [part for each in alike for part in (_grouped(each, _start) if _has_two_starts(each) else [each])]
+
+
+def _but_seed(run: RunRecord) -> str:
+    return canonical({**run.request, "seed": 0})
+
+
+def _training(run: RunRecord) -> str:
+    """By what settings it was trained, on which data, and whether it started from a trained run itself."""
+    known = {name: run.request.get(name) for name in ("training", "fingerprint")}
+    return canonical({**known, "started": bool(_start(run))})
 
 
 def _has_two_starts(runs: Iterable[RunRecord]) -> bool:

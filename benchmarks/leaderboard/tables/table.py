@@ -107,6 +107,13 @@ class Table:
             alike[row.parts, row.weights, row.origins, row.ensemble, row.objective].append(row)
         return frozenset(row for rows in alike.values() if len({each.starts for each in rows}) > 1 for row in rows)
 
+    def start(self, row: Row) -> str:
+        """What rows have in common that started from comparable runs: how these were trained, parts and seed aside.
+
+        Where that is not known, and like rows started from other runs, it is the runs themselves.
+        """
+        return row.start_training or (" ".join(row.starts) if row in self.parted else "")
+
     def short(self, part: str, text: str) -> str:
         """`text` without its options, where its name alone tells it from the others of its kind."""
         head = text.partition("(")[0]
@@ -114,11 +121,11 @@ class Table:
 
     @cached_property
     def uniform(self) -> list[Row]:
-        """The rows that say what parts do: single models of one objective, that of most; else ensembles."""
-        groups: dict[tuple[bool, str], list[Row]] = defaultdict(list)
+        """The rows that say what parts do: single models of one objective and start, those of most; else ensembles."""
+        groups: dict[tuple[bool, str, str], list[Row]] = defaultdict(list)
         for row in self.rows:
-            groups[bool(row.members), row.objective].append(row)
-        return groups[min(groups, key=lambda each: (each[0], -len(groups[each]), each[1]))]
+            groups[bool(row.members), row.objective, self.start(row)].append(row)
+        return groups[min(groups, key=lambda each: (each[0], -len(groups[each]), each[1:]))]
 
     @cached_property
     def row_of(self) -> dict[str, Row]:
@@ -127,20 +134,20 @@ class Table:
 
     @cached_property
     def swaps(self) -> dict[tuple[Any, ...], list[Row]]:
-        """The rows with a CIDEr, the best first, by all that they have but one part; see `swap_key`."""
+        """The rows with a CIDEr, the best first, by all that they have but one part: their `swap_key`."""
         found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
         for row in self.rows:
             if row.mean("scores", "CIDEr") is not None:
                 for axis in range(len(PARTS)):
-                    found[swap_key(row, axis)].append(row)
+                    found[self.swap_key(row, axis)].append(row)
         return found
+
+    def swap_key(self, row: Row, axis: int) -> tuple[Any, ...]:
+        """What rows share that differ in the part of this axis alone; of one name there may be two plug-ins."""
+        others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
+        weights = "" if PARTS[axis] == "backbone" else row.weights
+        return (axis, *others, weights, row.ensemble, row.objective, self.start(row))
 
     @cached_property
     def _heads(self) -> dict[str, Counter[str]]:
         return {part: Counter(value.partition("(")[0] for value in self.axes[part]) for part in PARTS}
-
-
-def swap_key(row: Row, axis: int) -> tuple[Any, ...]:
-    """What rows have in common that differ in the part of this axis alone: of one name there may be two plug-ins."""
-    others = (*row.parts[:axis], *row.parts[axis + 1 :], *row.origins[:axis], *row.origins[axis + 1 :])
-    return (axis, *others, "" if PARTS[axis] == "backbone" else row.weights, row.ensemble, row.objective)

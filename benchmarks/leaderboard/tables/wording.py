@@ -1,6 +1,6 @@
 """What a table says of itself in words: what it is on, where it ran, how it was done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.leaderboard.tables.distillation import distillation
@@ -123,7 +123,7 @@ def marks(table: Table, row: Row) -> list[str]:
     found = (
         [f"ensemble of {row.ensemble}"] * bool(row.ensemble)
         + [found for found in [distilled(table, row)] if found]
-        + [f"started from {_runs(row.starts)}"] * (row in table.parted)
+        + [started(row)] * (row in table.parted)
         + ["random weights"] * row.random
         + ["1 seed"] * lone
         + ["scored on other images"] * apart
@@ -131,8 +131,9 @@ def marks(table: Table, row: Row) -> list[str]:
     return found + [f"plug-in {clean(file)}" for file in row.plugins]
 
 
-def _runs(ids: Sequence[str]) -> str:
-    return f"{'run' if len(ids) == 1 else 'runs'} {clean(', '.join(ids))}"
+def started(row: Row) -> str:
+    """From which runs the models of a row started."""
+    return f"started from {'run' if len(row.starts) == 1 else 'runs'} {clean(', '.join(row.starts))}"
 
 
 def distilled(table: Table, row: Row) -> str:
