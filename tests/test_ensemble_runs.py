@@ -34,6 +34,7 @@ from benchmarks.records.request import identity
 from benchmarks.runtime.resources import Resources
 from benchmarks.verification.checker.check import check_all, check_values
 from benchmarks.verification.checker.figures import rates
+from benchmarks.verification.checker.members import evenly, sizes
 from benchmarks.verification.reproduce import plan_of
 from zoo import checkpoint
 
@@ -154,9 +155,28 @@ def test_the_checker_counts_its_parameters_from_those_of_its_members(both, tmp_p
     assert problems(params=ensemble.trained + frozen // 2) == []  # a backbone that both share
     for params in (ensemble.params + 1, ensemble.trained):
         (found,) = problems(params=params)
-        assert found.endswith(f"its members give {ensemble.trained + frozen // 2} or {ensemble.params}")
-    (found,) = problems(trained=ensemble.trained - 2)
-    assert found.endswith(f"its members have {ensemble.trained}")
+        assert found.endswith(f"its members give {ensemble.trained + frozen // 2} to {ensemble.params}")
+    found = problems(trained=ensemble.trained - 2, params=ensemble.params - 2)
+    assert [each.split(", ")[-1] for each in found] == [f"its members have {ensemble.trained}"]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "trained", "params", "sound"),
+    [
+        ("timm/resnet50", 30, 230, True),  # two of three have one backbone
+        ("timm/resnet50", 30, 129, False),
+        ("timm/resnet50", 26, 226, False),  # what is trained is shared, in a backbone that is not trained
+        ("timm/resnet50(trainable=2)", 26, 226, True),
+        ("timm/resnet50(trainable=False)", 26, 226, False),
+        ("patches(dim=8)", 26, 226, True),
+        ("patches(dim=8)", 9, 209, False),
+    ],
+)
+def test_members_of_an_ensemble_may_share_backbones_by_twos(backbone, trained, params, sound):
+    ensemble = {"id": "0" * 12, "trained": trained, "params": params, "request": {"backbone": backbone}}
+    ensemble["request"]["ensemble"] = {"0": "a" * 12, "1": "b" * 12, "2": "c" * 12}
+    found = [*sizes(ensemble, [{"trained": 10, "params": 110}] * 3), *evenly(ensemble)]
+    assert (not found) == sound, found
 
 
 def test_it_captions_as_its_members_together(runs, both, capsys, monkeypatch):

@@ -74,7 +74,7 @@ class Checker:
         """What does not hold of the ensembles that this record completes: its own, or those of which it is a member."""
         self._counted[record["id"]] = {name: record[name] for name in ("params", "trained")}
         if members := record["request"].get("ensemble"):
-            known = {name: record[name] for name in ("id", "params", "trained")}
+            known = {name: record[name] for name in ("id", "params", "trained", "request")}
             self._ensembles.append({**known, "members": list(members.values())})
         waiting = []
         for each in self._ensembles:

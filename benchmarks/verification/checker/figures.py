@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks.verification.checker.members import evenly
 from benchmarks.verification.checker.reading import is_count, is_number
 
 _TOP = {"CIDEr": 10.0}  # of the other scores it is 1
@@ -35,7 +36,7 @@ def _stages(record: Mapping[str, Any]) -> set[str]:
 def figures(record: Mapping[str, Any]) -> Iterator[str]:
     """All of this, of a run that was finished."""
     training = _untrained if "ensemble" in record["request"] else _training
-    for part in (_scores, _coverage, _captions, _data, _sizes, _rates, training, _seconds):
+    for part in (_scores, _coverage, _captions, _data, _sizes, evenly, _rates, training, _seconds):
         yield from part(record)
 
 
@@ -119,9 +120,6 @@ def _sizes(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"its {name} is {record[name]!r}"
     if record["trained"] > record["params"]:
         yield f"it trained {record['trained']} parameters, and has {record['params']}"
-    count = len(record["request"].get("ensemble", ())) or 1
-    if record["trained"] % count:
-        yield f"it trained {record['trained']} parameters, which {count} models of the same parts do not share evenly"
     if record["flops"].keys() != _stages(record) or min(record["flops"].values()) <= 0:
         yield "its flops are not those of its stages, each above 0"
     elif record["request"]["decoding"]["num_beams"] > 1 and record["flops"]["greedy"] > record["flops"]["beam"]:
