@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from records import record
@@ -115,6 +115,21 @@ def test_of_one_seed_no_start_is_dropped_where_both_were_trained_alike():
     other = record("luong", seed=1, level=0.6, request={"start_from": LUONG[1].id})
     (table,) = (each for each in summarise([*LUONG, first, second, other]).tables if "start_from" in each.protocol)
     assert [[run.id for run in row.runs] for row in table.rows] == [[second.id, other.id], [first.id]]
+
+
+def test_students_by_a_plug_in_stand_beside_their_baseline_a_row_for_each_version_of_its_file():
+    def tutored(code, **changes):
+        request = {"training": {**TRAINING, "objective": f"tutored(tutor='{TEACHER.id}')"}}
+        return record("luong", request={**request, "sources": {"objective": code * 8}}, **changes)
+
+    runs = [tutored(code, teacher={"tutor": TEACHER.id}) for code in ("0123", "4567")]
+    (table,) = summarise([*LUONG, *runs]).tables
+    assert sorted(marks(table, table.row_of[run.id]) for run in runs) == [
+        [f"distilled from run {TEACHER.id} by tutored", "1 seed", f"plug-in objective {code * 2}"]
+        for code in ("0123", "4567")
+    ]
+    assert len({row.key for row in table.rows}) == len(table.rows) == 3
+    assert len(summarise([*LUONG, *(replace(run, teacher={}) for run in runs)]).tables) == 3
 
 
 def started(run, level, **changes):

@@ -21,6 +21,7 @@ HOME = "caption-zoo"  # the origin of the parts that come with the project
 class Row:
     """One combination of parts: its runs, one for each seed, and those that were timed, by place.
 
+    origins: where each part came from, and what plug-in its models learned from a teacher by, where it was one.
     members: ids of the runs whose models decode together; none of a single model.
     objective: Spec by which its models learned from a teacher; empty where they learned from the captions alone.
     start_training: how the runs that they started from were trained, on what; empty where there are none or their

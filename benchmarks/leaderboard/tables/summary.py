@@ -15,6 +15,7 @@ from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS, RunRecord, canonical
 
 _WEIGHTS = "backbone weights"  # which the row's weights tell by their own hash
+_OBJECTIVE = "objective"  # in the settings of training, and of a plug-in's objective among the sources
 # What a request says of one cell or of its data set; the rest is the protocol.
 PER_CELL = frozenset((*PARTS, "sources", "seed", "dataset", "fingerprint", "start_from", "ensemble"))
 
@@ -51,12 +52,14 @@ def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
     for record in done:
         protocol = {key: value for key, value in record.request.items() if key not in PER_CELL}
-        if others := {name: code for name, code in _sources(record).items() if not name.startswith(PARTS)}:
-            protocol["sources"] = others  # of metrics and data sets
+        own: tuple[str, ...] = PARTS
+        if distillation(record):  # a row says that, beside those of models that were trained alike but for it
+            own += (_OBJECTIVE,)
+            protocol["training"] = {name: each for name, each in protocol["training"].items() if name != _OBJECTIVE}
+        if others := {name: code for name, code in _sources(record).items() if not name.startswith(own)}:
+            protocol["sources"] = others  # of metrics, data sets and objectives
         if record.request.get("start_from"):
             protocol["start_from"] = "a trained run"
-        if distillation(record):  # a row says that, beside those of models that were trained alike but for it
-            protocol["training"] = {name: each for name, each in protocol["training"].items() if name != "objective"}
         fingerprint = str(record.data.get("fingerprint", ""))
         data = (record.synthetic, record.dataset, record.split, fingerprint, record.weights == RANDOM, record.signature)
         groups[*data, json.dumps(protocol, sort_keys=True)].append(record)
@@ -75,6 +78,8 @@ def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable
         members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
         origins = tuple(_origin(run, part) for part in PARTS)
         learned = distillation(run)
+        if learned and (code := _sources(run).get(_OBJECTIVE)):  # a row is of one version of its file
+            origins += (f"{_OBJECTIVE} {str(code)[:8]}",)
         groups[parts, run.weights, origins, members, str(learned.objective) if learned else ""].append(run)
     for (parts, weights, origins, members, objective), runs_of_parts in groups.items():
         for found in _by_start(runs_of_parts, by_id):
