@@ -194,10 +194,51 @@ def test_what_a_part_changes_is_not_mixed_with_what_a_teacher_changes():
         (each.value, each.difference) for each in effects(alone)
     ]
     assert findings(table)[2].answer == findings(alone)[2].answer
-    assert "This is of single models, trained with one objective." in findings(table)[2].text[-1]
-    assert "This is of" not in str(findings(alone)[2].text)
+    assert scope([*singles, TEACHER, student(level=0.9)]) == "single models trained with one objective"
+    assert scope(singles) == ""
     (students,) = summarise([student(), student("mean", level=0.5)]).tables
     assert [each.value for each in effects(students)] == ["luong"]
+
+
+def scope(runs):
+    """Of what the last finding of the one table is, by its own words."""
+    (table,) = summarise(runs).tables
+    return (re.findall(r"This is of (.*)\.", str(findings(table)[2].text[-1])) or [""])[0]
+
+
+def ensemble_of(runs, **changes):
+    return record(
+        runs[0].parts["attention"],
+        parts=dict(runs[0].parts),
+        request={**runs[0].request, "ensemble": {str(each): run.id for each, run in enumerate(runs)}},
+        **changes,
+    )
+
+
+def test_findings_and_map_say_of_which_models_they_are():
+    gru = {"parts": {"decoder": "gru(dim=256)"}}
+    singles = [record(level=0.7), record("mean", level=0.5), record(level=0.65, **gru)]
+    pupils = [student("mean", level=0.6, **gru), student("luong", **gru), student(), student("mean", level=0.6)]
+    assert scope([*singles, ensemble_of(MEMBERS)]) == "single models"
+    assert scope([*singles, pupils[0]]) == scope([*singles, *pupils]) == "models trained with one objective"
+    shown, found = cells([*singles, *pupils])
+    assert shown[1][:3] == ["lstm", f"{100 * singles[0].scores['CIDEr']:.1f}", "*"]
+    assert [line.count("*") for line in shown] == [1, 1]  # the students are most
+    assert "*: trained with another objective than the unmarked" in found
+    together = [ensemble_of([run, replace(run, id=run.id[::-1])]) for run in (*singles, *pupils[1:])]
+    assert scope(together) == "ensembles of models trained with one objective"
+    assert "×" not in "".join(map(str, cells(together)[0]))
+    assert "×N" not in cells(together)[1]
+
+
+def test_findings_and_map_say_that_starts_are_others():
+    earlier, found = starts()
+    gru = {"parts": {"decoder": "gru(dim=256)"}}
+    lone = record("luong", level=0.4, request={"training": {**TRAINING, "epochs": 16}}, **gru)
+    summary = summarise([*earlier, lone, *found.values(), started(lone, 0.8)])
+    (table,) = (each for each in summary.tables if "start_from" in each.protocol)
+    assert findings(table)[2].text[-1].endswith(" This is of models trained from starts that were trained alike.")
+    assert "*: trained from another start than the unmarked, where these were not run." in heatmap(table)
 
 
 def cells(runs):
@@ -221,7 +262,7 @@ def test_the_map_shows_an_ensemble_or_a_student_where_there_is_nothing_else_and_
     assert line == ["gru", figures[2], "*", figures[0]]
     assert "*" not in other
     assert "×N" not in shown
-    assert "*: trained with another objective" in shown
+    assert "*: trained with another objective than the unmarked, where these were not run." in shown
     _, shown = cells([*known, TEACHER, student()])
     assert "×N" not in shown
     assert "*:" not in shown

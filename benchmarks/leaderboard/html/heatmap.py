@@ -1,6 +1,6 @@
 """A table as a map: one part across, the others down, the deeper the colour the higher the figure."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -19,7 +19,8 @@ _NARROW = 6  # columns that have room beside the swaps
 def heatmap(table: Table) -> Markup:
     """The map of CIDEr, or nothing where fewer than two parts vary; scripts show any other column in it.
 
-    Cells are of the table's `uniform` rows; one of another kind, an ensemble last, stands where there is none of these.
+    Cells are of the table's `uniform` rows; one of another kind, an ensemble last, stands where there is none of these,
+    marked by what distinguishes it from them.
     """
     across = _across(table)
     if not across:
@@ -34,15 +35,16 @@ def heatmap(table: Table) -> Markup:
     lines = [
         {
             "names": [table.short(part, value) for part, value in zip(down, values, strict=True)],
-            "cells": [_cell(table, cells.get((values, value)), ends, uniform) for value in table.axes[across]],
+            "cells": [_cell(table, cells.get((values, value)), ends) for value in table.axes[across]],
         }
         for values in sorted({values for values, _ in cells})
     ]
-    shown = set(cells.values()) - uniform
+    one, shown = table.uniform[0], set(cells.values())
     return render(
         "heatmap.html",
-        ensembles=any(row.ensemble for row in shown),
-        otherwise=any(not row.ensemble for row in shown),
+        ensembles=any(row.ensemble and not one.ensemble for row in shown),
+        other_objectives=any(row.objective != one.objective for row in shown),
+        other_starts=any(table.start(row) != table.start(one) for row in shown),
         wide=len(table.axes[across]) > _NARROW,
         title=f"{' and '.join(down)} × {across}".capitalize(),
         number=table.number,
@@ -69,13 +71,14 @@ def _values(row: Row, parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(row.parts[PARTS.index(part)] for part in parts)
 
 
-def _cell(table: Table, row: Row | None, ends: tuple[float, float], uniform: Set[Row]) -> dict[str, Any] | None:
+def _cell(table: Table, row: Row | None, ends: tuple[float, float]) -> dict[str, Any] | None:
     if row is None:
         return None
-    score = CIDER.read(row)
+    score, one = CIDER.read(row), table.uniform[0]
+    otherwise_trained = (row.objective, table.start(row)) != (one.objective, table.start(one))
     return {
         "row": table.anchor(row),
         "text": CIDER.text(row),
-        "mark": "" if row in uniform else f"×{row.ensemble}" if row.ensemble else "*",
+        "mark": (f"×{row.ensemble}" if row.ensemble and not one.ensemble else "") + "*" * otherwise_trained,
         "step": None if score is None else step(score, *ends),
     }

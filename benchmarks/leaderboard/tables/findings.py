@@ -34,9 +34,19 @@ def findings(table: Table) -> list[Finding]:
     if not cider:
         return []
     mattered = _mattered(table, uniform)
-    if len(uniform) < len(cider):
-        mattered = replace(mattered, text=(*mattered.text, " This is of single models, trained with one objective."))
+    if left_out := [row for row in cider if row not in uniform]:
+        mattered = replace(mattered, text=(*mattered.text, _scope(table, left_out)))
     return [_best(table, cider), _trade(table, cider), mattered]
+
+
+def _scope(table: Table, left_out: Sequence[Row]) -> str:
+    """Of which rows the effects of parts are, by what distinguishes them from those that are left out."""
+    one = table.uniform[0]
+    models = "single models" if any(row.members for row in left_out) else "models"
+    alike = ["with one objective"] * any(row.objective != one.objective for row in left_out)
+    alike += ["from starts that were trained alike"] * any(table.start(row) != table.start(one) for row in left_out)
+    kind = "ensembles of models" if one.members and alike else "ensembles" if one.members else models
+    return f" This is of {kind}{' trained ' * bool(alike)}{' and '.join(alike)}."
 
 
 def _best(table: Table, cider: dict[Row, float]) -> Finding:
