@@ -208,7 +208,7 @@ def test_where_combinations_lack_the_largest_clear_swap_of_any_part_is_told():
 
 
 def test_a_clear_gap_without_a_clear_swap_is_not_called_noise():
-    for level, said in (
+    for level, expected in (
         (0.35, "; which part did it is not clear."),
         (0.68, ", which is within the noise of these images."),
     ):
@@ -217,7 +217,7 @@ def test_a_clear_gap_without_a_clear_swap_is_not_called_noise():
         found = findings(table)[2]
         assert [(each.base, each.value) for each in effects(table)] == [("bahdanau", "luong")]  # mean pairs with none
         assert found.answer == "No swap of one part is clear"
-        assert found.text[-1].endswith(said)
+        assert found.text[-1].endswith(expected)
 
 
 def test_a_swap_is_the_mean_over_pairs_that_differ_in_nothing_else():

@@ -85,19 +85,19 @@ class Table:
 
     def name(self, row: Row, *, beside: Row | None = None) -> str:
         """What distinguishes `row` from its neighbours, as short as possible; or its parts that `beside` has not."""
-        ensemble = f", ensemble of {row.ensemble}" if row.ensemble else ""
-        if beside and (ensemble or row.parts != beside.parts):
+        suffix = f", ensemble of {row.ensemble}" if row.ensemble else ""
+        if beside and (suffix or row.parts != beside.parts):
             own = [part for part in self.varying if row.parts[PARTS.index(part)] != beside.parts[PARTS.index(part)]]
         else:
             own = self.varying
         parts = " + ".join(self.short(part, row.parts[PARTS.index(part)]) for part in own)
-        ensemble += f", from {row.starts[0]}" if row in self.parted else ""
+        suffix += f", from {row.starts[0]}" if row in self.parted else ""
         if not parts:
-            return ensemble.lstrip(", ")
+            return suffix.lstrip(", ")
         if not row.objective:
-            return parts + ensemble
+            return parts + suffix
         one = len({each.objective for each in self.rows if each.objective and each.parts == row.parts}) == 1
-        return f"{parts}, {'distilled' if one else row.objective}{ensemble}"
+        return f"{parts}, {'distilled' if one else row.objective}{suffix}"
 
     @cached_property
     def parted(self) -> frozenset[Row]:
