@@ -30,7 +30,7 @@ from benchmarks.leaderboard.tables.effects import effects
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.plan.matrix import plan
 from benchmarks.records.record import RunRecord, records
-from benchmarks.records.request import identity
+from benchmarks.records.request import has_own_starts, identity
 from benchmarks.runtime.resources import Resources
 from benchmarks.verification.checker.check import check_all, check_values
 from benchmarks.verification.checker.figures import rates
@@ -137,6 +137,14 @@ def test_the_checker_believes_it_and_finds_what_was_changed(both):
     assert "a model.safetensors of its own" in problems(
         files={**ensemble.files, "model.safetensors": members[0].files["model.safetensors"]}
     )
+
+
+def test_the_largest_seeds_are_seeds_wherever_they_are_read():
+    members = {str(seed): f"{place:012x}" for place, seed in enumerate((10**19, 2**64 - 1))}
+    ensemble = record(seed=10**19, request={"ensemble": members, "start_from": "0123456789ab"})
+    assert has_own_starts(ensemble.request)
+    assert f"  seeds: [{10**19}, {2**64 - 1}]\n" in config(ensemble)
+    assert '  seeds: [1, "00"]\n' in config(record(request={"ensemble": dict.fromkeys(("00", "1"), "0" * 12)}))
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])

@@ -13,6 +13,7 @@ from benchmarks.records.schema import convert, parse
 from zoo.settings import refuse_unknown, settings_of, to_request
 
 _OMITTED = ("start_from", "ensemble")  # where they are empty, as before there were such fields
+_SEED = re.compile("0|[1-9][0-9]{0,19}")  # any below 2^64 is one
 PROTOCOL = 2  # what a number means; raise it when the same request would give another one
 
 
@@ -114,10 +115,13 @@ def has_own_starts(request: Mapping[str, Any]) -> bool:
     """Whether the members of an ensemble started from runs of their own, of which the request names the first one's."""
     own = {name: value for name, value in request.items() if name != "ensemble"}
     members = request.get("ensemble", {}) if request.get("start_from") else {}
-    return any(
-        re.fullmatch("[0-9]{1,19}", seed) and identity({**own, "seed": int(seed)}) != run
-        for seed, run in members.items()
-    )
+    runs = [(seed_of(text), run) for text, run in members.items()]
+    return any(seed is not None and identity({**own, "seed": seed}) != run for seed, run in runs)
+
+
+def seed_of(text: str) -> int | None:
+    """The seed under which an ensemble has a member, as Python writes whole numbers; None where it is none."""
+    return int(text) if _SEED.fullmatch(text) else None
 
 
 def identity(request: Mapping[str, Any]) -> str:

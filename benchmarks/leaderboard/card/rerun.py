@@ -11,7 +11,7 @@ from benchmarks.leaderboard.tables.distillation import distillation
 from benchmarks.leaderboard.tables.formatting import clean
 from benchmarks.leaderboard.tables.rows import HOME
 from benchmarks.records.record import PARTS, RunRecord
-from benchmarks.records.request import has_own_starts
+from benchmarks.records.request import has_own_starts, seed_of
 from registry import Spec
 
 
@@ -98,9 +98,8 @@ def _start(record: RunRecord) -> str:
 
 def _seeds(record: RunRecord) -> list[int | str]:
     """Those of an ensemble's members."""
-    found = [
-        int(seed) if re.fullmatch("0|[1-9][0-9]{0,18}", seed) else seed for seed in record.request.get("ensemble", {})
-    ]
+    texts = record.request.get("ensemble", {})
+    found = [text if (seed := seed_of(text)) is None else seed for text in texts]
     return sorted(found, key=lambda seed: (isinstance(seed, str), seed))
 
 
