@@ -37,6 +37,10 @@ class HFDecoder(Decoder):
         num_layers: how many layers.
         num_heads: of each attention, that to the words too; None is the num_heads of `multihead`, or 8.
         dropout: dropout probability of words, attention weights and each sub-layer's output.
+
+    Raises:
+        ValueError: transformers is not installed, the attention is not `multihead`, its num_heads is another than the
+            decoder's, or num_heads does not divide `dim`.
     """
 
     def __init__(
@@ -67,8 +71,8 @@ class HFDecoder(Decoder):
             # These are GPT-2's own defaults; it has no use for PAD, and would look for it in each batch.
             **({"intermediate_size": 4 * dim, "pad_token_id": PAD} if model == "bert" else {}),
         )
-        whole = library.AutoModelForCausalLM.from_config(config)
-        self.layers, self.output_layer = whole.base_model, getattr(whole, OUTPUT_LAYERS[model])
+        causal_lm = library.AutoModelForCausalLM.from_config(config)
+        self.layers, self.output_layer = causal_lm.base_model, getattr(causal_lm, OUTPUT_LAYERS[model])
         renamed = "cache" in signature(self.layers.forward).parameters  # in transformers 5.24
         self.cache_argument = "cache" if renamed else "past_key_values"
         self.enc_to_dec_proj = nn.Identity() if feature_dim == dim else nn.Linear(feature_dim, dim)
@@ -99,8 +103,8 @@ class HFDecoder(Decoder):
         mask = None if memory[0].mask is None else rows(memory[0].mask)
         # The keys stand in for the encoder's states: where keys are cached, only the number of states is read.
         output = self._run(tokens.flatten(0, 1), image[0][0][:, 0], mask, cache, need_weights=need_weights)
-        grown = (part for layer in cache.self_attention_cache.layers for part in (layer.keys, layer.values))
-        state = tuple(part.unflatten(0, (images, captions)) for part in grown)
+        new_state = (part for layer in cache.self_attention_cache.layers for part in (layer.keys, layer.values))
+        state = tuple(part.unflatten(0, (images, captions)) for part in new_state)
         hidden = output.last_hidden_state.unflatten(0, (images, captions))
         if not need_weights:
             return DecoderOutput(hidden, None, state)
