@@ -13,7 +13,7 @@ from benchmarks.metrics import build_metrics
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.components import components_of, hashes_of
 from benchmarks.plan.start_runs import with_start_runs
-from benchmarks.plan.teachers import with_teacher_run
+from benchmarks.plan.teacher_runs import with_teacher_run
 from benchmarks.training import OBJECTIVES
 from benchmarks.training.teacher_option import teacher_option
 from registry import Spec

@@ -22,7 +22,7 @@ def with_start_runs(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     """
     files = [file for file in record_files(folder) if file.name == FILE] if folder.is_dir() else []
     found = [(file.parent, RunRecord.load(file)) for file in files]
-    runs = [(place, record) for place, record in found if record.done and not _derived(record)]
+    runs = [(place, record) for place, record in found if record.done and not _is_ensemble_or_packed(record)]
     if not runs:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()
@@ -47,6 +47,6 @@ def _with_start_run(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: 
     return replace(cell, start_from=record.id, start_folder=str(place))
 
 
-def _derived(record: RunRecord) -> bool:
+def _is_ensemble_or_packed(record: RunRecord) -> bool:
     """Whether it is of no training of its own: an ensemble's, or of weights that were rounded."""
     return bool(record.request.get("ensemble")) or is_packed(record.environment)

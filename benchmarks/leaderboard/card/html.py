@@ -63,7 +63,7 @@ def _nearest(row: Row, record: RunRecord) -> list[RunRecord]:
 
 
 def _notices(record: RunRecord, table: Table, row: Row) -> Iterable[str]:
-    yield from rerun.derived(record)
+    yield from rerun.source_runs(record)
     yield from wording.notices(table)
     if "limit=" in record.dataset:
         yield "A sample of the data set: these scores do not compare with those of the whole one."

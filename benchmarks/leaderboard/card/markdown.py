@@ -52,7 +52,7 @@ def model_card(
         *(
             f"**{prose(text)}**"
             for text in [
-                *rerun.derived(record),
+                *rerun.source_runs(record),
                 *wording.notices(table),
                 *(f"Needs {name}." for name in rerun.plugins(record)),
             ]

@@ -63,7 +63,7 @@ def plugins(record: RunRecord) -> list[str]:
     return sorted({clean(re.split(r"[\\/]", origin)[-1]) for origin in origins if origin != HOME})
 
 
-def derived(record: RunRecord) -> Iterable[str]:
+def source_runs(record: RunRecord) -> Iterable[str]:
     """Of which runs an ensemble is made, and from which one a model learned, in sentences; nothing of other models."""
     if runs := record.request.get("ensemble"):
         named = ", ".join(clean(runs[str(seed)]) for seed in _seeds(record))
