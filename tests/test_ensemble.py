@@ -1,5 +1,6 @@
 """Ensembles: probabilities against means computed by hand, members of other parts, and what is refused."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from zoo.ensemble import Ensemble, EnsembleDecoder
 from zoo.explain import NoGrid
 from zoo.generate import n_best
 from zoo.parts import Parts
+from zoo.pretrained import load_members, locate
 from zoo.types import DecoderOutput, Features, Memory
 from zoo.vocabulary import SPECIAL, START, Vocabulary
 
@@ -191,3 +193,21 @@ def test_a_folder_is_in_an_ensemble_once(tmp_path):
     for again in ("0", "again"):
         with pytest.raises(ValueError, match=rf"{again}' is in the ensemble twice: name each model once"):
             zoo.from_pretrained([tmp_path / "0", tmp_path / again])
+
+
+def test_an_ensemble_of_what_are_no_ids_of_runs_beside_it_is_refused(tmp_path):
+    names = [f"{number:012x}" for number in range(2)]
+    for name, member in zip(names, MEMBERS[:2], strict=True):
+        member.save_pretrained(tmp_path / name)
+    (tmp_path / "both").mkdir()
+    file = tmp_path / "both" / "request.json"
+    file.write_text(json.dumps({"ensemble": {"10": names[0], "2": names[1]}}))
+    expected = [str(tmp_path / name) for name in reversed(names)]  # by seed
+    assert [each.source for each in load_members([locate(tmp_path / "both")])] == expected
+    for other in (f"../{tmp_path.name}/{names[1]}", "f" * 12):
+        file.write_text(json.dumps({"ensemble": {"0": names[0], "1": other}}))
+        with pytest.raises(ValueError, match=rf"both' is an ensemble, and its member {other} does not lie in"):
+            zoo.from_pretrained(tmp_path / "both")
+    file.write_text('{"ensemble": {}}')
+    with pytest.raises(ValueError, match=r"no captioner in .*both'"):
+        zoo.from_pretrained(tmp_path / "both")

@@ -1,7 +1,6 @@
 """Where a trained captioner lies: in a folder, among the pretrained ones that are installed, or on the Hub."""
 
 import json
-import re
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from registry import UnknownName
 from zoo import checkpoint, models
 from zoo.captioner import Captioner
 from zoo.ensemble import Ensemble
-from zoo.files import CONFIG, CONFIG_BYTES, WEIGHTS, has_config
+from zoo.files import CONFIG, CONFIG_BYTES, WEIGHTS, has_config, member_folders
 from zoo.hub.client import HubWarning, Repository, is_name
 from zoo.hub.errors import Missing, Unreachable
 
@@ -122,15 +121,9 @@ def _members(place: Located) -> list[Located]:
         with suppress(OSError, ValueError), file.open("rb") as opened:
             request = json.loads(opened.read(CONFIG_BYTES))
     named = request.get("ensemble") if isinstance(request, dict) else None
-    if not isinstance(named, dict):
+    if not isinstance(named, dict) or not named:
         return [place]
-    beside = place.folder.absolute().parent
-    names = [str(named[seed]) for seed in sorted(named, key=lambda seed: (len(seed), seed))]
-    folders = [beside / name for name in names if re.fullmatch("[0-9a-f]{12}", name)]
-    if missing := [folder.name for folder in folders if not (folder / CONFIG).is_file()]:
-        raise ValueError(
-            f"{place.source!r} is an ensemble, and its member {missing[0]} does not lie in {str(beside)!r}"
-        )
+    folders = member_folders(place.folder, named)
     return [Located(folder, str(Path(place.source).parent / folder.name)) for folder in folders]
 
 

@@ -14,6 +14,7 @@ from benchmarks.records.record import FILE, RunRecord
 from zoo import checkpoint
 from zoo.backbones.build import build_backbone
 from zoo.checkpoint import BACKBONE, Saved
+from zoo.files import member_folders
 from zoo.vocabulary import Vocabulary
 
 
@@ -31,8 +32,7 @@ def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary)
         raise ValueError(f"teacher: {folder} is no run: it has no {FILE}")
     try:
         record = verify_run(folder)
-        beside = folder.absolute().parent
-        folders = [beside / run for run in record.request.get("ensemble", {}).values()] or [folder]
+        folders = member_folders(folder, record.request.get("ensemble", {})) or [folder]
         members = [(place, checkpoint.read(place, str(place))) for place in folders]
     except ValueError as error:
         raise ValueError(f"teacher: {error}") from None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.records.record import FILE, REQUEST, RunRecord
-from zoo.files import CONFIG, WEIGHTS
+from zoo.files import CONFIG, WEIGHTS, member_folders
 
 _MODEL = (CONFIG, WEIGHTS, REQUEST)  # of these, what the record has a hash of: an ensemble has no weights of its own
 
@@ -19,11 +19,8 @@ def verify_run(folder: Path, run: str = "") -> RunRecord:
         ValueError: there is no such run, it failed, or a file is missing or is not the record's.
     """
     record = _verified(folder, run)
-    beside = folder.absolute().parent
-    for member in record.request.get("ensemble", {}).values():
-        if not (beside / member / FILE).is_file():
-            raise ValueError(f"the run in {folder} is an ensemble, and its member {member} does not lie in {beside}")
-        _verified(beside / member, member)
+    for member in member_folders(folder, record.request.get("ensemble", {})):
+        _verified(member, member.name)
     return record
 
 
