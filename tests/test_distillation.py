@@ -365,3 +365,17 @@ def test_an_ensemble_without_a_member_is_no_teacher(distilled, tmp_path):
     shutil.copytree(folder / "runs" / teacher.id, tmp_path / teacher.id)
     (cell,) = plan(learning_from(place)).cells
     assert cell.teacher.run == teacher.id
+
+
+def test_a_packed_model_is_no_teacher_nor_a_member_of_one(distilled, tmp_path):
+    folder, teacher, _ = distilled
+    source = folder / "runs" / teacher.id
+    rounded = replace(teacher, environment={**teacher.environment, "weights_dtype": "float16"})
+    place = edited(rounded, source, tmp_path / "packed")
+    why = f"is a packed model, whose weights were rounded: name the folder of the run that it was made of, {teacher.id}"
+    with pytest.raises(ValueError, match=f"^teacher: .*packed {why}"):
+        plan(learning_from(place))
+    place.rename(tmp_path / teacher.id)
+    place = edited(teacher, source, tmp_path / "both", request={"ensemble": {"0": teacher.id}})
+    with pytest.raises(ValueError, match=f"^teacher: .*{teacher.id} {why}"):
+        plan(learning_from(place))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,12 +11,22 @@ from torch import Tensor
 from benchmarks.plan.cell import Cell, Teacher
 from benchmarks.plan.components import parts_in
 from benchmarks.records.model_files import verify_run
+from benchmarks.records.packed import is_packed
 from benchmarks.records.record import FILE, RunRecord
 from zoo import checkpoint
 from zoo.backbones.build import build_backbone
 from zoo.checkpoint import BACKBONE, Saved
 from zoo.files import member_folders
+from zoo.registries import PARTS
 from zoo.vocabulary import Vocabulary
+
+
+class _Member(NamedTuple):
+    """One of the models of a teacher."""
+
+    folder: Path
+    record: RunRecord
+    saved: Saved
 
 
 def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary) -> list[Cell]:
@@ -24,8 +35,9 @@ def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary)
     `vocabulary` is that of the cells.
 
     Raises:
-        ValueError: there is none that is finished, or not all of it, or it is of other data, another vocabulary or
-            another backbone, or of one that is trained or has other weights.
+        ValueError: there is no finished run, a file or a member of it is missing or was changed, one is a packed
+            model, it is of other data, another vocabulary, backbone or min_count than the cells, or the
+            backbone is trained or has other weights.
     """
     folder = Path(str(cells[0].training.objective.options[option]))
     if not (folder / FILE).is_file():
@@ -33,18 +45,17 @@ def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary)
     try:
         record = verify_run(folder)
         folders = member_folders(folder, record.request.get("ensemble", {})) or [folder]
-        members = [(place, checkpoint.read(place, str(place))) for place in folders]
+        members = [_Member(each, RunRecord.load(each / FILE), checkpoint.read(each, str(each))) for each in folders]
     except ValueError as error:
         raise ValueError(f"teacher: {error}") from None
     for cell in cells:
         _refuse_other_request(record, cell, folder)
-    for place, saved in members:
-        if saved.vocabulary.words != vocabulary.words:
-            raise ValueError(
-                f"teacher: the run in {place} has another vocabulary: train it anew on the same data, with this version"
-            )
+    for member in members:
+        _refuse_packed(member)
+        _refuse_other_words(member, vocabulary)
     _refuse_other_weights(cells, members)
-    uses = dict.fromkeys(used for _, saved in members for used in _components(saved))
+    used = [item for member in members for item in _components(member, PARTS)]
+    uses = dict.fromkeys((registry.kind, name) for _, registry, name in used)
     teacher = Teacher(option, record.id, str(folder))
     return [replace(cell, teacher=teacher, uses=tuple(dict.fromkeys((*cell.uses, *uses)))) for cell in cells]
 
@@ -63,7 +74,24 @@ def _refuse_other_request(record: RunRecord, cell: Cell, folder: Path) -> None:
             raise ValueError(f"teacher: the run in {folder} has the {name} {other}, and {cell} has {wanted}")
 
 
-def _refuse_other_weights(cells: Sequence[Cell], members: Sequence[tuple[Path, Saved]]) -> None:
+def _refuse_packed(member: _Member) -> None:
+    """Raise where weights are rounded: what learns from them has another outcome, and would have the same id."""
+    if is_packed(member.record.environment):
+        raise ValueError(
+            f"teacher: {member.folder} is a packed model, whose weights were rounded: name the folder of the run that "
+            f"it was made of, {member.record.id}"
+        )
+
+
+def _refuse_other_words(member: _Member, vocabulary: Vocabulary) -> None:
+    if member.saved.vocabulary.words != vocabulary.words:
+        raise ValueError(
+            f"teacher: the run in {member.folder} has another vocabulary: train it anew on the same data, with this "
+            "version"
+        )
+
+
+def _refuse_other_weights(cells: Sequence[Cell], members: Sequence[_Member]) -> None:
     """Raise where a backbone is trained, or a cell's first weights of it are not those of each member.
 
     Published ones are the same for all. Others, random ones for example, may depend on the seed.
@@ -72,7 +100,7 @@ def _refuse_other_weights(cells: Sequence[Cell], members: Sequence[tuple[Path, S
         trainable = build_backbone(cells[0].backbone).trainable  # which all have, as the teacher does
     if trainable:
         raise ValueError(f"teacher: {cells[0].backbone} is trained: both read the features of one frozen backbone")
-    for place in (place for place, saved in members if saved.stored):
+    for place in (member.folder for member in members if member.saved.stored):
         theirs = _stored_backbone(place)
         for cell in {(cell.seed, cell.start_folder): cell for cell in cells}.values():
             own = _first_backbone(cell)
@@ -98,7 +126,6 @@ def _stored_backbone(folder: Path) -> dict[str, Tensor]:
     return {name.removeprefix(BACKBONE): value for name, value in tensors.items() if name.startswith(BACKBONE)}
 
 
-def _components(saved: Saved) -> Iterable[tuple[str, str]]:
-    """Kind and name of all that a saved model is made of, which the cell's process has to know."""
-    for kind, spec in vars(saved.parts).items():
-        yield from ((registry.kind, name) for _, registry, name in parts_in(kind, spec))
+def _components(member: _Member, kinds: Iterable[str]) -> list[tuple[str, Any, str]]:
+    """A label, the registry and the name of all that its parts of these kinds are made of."""
+    return [item for kind in kinds for item in parts_in(kind, getattr(member.saved.parts, kind))]
