@@ -379,3 +379,34 @@ def test_a_packed_model_is_no_teacher_nor_a_member_of_one(distilled, tmp_path):
     place = edited(teacher, source, tmp_path / "both", request={"ensemble": {"0": teacher.id}})
     with pytest.raises(ValueError, match=f"^teacher: .*{teacher.id} {why}"):
         plan(learning_from(place))
+
+
+PLUGIN = """
+from zoo.attention import ATTENTIONS
+from zoo.attention.mean import Mean
+@ATTENTIONS.register("blurred")
+class Blurred(Mean):
+    "The mean of the grid."
+"""
+
+
+def test_a_teacher_whose_plugin_was_edited_since_is_refused(distilled, tmp_path):
+    folder, teacher, _ = distilled
+    (tmp_path / "blurred.py").write_text(PLUGIN)
+    (tmp_path / "config.yaml").write_text(CONFIG.format(backbone=FROZEN, attention="blurred", objective=""))
+    words = ("config.yaml", "--cache", str(folder / "cache"), "--plugin", "blurred.py")
+    ended = caption_zoo("run", *words, folder=tmp_path).end()
+    assert ended.returncode == 0, ended
+    (made,) = records(tmp_path / "runs")
+    objective = f", objective: \"distillation(teacher='runs/{made.id}')\""
+    (tmp_path / "config.yaml").write_text(CONFIG.format(backbone=FROZEN, attention="luong", objective=objective))
+    ended = caption_zoo("run", *words, "--dry-run", folder=tmp_path).end()
+    assert ended.returncode == 0, ended
+    (tmp_path / "blurred.py").write_text(PLUGIN + "# edited\n")
+    ended = caption_zoo("run", *words, "--dry-run", folder=tmp_path).end()
+    assert ended.returncode == 2, ended
+    was = made.request["sources"]["attention"]
+    assert f"the attention of a file with the hash {was}, and here it is" in ended.stderr
+    place = edited(teacher, folder / "runs" / teacher.id, tmp_path / "other", request={"sources": {"decoder": "0123"}})
+    with pytest.raises(ValueError, match=r"with the decoder of a file with the hash 0123, and here it is None: give"):
+        plan(learning_from(place))

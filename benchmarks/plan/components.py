@@ -23,13 +23,19 @@ def components_of(
 
 def hashes_of(used: Sequence[tuple[str, Any, str]], backbone: Spec, hash_of: Callable[[str], str]) -> dict[str, str]:
     """By label the hash of the file of each component that is not ours, and of the backbone's weights."""
+    sources = file_hashes(used, hash_of)
+    if file := backbone.options.get("weights"):
+        sources["backbone weights"] = hash_of(file)
+    return sources
+
+
+def file_hashes(used: Sequence[tuple[str, Any, str]], hash_of: Callable[[str], str]) -> dict[str, str]:
+    """By label the hash of the file of each component that is not ours."""
     sources = {}
     for label, registry, name in used:
         file = source_file(registry[name]) if registry.origin(name) != "caption-zoo" else None
         if file:
             sources[label] = hash_of(file)
-    if file := backbone.options.get("weights"):
-        sources["backbone weights"] = hash_of(file)
     return sources
 
 

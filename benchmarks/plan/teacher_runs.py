@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan.cell import Cell, Teacher
-from benchmarks.plan.components import parts_in
+from benchmarks.plan.components import file_hashes, parts_in
 from benchmarks.records.model_files import verify_run
 from benchmarks.records.packed import is_packed
 from benchmarks.records.record import FILE, RunRecord
 from zoo import checkpoint
 from zoo.backbones.build import build_backbone
+from zoo.backbones.weights import digest
 from zoo.checkpoint import BACKBONE, Saved
 from zoo.files import member_folders
 from zoo.registries import PARTS
@@ -36,8 +37,8 @@ def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary)
 
     Raises:
         ValueError: there is no finished run, a file or a member of it is missing or was changed, one is a packed
-            model, it is of other data, another vocabulary, backbone or min_count than the cells, or the
-            backbone is trained or has other weights.
+            model, it is of other data, another vocabulary, backbone or min_count than the cells, the backbone is
+            trained or has other weights, or the file of one of its parts is another here.
     """
     folder = Path(str(cells[0].training.objective.options[option]))
     if not (folder / FILE).is_file():
@@ -53,6 +54,7 @@ def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary)
     for member in members:
         _refuse_packed(member)
         _refuse_other_words(member, vocabulary)
+        _refuse_other_sources(member)
     _refuse_other_weights(cells, members)
     used = [item for member in members for item in _components(member, PARTS)]
     uses = dict.fromkeys((registry.kind, name) for _, registry, name in used)
@@ -64,10 +66,9 @@ def _refuse_other_request(record: RunRecord, cell: Cell, folder: Path) -> None:
     """Raise where data or backbone of a run, as its request names them, are not the cell's."""
     own, theirs = cell.request, record.request
     pairs = [(name, theirs.get(name), own[name]) for name in ("fingerprint", "backbone")]
-    pairs += [
-        (f"file of {label}", theirs.get("sources", {}).get(label), own["sources"].get(label))
-        for label in ("backbone", "backbone weights")
-    ]
+    recorded = theirs.get("sources", {})
+    labels = sorted(label for label in recorded.keys() | own["sources"].keys() if label.split()[0] == "backbone")
+    pairs += [(f"file of {label}", recorded.get(label), own["sources"].get(label)) for label in labels]
     pairs.append(("min_count", theirs.get("training", {}).get("min_count"), cell.training.min_count))
     for name, other, wanted in pairs:
         if other != wanted:
@@ -89,6 +90,20 @@ def _refuse_other_words(member: _Member, vocabulary: Vocabulary) -> None:
             f"teacher: the run in {member.folder} has another vocabulary: train it anew on the same data, with this "
             "version"
         )
+
+
+def _refuse_other_sources(member: _Member) -> None:
+    """Raise where a file of its attention or decoder is not that of its training; the backbone is the cells' own."""
+    kinds = ("attention", "decoder")
+    here = file_hashes(_components(member, kinds), digest)
+    sources = member.record.request.get("sources", {})
+    recorded = {label: value for label, value in sources.items() if label.split()[0] in kinds}
+    for label in sorted(here.keys() | recorded.keys()):
+        if here.get(label) != recorded.get(label):
+            raise ValueError(
+                f"teacher: the run in {member.folder} was trained with the {label} of a file with the hash "
+                f"{recorded.get(label)}, and here it is {here.get(label)}: give that file with --plugin"
+            )
 
 
 def _refuse_other_weights(cells: Sequence[Cell], members: Sequence[_Member]) -> None:
