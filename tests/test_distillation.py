@@ -20,7 +20,7 @@ from benchmarks.contracts import CONTRACTS, check
 from benchmarks.leaderboard.card.rerun import config, reproduce
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.plan.matrix import plan
-from benchmarks.records.record import records
+from benchmarks.records.record import RunRecord, records
 from benchmarks.training import OBJECTIVES
 from benchmarks.training.objectives import Batch
 from benchmarks.training.objectives.cross_entropy import CrossEntropy
@@ -281,6 +281,17 @@ def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, 
         plan(replace(experiment, matrix=replace(experiment.matrix, seeds=(0, 1))))
     with pytest.raises(ValueError, match=r"^teacher: .* is no run"):
         plan(learning_from(tmp_path))
+
+
+def test_a_model_that_learned_from_a_teacher_is_packed(distilled, tmp_path):
+    folder, teacher, student = distilled
+    words = ("pack", f"runs/{student.id}", "--cache", "cache", "--out", tmp_path / "small")
+    ended = caption_zoo(*words, folder=folder).end()
+    assert ended.returncode == 2
+    assert f"learned from run {teacher.id}: give its folder with --teacher" in ended.stderr
+    ended = caption_zoo(*words, "--teacher", f"runs/{teacher.id}", folder=folder).end()
+    assert ended.returncode == 0, ended
+    assert RunRecord.load(tmp_path / "small").request == student.request
 
 
 def edited(record, source, place, *, request=None, words=None):

@@ -18,6 +18,7 @@ def add_arguments(parser: ArgumentParser, argv: list[str]) -> list[str]:
     parser.add_argument("--dataset", metavar="SPEC", help="the run's data set with its place: \"coco(root='...')\"")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights, where they came from a file")
     parser.add_argument("--start-from", metavar="FOLDER", default="", help="the run that it started from, if it did")
+    parser.add_argument("--teacher", metavar="FOLDER", default="", help="the run that it learned from, if it did")
     parser.add_argument("--license", metavar="NAME", help="licence of the weights for the card, as apache-2.0")
     parser.add_argument("--about", metavar="FILE", help="Markdown for the card: credits, limits, the data's licence")
     parser.add_argument("--cache", type=str, help="folder for features and references (default: ~/.cache/caption-zoo)")
@@ -41,7 +42,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
         raise ValueError(
             f"{run} is an ensemble, which has no weights of its own: pack a member, {min(members.values())}"
         )
-    (cell,) = plan_of(record, dataset=options.dataset, weights=options.weights, start_from=options.start_from).cells
+    places = {name: options[name] for name in ("dataset", "weights", "start_from", "teacher")}
+    (cell,) = plan_of(record, **places).cells
     about = Path(options.about).read_text(encoding="utf-8") if options.about else ""
     cache = Path(options.cache) if options.cache else cache_folder()
     writable(cache)
