@@ -283,6 +283,13 @@ def test_teachers_of_other_data_or_backbones_and_no_runs_are_refused(distilled, 
         plan(learning_from(tmp_path))
 
 
+def test_an_empty_teacher_is_refused_by_the_plan_wherever_it_is_made(distilled, monkeypatch):
+    folder, teacher, _ = distilled
+    monkeypatch.chdir(folder / "runs" / teacher.id)
+    with pytest.raises(ValueError, match=r"^teacher: '' is no run"):
+        plan(learning_from(""))
+
+
 def test_a_model_that_learned_from_a_teacher_is_packed(distilled, tmp_path):
     folder, teacher, student = distilled
     words = ("pack", f"runs/{student.id}", "--cache", "cache", "--out", tmp_path / "small")

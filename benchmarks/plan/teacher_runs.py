@@ -40,9 +40,10 @@ def with_teacher_run(cells: Sequence[Cell], option: str, vocabulary: Vocabulary)
             model, it is of other data, another vocabulary, backbone or min_count than the cells, the backbone is
             trained or has other weights, or the file of one of its parts is another here.
     """
-    folder = Path(str(cells[0].training.objective.options[option]))
-    if not (folder / FILE).is_file():
-        raise ValueError(f"teacher: {folder} is no run: it has no {FILE}")
+    named = str(cells[0].training.objective.options[option])
+    folder = Path(named)
+    if not named or not (folder / FILE).is_file():  # an empty path is the working folder
+        raise ValueError(f"teacher: {named!r} is no run: it has no {FILE}")
     try:
         record = verify_run(folder)
         folders = member_folders(folder, record.request.get("ensemble", {})) or [folder]

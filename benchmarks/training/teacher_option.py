@@ -14,7 +14,7 @@ def teacher_option(objective: Spec) -> str:
         RegistryError: there is no such objective.
     """
     option: str = getattr(OBJECTIVES[objective.name], "teacher_option", "")
-    return option if objective.options.get(option) else ""
+    return option if option in objective.options else ""
 
 
 def with_teacher(training: Training, option: str, place: str) -> Training:
