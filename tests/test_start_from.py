@@ -1,12 +1,13 @@
 """Training that starts from the weights of other runs: which these are, and what of them is in the request."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from folders import flip_last_bit
+from folders import change, flip_last_bit
 from forking import caption_zoo
 from records import record as invented
 
@@ -17,6 +18,7 @@ from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.leaderboard.card.rerun import config, reproduce, requirements
 from benchmarks.plan.matrix import plan
 from benchmarks.records.record import records
+from benchmarks.records.request import identity
 from benchmarks.verification.reproduce import plan_of
 from registry import Spec
 from zoo import checkpoint
@@ -89,6 +91,30 @@ def test_weights_that_were_changed_since_the_plan_are_refused(runs, tmp_path):
         pytest.raises(ValueError, match=r"model\.safetensors of run .* is not that of its record"),
     ):
         build(cell, context)
+
+
+def edited(record, source, place, *, training=None, words=()):
+    """A copy of a run, with other settings or more words, as a run that has its own record."""
+    shutil.copytree(source, place)
+    change(place / "config.json", lambda content: content["vocabulary"].extend(words))
+    files = {name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in record.files}
+    request = record.request | {"training": record.request["training"] | (training or {})}
+    replace(record, id=identity(request), request=request, files=files).save(place)
+    return place
+
+
+def test_damaged_runs_and_other_words_are_refused_by_the_plan(runs, tmp_path):
+    record = first(runs, "luong")
+    experiment = replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, attention=(Spec("luong"),)))
+    place = edited(record, runs / record.id, tmp_path / "words", words=["unheard"])
+    with pytest.raises(ValueError, match=r"^start_from: the run in .*words has another vocabulary: train it anew"):
+        plan(replace(experiment, start_from=str(place)))
+    place = Path(shutil.copytree(runs / record.id, tmp_path / "damaged"))
+    flip_last_bit(place / "model.safetensors")
+    with pytest.raises(
+        ValueError, match=r"^start_from: model\.safetensors of run .*damaged' is not that of its record"
+    ):
+        plan(replace(experiment, start_from=str(place)))
 
 
 def test_where_the_runs_lie_does_not_matter(runs, tmp_path):

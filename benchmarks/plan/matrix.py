@@ -52,7 +52,7 @@ def plan(experiment: Experiment) -> Plan:
     hash_of = cache(digest)  # each file once, however many cells it is in
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
-        cells = with_start_runs(cells, Path(experiment.start_from))
+        cells = with_start_runs(cells, Path(experiment.start_from), vocabulary)
     if option := teacher_option(experiment.training.objective):
         cells = with_teacher_run(cells, option, vocabulary)
     if experiment.ensemble:

@@ -1,24 +1,28 @@
-"""The runs from whose weights cells start."""
+"""The runs from whose weights cells start: whatever a cell would refuse of its run is refused before anything runs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.plan.cell import Cell
+from benchmarks.records.model_files import verify_run
 from benchmarks.records.packed import is_packed
 from benchmarks.records.record import FILE, RunRecord, record_files
+from zoo import checkpoint
+from zoo.vocabulary import Vocabulary
 
 _SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a request
 
 
-def with_start_runs(cells: Sequence[Cell], folder: Path) -> list[Cell]:
+def with_start_runs(cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary) -> list[Cell]:
     """Each cell with the run that it starts from: of those below `folder`, that of the same parts, data and seed.
 
     Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded. Where
-    `folder` is a run, it is that of all cells, whatever their seeds.
+    `folder` is a run, it is that of all cells, whatever their seeds. `vocabulary` is that of the cells.
 
     Raises:
-        ValueError: there is none, or more than one.
+        ValueError: there is none, or more than one, or it has another vocabulary, or a file of it is missing or was
+            changed.
     """
     files = [file for file in record_files(folder) if file.name == FILE] if folder.is_dir() else []
     found = [(file.parent, RunRecord.load(file)) for file in files]
@@ -26,10 +30,19 @@ def with_start_runs(cells: Sequence[Cell], folder: Path) -> list[Cell]:
     if not runs:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()
-    return [_with_start_run(cell, runs, folder, single=single) for cell in cells]
+    started = [_with_start_run(cell, runs, folder, single=single) for cell in cells]
+    for place in dict.fromkeys(cell.start_folder for cell in started):
+        _verify(Path(place), vocabulary)
+    return started
 
 
-def _with_start_run(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: Path, *, single: bool) -> Cell:
+def _with_start_run(
+    cell: Cell,
+    runs: Sequence[tuple[Path, RunRecord]],
+    folder: Path,
+    *,
+    single: bool,
+) -> Cell:
     names = _SAME[:-1] if single else _SAME
     wanted = [cell.request[name] for name in names]
     found = [
@@ -45,6 +58,19 @@ def _with_start_run(cell: Cell, runs: Sequence[tuple[Path, RunRecord]], folder: 
         raise ValueError(f"start_from: of the finished runs of {cell}, {folder} {why}")
     ((place, record),) = found
     return replace(cell, start_from=record.id, start_folder=str(place))
+
+
+def _verify(folder: Path, vocabulary: Vocabulary) -> None:
+    """Raise where the run's files are not those of its record, or it has other words."""
+    try:
+        verify_run(folder)
+        words = checkpoint.read(folder, str(folder)).vocabulary.words
+    except ValueError as error:
+        raise ValueError(f"start_from: {error}") from None
+    if words != vocabulary.words:
+        raise ValueError(
+            f"start_from: the run in {folder} has another vocabulary: train it anew on the same data, with this version"
+        )
 
 
 def _is_ensemble_or_packed(record: RunRecord) -> bool:
