@@ -181,6 +181,31 @@ def test_members_that_started_from_runs_of_their_own_are_planned_again(runs, tmp
     assert f"{ensemble.id}  patches" in ended.stdout, ended
 
 
+def test_of_several_runs_for_a_seed_each_member_starts_from_that_of_the_record(runs, tmp_path):
+    starts = [first(runs, "luong", seed) for seed in (0, 1)]
+    folder = tmp_path / "runs"
+    for record in starts:
+        shutil.copytree(runs / record.id, folder / record.id)
+    members, ensemble = planned_ensemble(folder)
+    for record in starts:
+        shutil.copytree(runs / record.id, folder / "reproduced" / record.id)
+        for epochs in (2, 3):
+            edited(record, runs / record.id, folder / f"{record.seed}-{epochs}", training={"epochs": epochs})
+    with pytest.raises(ValueError, match=r"seed 0, .* holds 4 .*: name one"):
+        planned_ensemble(folder)
+    *planned, cell = plan_of(ensemble, start_from=str(folder)).cells
+    assert cell.id == ensemble.id
+    assert [(each.start_from, each.start_folder) for each in planned] == [
+        (record.id, str(folder / record.id)) for record in starts
+    ]
+    single = replace(invented(**request_fields(members[1])), id=members[1].id, request=members[1].request)
+    assert plan_of(single, start_from=str(folder)).cells[0].start_from == starts[1].id
+    for place in (folder, folder / "reproduced"):
+        shutil.rmtree(place / starts[1].id)
+    with pytest.raises(ValueError, match=r"seed 1, .* holds 2 .*: none of them is the one of the record"):
+        plan_of(ensemble, start_from=str(folder))
+
+
 def test_members_that_started_from_one_run_are_planned_again_from_that(runs):
     start = runs / first(runs, "luong").id
     members, ensemble = planned_ensemble(start)

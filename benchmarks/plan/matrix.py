@@ -34,8 +34,8 @@ class Plan:
     plugins: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
-def plan(experiment: Experiment) -> Plan:
-    """The cells of `experiment`.
+def plan(experiment: Experiment, recorded: Mapping[str, Any] | None = None) -> Plan:
+    """The cells of `experiment`; where they are to be those of the request `recorded`, they start from its runs.
 
     Raises:
         ValueError: an unknown name, variant, option or value, or a data set that cannot be
@@ -52,7 +52,7 @@ def plan(experiment: Experiment) -> Plan:
     hash_of = cache(digest)  # each file once, however many cells it is in
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
     if experiment.start_from:
-        cells = with_start_runs(cells, Path(experiment.start_from), vocabulary)
+        cells = with_start_runs(cells, Path(experiment.start_from), vocabulary, recorded)
     if option := teacher_option(experiment.training.objective):
         cells = with_teacher_run(cells, option, vocabulary)
     if experiment.ensemble:

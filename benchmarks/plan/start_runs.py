@@ -1,24 +1,29 @@
 """The runs from whose weights cells start: whatever a cell would refuse of its run is refused before anything runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.plan.cell import Cell
 from benchmarks.records.model_files import verify_run
 from benchmarks.records.packed import is_packed
 from benchmarks.records.record import FILE, RunRecord, record_files
+from benchmarks.records.request import started_from
 from zoo import checkpoint
 from zoo.vocabulary import Vocabulary
 
 _SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a request
 
 
-def with_start_runs(cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary) -> list[Cell]:
+def with_start_runs(
+    cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary, recorded: Mapping[str, Any] | None = None
+) -> list[Cell]:
     """Each cell with the run that it starts from: of those below `folder`, that of the same parts, data and seed.
 
     Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded. Where
-    `folder` is a run, it is that of all cells, whatever their seeds. `vocabulary` is that of the cells.
+    `folder` is a run, it is that of all cells, whatever their seeds. `vocabulary` is that of the cells. Where they are
+    to be those of the request `recorded`, and several runs fit one, it is the one that gives the recorded id.
 
     Raises:
         ValueError: there is none, or more than one, or it has another vocabulary, or a file of it is missing or was
@@ -30,7 +35,7 @@ def with_start_runs(cells: Sequence[Cell], folder: Path, vocabulary: Vocabulary)
     if not runs:
         raise ValueError(f"start_from: {folder} holds no finished run")
     single = (folder / FILE).is_file()
-    started = [_with_start_run(cell, runs, folder, single=single) for cell in cells]
+    started = [_with_start_run(cell, runs, folder, recorded, single=single) for cell in cells]
     for place in dict.fromkeys(cell.start_folder for cell in started):
         _verify(Path(place), vocabulary)
     return started
@@ -40,6 +45,7 @@ def _with_start_run(
     cell: Cell,
     runs: Sequence[tuple[Path, RunRecord]],
     folder: Path,
+    recorded: Mapping[str, Any] | None,
     *,
     single: bool,
 ) -> Cell:
@@ -52,9 +58,14 @@ def _with_start_run(
         and record.request["training"].get("min_count") == cell.training.min_count
         and (single or not record.request.get("start_from"))
     ]
+    remedy = "name one"
+    if len(found) > 1 and recorded:
+        remedy = "none of them is the one of the record"
+        own = [(place, record) for place, record in found if started_from(recorded, cell.seed, record.id)]
+        found = own[:1] or found  # all of these are of one request
     if len(found) != 1:
         several = ", ".join(str(place) for place, _ in found[:3])
-        why = f"holds {len(found)} ({several}): name one" if found else "holds none, with the same data and min_count"
+        why = f"holds {len(found)} ({several}): {remedy}" if found else "holds none, with the same data and min_count"
         raise ValueError(f"start_from: of the finished runs of {cell}, {folder} {why}")
     ((place, record),) = found
     return replace(cell, start_from=record.id, start_folder=str(place))

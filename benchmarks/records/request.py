@@ -111,12 +111,18 @@ class Request(Settings):
         return {name: value for name, value in values.items() if value or name not in _OMITTED}
 
 
+def started_from(request: Mapping[str, Any], seed: int, start: str) -> bool:
+    """Whether run `start` is what the requested run started from, or of an ensemble its member with this seed."""
+    own = {name: value for name, value in request.items() if name != "ensemble"}
+    run = request["ensemble"].get(str(seed)) if request.get("ensemble") else identity(request)
+    return identity({**own, "seed": seed, "start_from": start}) == run
+
+
 def has_own_starts(request: Mapping[str, Any]) -> bool:
     """Whether the members of an ensemble started from runs of their own, of which the request names the first one's."""
-    own = {name: value for name, value in request.items() if name != "ensemble"}
-    members = request.get("ensemble", {}) if request.get("start_from") else {}
-    runs = [(seed_of(text), run) for text, run in members.items()]
-    return any(seed is not None and identity({**own, "seed": seed}) != run for seed, run in runs)
+    start = request.get("start_from")
+    seeds = [seed_of(text) for text in request.get("ensemble", {})] if start else []
+    return any(seed is not None and not started_from(request, seed, str(start)) for seed in seeds)
 
 
 def seed_of(text: str) -> int | None:

@@ -59,7 +59,7 @@ def plan_of(
         training=with_teacher(request.training, option, teacher) if option else request.training,
         decoding=request.decoding,
     )
-    planned = _plan(experiment, located=dataset is not None)
+    planned = _plan(experiment, record.request, located=dataset is not None)
     *_, cell = planned.cells
     _refuse_others(record, cell)
     refuse_training(cell.backbone, cell.training)
@@ -139,9 +139,9 @@ def _refuse_unregistered(record: RunRecord, parts: Mapping[str, Spec], metrics: 
             )
 
 
-def _plan(experiment: Experiment, *, located: bool) -> Plan:
+def _plan(experiment: Experiment, recorded: Mapping[str, Any], *, located: bool) -> Plan:
     try:
-        return plan(experiment)
+        return plan(experiment, recorded)
     except ValueError as error:
         if located or not getattr(DATASETS[experiment.dataset.name], "location", ()):
             raise
