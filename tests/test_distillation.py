@@ -230,6 +230,10 @@ def test_it_is_planned_again_from_its_record(distilled, tmp_path):
         plan_of(student)
     (cell,) = plan_of(student, teacher=str(folder / "runs" / teacher.id)).cells
     assert cell.id == student.id
+    other = edited(teacher, folder / "runs" / teacher.id, tmp_path / "other", run="0123456789ab")
+    why = f"other is run 0123456789ab, and the record's run learned from run {teacher.id}: give the folder of that"
+    with pytest.raises(ValueError, match=f"^--teacher .*{why}"):
+        plan_of(student, teacher=str(other))
     assert f"--teacher runs/{teacher.id}" in reproduce(student)
     (folder / "again.yaml").write_text(config(student))
     ended = caption_zoo("run", "again.yaml", "--dry-run", folder=folder).end()
@@ -301,13 +305,13 @@ def test_a_model_that_learned_from_a_teacher_is_packed(distilled, tmp_path):
     assert RunRecord.load(tmp_path / "small").request == student.request
 
 
-def edited(record, source, place, *, request=None, words=None):
-    """A copy of a run with another request or other words, as a record that is its own."""
+def edited(record, source, place, *, run="", request=None, words=None):
+    """A copy of a run with another id, another request or other words, as a record that is its own."""
     shutil.copytree(source, place)
     if words is not None:
         change(place / "config.json", lambda content: content["vocabulary"].extend(words))
     files = {name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in record.files}
-    replace(record, files=files, request=record.request | (request or {})).save(place)
+    replace(record, id=run or record.id, files=files, request=record.request | (request or {})).save(place)
     return place
 
 

@@ -17,7 +17,7 @@ from benchmarks.cell.workdir import request_fields
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.leaderboard.card.rerun import config, reproduce, requirements
 from benchmarks.plan.matrix import plan
-from benchmarks.records.record import records
+from benchmarks.records.record import RunRecord, records
 from benchmarks.records.request import identity
 from benchmarks.verification.reproduce import plan_of
 from registry import Spec
@@ -204,6 +204,28 @@ def test_of_several_runs_for_a_seed_each_member_starts_from_that_of_the_record(r
         shutil.rmtree(place / starts[1].id)
     with pytest.raises(ValueError, match=r"seed 1, .* holds 2 .*: none of them is the one of the record"):
         plan_of(ensemble, start_from=str(folder))
+
+
+def test_another_run_to_start_from_is_named_with_that_of_the_record(runs, tmp_path):
+    record, second = (first(runs, "luong", seed) for seed in (0, 1))
+    start, other = runs / record.id, edited(record, runs / record.id, tmp_path / "other", training={"epochs": 2})
+    cell = plan(
+        replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, attention=(Spec("luong"),)), start_from=str(start))
+    ).cells[0]
+    made = replace(invented(**request_fields(cell)), id=cell.id, request=cell.request)
+    why = f"other is {RunRecord.load(other).id}, and the record's run started from run {start.name}: give the folder of that"
+    with pytest.raises(ValueError, match=f"^--start-from: the run in .*{why}"):
+        plan_of(made, start_from=str(other))
+    with pytest.raises(ValueError, match=r"started from no other run: leave out --start-from"):
+        plan_of(second, start_from=str(start))
+    members, ensemble = planned_ensemble(runs)
+    shutil.copytree(start, tmp_path / "starts" / start.name)
+    edited(second, runs / second.id, tmp_path / "starts" / "1", training={"epochs": 2})
+    why = (
+        rf"with the run in .*starts/1, \w+, the member of seed 1 would be run \w+, and the record's is {members[1].id}"
+    )
+    with pytest.raises(ValueError, match=rf"^--start-from: {why}: give the folder that holds the run"):
+        plan_of(ensemble, start_from=str(tmp_path / "starts"))
 
 
 def test_members_that_started_from_one_run_are_planned_again_from_that(runs):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.config import Experiment, Matrix
@@ -12,9 +11,10 @@ from benchmarks.plan.cell import Cell
 from benchmarks.plan.compatibility import feature_shape, incompatibility, refuse_training
 from benchmarks.plan.kinds import KINDS
 from benchmarks.plan.matrix import Plan, plan
-from benchmarks.records.record import FILE, PARTS, RunRecord
-from benchmarks.records.request import PROTOCOL, Request, has_own_starts, identity
+from benchmarks.records.record import PARTS, RunRecord
+from benchmarks.records.request import PROTOCOL, Request, identity
 from benchmarks.training.teacher_option import teacher_option, with_teacher
+from benchmarks.verification.other_runs import refuse_different, refuse_different_starts, refuse_missing
 from registry import Spec
 from zoo.registries import without_paths
 
@@ -41,13 +41,9 @@ def plan_of(
     metrics = tuple(map(Spec.parse, request.metrics))
     _refuse_unregistered(record, {"dataset": spec, **parts, "objective": request.training.objective}, metrics)
     parts["backbone"] = _weighted(parts["backbone"], weights)
-    _refuse_other_starts(record, start_from)
     option = teacher_option(request.training.objective)
-    if option and not teacher:
-        run = request.training.objective.options[option]
-        raise ValueError(f"the record's run learned from run {run}: give its folder with --teacher")
-    if teacher and not option:
-        raise ValueError(f"the record's run learned from no other run: leave out --teacher {teacher}")
+    teacher_run = str(request.training.objective.options[option]) if option else ""
+    refuse_missing(record, teacher_run, start_from=start_from, teacher=teacher)
     seeds = tuple(sorted(map(int, request.ensemble))) or (request.seed,)
     experiment = Experiment(
         start_from=start_from,
@@ -61,7 +57,7 @@ def plan_of(
     )
     planned = _plan(experiment, record.request, located=dataset is not None)
     *_, cell = planned.cells
-    _refuse_others(record, cell)
+    _refuse_others(record, teacher_run, cell)
     refuse_training(cell.backbone, cell.training)
     if why := incompatibility(feature_shape(cell.backbone), cell.attention, cell.decoder):
         raise ValueError(f"{cell} cannot be built here: {why}")
@@ -91,19 +87,6 @@ def _request(record: RunRecord) -> Request:
     if digest != record.id:
         raise ValueError(f"record {record.id!r} was edited: its request has the id {digest}")
     return request
-
-
-def _refuse_other_starts(record: RunRecord, folder: str) -> None:
-    """Raise where --start-from names no folder, or one run where each member of an ensemble has another."""
-    start = record.request.get("start_from")
-    if has_own_starts(record.request):
-        if not folder or (Path(folder) / FILE).is_file():
-            raise ValueError(
-                f"each member of the record's ensemble started from a run of its own, the first from {start}: "
-                "give the folder that holds all these runs with --start-from"
-            )
-    elif start and not folder:
-        raise ValueError(f"the record's run started from run {start}: give its folder with --start-from")
 
 
 def _located(recorded: str, option: str | None) -> Spec:
@@ -148,7 +131,7 @@ def _plan(experiment: Experiment, recorded: Mapping[str, Any], *, located: bool)
         raise ValueError(f"{error} (a record does not say where its data set lies: --dataset does)") from None
 
 
-def _refuse_others(record: RunRecord, cell: Cell) -> None:
+def _refuse_others(record: RunRecord, teacher_run: str, cell: Cell) -> None:
     """Raise where `cell` asks for something else than the record did."""
     recorded, here = record.request, cell.request
     for label in sorted(recorded["sources"].keys() | here["sources"].keys()):
@@ -167,8 +150,11 @@ def _refuse_others(record: RunRecord, cell: Cell) -> None:
             f"{cell.located_dataset} has the fingerprint {here['fingerprint']}, the record's data had "
             f"{recorded['fingerprint']}: images or captions differ"
         )
+    refuse_different(record, teacher_run, cell)
     recorded, here = _flat(recorded), _flat(here)
     if other := [key for key in sorted(recorded.keys() | here.keys()) if recorded.get(key) != here.get(key)]:
+        if other == ["ensemble"]:
+            refuse_different_starts(record, cell)
         raise ValueError(
             f"{other[0]} would be {here.get(other[0])!r}, and the record has {recorded.get(other[0])!r}: "
             "take the version that made it"
