@@ -391,12 +391,15 @@ def test_a_member_that_another_command_has_run_again_counts_as_it_lies_in_the_fo
     assert luong.id in retried.ran
 
 
-def test_a_member_that_went_missing_since_it_ran_is_none(tmp_path):
+def test_a_member_that_went_missing_since_it_ran_is_none(tmp_path, capsys):
     planned = plan(EXPERIMENT)
     *singles, luong, mean = planned.cells
     gone = Stub(tmp_path, later=lambda: (tmp_path / singles[0].id / "model.safetensors").unlink(missing_ok=True))
     found = ended(planned, tmp_path, gone)
     assert (found[luong.id].outcome, found[mean.id].outcome) == ("member_failed", "")
+    assert gone.ran.count(singles[0].id) == 1
+    why = "model.safetensors cannot be read: No such file or directory; it does not count as finished"
+    assert capsys.readouterr().err == f"caption-zoo: {tmp_path / singles[0].id}: {why}\n"  # it does not run again
 
 
 def test_that_another_command_saw_a_member_fail_does_not_keep_an_ensemble_from_running(tmp_path):

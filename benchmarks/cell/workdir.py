@@ -87,7 +87,7 @@ def finished(folder: Path, name: str = "") -> RunRecord | None:
     try:
         record = RunRecord.load(folder / FILE)  # by its file, since the folder may be gone by then
     except TornRecord as torn:
-        write(f"caption-zoo: {plain(str(torn))}; the cell runs again", sys.stderr)
+        write(f"caption-zoo: {plain(str(torn))}; it does not count as finished", sys.stderr)
         return None
     except BadRecord as bad:
         if isinstance(bad.__context__, FileNotFoundError):
@@ -111,7 +111,7 @@ def finished_tail(folder: Path) -> Tail | RunRecord | None:
 def _is_whole(folder: Path, name: str = "") -> bool:
     """Whether nothing is seen to be missing of a run's files."""
     if why := damage(folder, name):
-        write(f"caption-zoo: {folder}: {plain(why)}; the cell runs again", sys.stderr)
+        write(f"caption-zoo: {folder}: {plain(why)}; it does not count as finished", sys.stderr)
     return not why
 
 
