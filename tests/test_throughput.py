@@ -53,21 +53,27 @@ def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made
     assert found.flops["encode"] == operations(lambda: made[1].encode(pixels)) / 7
 
 
+def called_by_hand(run, *words):
+    """The suite on a run, as anybody calls it."""
+    suite_folder = str(Path(suite.__file__).parent)
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", suite_folder, "--run", str(run), *words]
+    return subprocess.run(command, env=ours, capture_output=True, text=True, check=False)
+
+
 def test_anybody_may_call_it_on_a_folder(made):
     report = made[0] / "benchmark.json"
-    words = [
-        "-c",
-        "/dev/null",
-        str(Path(suite.__file__).parent),
-        "--run",
-        str(made[0]),
-        "--benchmark-json",
-        str(report),
-    ]
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", *words]
-    done = subprocess.run(command, env=ours, capture_output=True, text=True, check=False)
+    done = called_by_hand(made[0], "--benchmark-json", str(report))
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(report.read_text())
     assert len(told["benchmarks"]) == 4
     assert told["machine_info"] == told["commit_info"] == {}
+
+
+def test_a_run_of_an_objective_that_is_not_here_is_timed_but_for_training(made):
+    training = Training(batch_size=4, objective="of_a_plugin(teacher='strict')")
+    settings = {"training": asdict(training), "decoding": asdict(Decoding(max_length=4))}
+    (made[0] / REQUEST).write_text(json.dumps(settings, default=str))
+    done = called_by_hand(made[0], "-k", "decode or train")
+    assert "2 passed, 1 deselected, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "of_a_plugin" in done.stdout.split("ERROR at setup of test_train")[1]

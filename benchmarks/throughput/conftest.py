@@ -1,13 +1,12 @@
 """What the suite is run on: ``--run FOLDER``, a run with its checkpoint and its request."""
 
-from dataclasses import replace
 from math import inf
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.config import Decoding, Training
+from benchmarks.config import Training
 from benchmarks.features.runtime import encoders_of
 from benchmarks.records.record import REQUEST
 from benchmarks.records.request import Settings
@@ -63,14 +62,21 @@ def encoders(request: pytest.FixtureRequest, model: CaptionModel) -> tuple[Backb
 
 
 @pytest.fixture(scope="session")
-def settings(request: pytest.FixtureRequest) -> tuple[Training, Decoding]:
-    """How the run was trained and decoded."""
-    run = request.config.getoption("--run")
-    found = Settings.read(run / REQUEST)
-    if option := teacher_option(found.training.objective):  # that run lies beside it
-        teacher = run.parent / str(found.training.objective.options[option])
-        found = replace(found, training=with_teacher(found.training, option, str(teacher)))
-    return request.config.stash.get(TRAINING, found.training), found.decoding
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """How the run was trained and decoded, as its request has it."""
+    return Settings.read(request.config.getoption("--run") / REQUEST)
+
+
+@pytest.fixture(scope="session")
+def training(request: pytest.FixtureRequest, settings: Settings) -> Training:
+    """How the run was trained, with the folder of its teacher: at hand, or else beside the run."""
+    if at_hand := request.config.stash.get(TRAINING, None):
+        return at_hand
+    found = settings.training
+    if not (option := teacher_option(found.objective)):
+        return found
+    teacher = request.config.getoption("--run").parent / str(found.objective.options[option])
+    return with_teacher(found, option, str(teacher))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.config import Decoding, Training
 from benchmarks.features.cache import stored
+from benchmarks.records.request import Settings
 from benchmarks.runtime.operations import operations
 from benchmarks.runtime.progress import alive
 from benchmarks.throughput.no_eos import NoEosDecoder
@@ -67,11 +68,11 @@ def test_decode(
     benchmark: BenchmarkFixture,
     no_eos: NoEosDecoder,
     features: Features,
-    settings: tuple[Training, Decoding],
+    settings: Settings,
     rate: str,
 ) -> None:
     """Features to captions of the full length, greedily or with the run's beams."""
-    decoding = settings[1]
+    decoding = settings.decoding
     if rate.startswith("greedy"):
         decoding = Decoding(num_beams=1, max_length=decoding.max_length, precision=decoding.precision)
 
@@ -86,10 +87,9 @@ def test_train(
     benchmark: BenchmarkFixture,
     captioner: Captioner,
     pixels: tuple[torch.Tensor, ...],
-    settings: tuple[Training, Decoding],
+    training: Training,
 ) -> None:
     """One training step as the run made them: from what the store keeps of an image."""
-    training = settings[0]
     rows, grid = stored(captioner.backbone, pixels[0][:1])
     rows = rows.expand(training.batch_size, *rows.shape[1:])
     shape = (training.batch_size, training.captions_per_image, _TOKENS)
