@@ -172,8 +172,10 @@ CAUGHT = {
     "a teacher that its objective does not name": (
         put({"tutor": "0123456789ab"}, "teacher"), "its teacher is 0123456789ab by the option 'tutor', its request's",
     ),
-    "a teacher that is no run": (put({"teacher": "strict"}, "teacher"), "its teacher should be the id of a run"),
-    "no teacher": (put({}, "teacher"), "its teacher should be the id of a run by an option of its objective, or left"),
+    "a teacher that is no run": (put({"teacher": "strict"}, "teacher"), "its teacher should be an object with the id"),
+    "two teachers": (
+        put({"a": "0123456789ab", "b": "0123456789ab"}, "teacher"), "its teacher should be an object with the id of one",
+    ),
     "a student without a teacher": (
         put("sequence_distillation(captions=2)", "request", "training", "objective"), "learns from 'None'",
     ),

@@ -163,8 +163,8 @@ def _notes(table: Table, one: Row, other: Row) -> Iterator[str]:
         yield "They differ in how many models decode together: parts alone do not explain the difference."
     if one.objective != other.objective:
         yield "They differ in what they learned from, captions or a teacher: parts alone do not explain the difference."
-    like = one.parts != other.parts or one.starts[:1] == other.starts[:1]
-    if table.start(one) != table.start(other) or not like:
+    parted = one.parts == other.parts and one.starts[:1] != other.starts[:1]  # those of other parts always are
+    if parted or table.start(one) != table.start(other):
         yield "They differ in the runs that they started from: parts alone do not explain the difference."
 
 

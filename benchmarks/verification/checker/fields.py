@@ -86,8 +86,8 @@ OPTIONAL: Mapping[str, tuple[Test, str]] = {
     **dict.fromkeys(("reward", "sha256"), (_text, "a text")),
     "outcome": (lambda value: value in OUTCOMES, "one of the outcomes that there are"),
     "teacher": (
-        lambda value: isinstance(value, dict) and len(value) == 1 and all(map(is_id, value.values())),
-        "the id of a run by an option of its objective, or left out",
+        lambda value: isinstance(value, dict) and len(value) <= 1 and all(map(is_id, value.values())),
+        "an object with the id of one run, or empty",
     ),
 }
 
