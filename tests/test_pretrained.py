@@ -251,10 +251,9 @@ def test_a_packed_model_takes_no_runs_place(place, tmp_path, capsys):
     assert list(records(tmp_path / "runs")) == [run]
     assert list(records(place / "models" / "drawn")) == [packed]
     assert list(records(place / "models")) == []
-    with pytest.raises(ValueError, match="holds no finished run"):
-        with_start_runs(
-            [], place / "models"
-        )  # a run that starts from it would have the id of one that starts from its run
+    words = zoo.from_pretrained(place / "models" / "drawn").vocabulary
+    with pytest.raises(ValueError, match="holds no finished run"):  # a run would have the id of one from its run
+        with_start_runs([], place / "models", words)
     assert run_cli(capsys, "leaderboard", tmp_path / "runs", "--check")[::2] == (0, "")
     (tmp_path / "published").mkdir()
     packed_file = tmp_path / "published" / f"{run.id}.json"
