@@ -163,7 +163,9 @@ def test_published_records_are_of_their_type_and_loading_changes_nothing(file, t
     record.save(tmp_path)
     written = (tmp_path / "record.json").read_text().splitlines(keepends=True)
     digest = [line for line in written if line.startswith(' "sha256": ')]
-    assert "".join(line for line in written if line not in digest) == file.read_text()
+    published = file.read_text().splitlines(keepends=True)
+    older = [line for line in written if line not in digest]  # records had no digest of their own once
+    assert published in (written, older)
     assert digest == [f' "sha256": "{record.digest}",\n']
 
 
