@@ -42,6 +42,7 @@ BACKBONE_SPECS = [
     "patches",
     "efficientnet_lite(pretrained=False)",
     "efficientnet_lite(pretrained=False, image_size=(96, 160), trainable=2)",
+    "concat(backbones=['efficientnet_lite(pretrained=False)', 'timm/test_resnet(pretrained=False)'], image_size=96)",
     "timm/test_resnet(pretrained=False, stages=(2, 3), trainable=1)",
     "timm/test_vit(pretrained=False, image_size=(96, 160), stages=-2)",
     "timm/test_vit(pretrained=False)",

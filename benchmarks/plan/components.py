@@ -1,6 +1,7 @@
 """Which components a cell uses, those too that options name, and the hashes of their files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.config import Training
@@ -9,7 +10,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.training import OBJECTIVES
 from registry import Spec
 from registry.component import source_file
-from zoo.registries import ATTENTIONS, PARTS
+from zoo.registries import ATTENTIONS, BACKBONES, PARTS
 
 
 def components_of(
@@ -40,12 +41,18 @@ def file_hashes(used: Sequence[tuple[str, Any, str]], hash_of: Callable[[str], s
 
 
 def parts_in(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
-    """A label, the registry and the name, of `spec` and of every attention that its options name."""
+    """A label, the registry and the name, of `spec` and of every attention or backbone that its options name."""
     yield kind, PARTS[kind], spec.name
-    for value in spec.options.values():
-        try:
-            inner = Spec.parse(value)
-        except ValueError:
-            continue
+    for inner in _named_in(spec):
         if inner.name in ATTENTIONS:
             yield from ((f"{kind} {label}", *rest) for label, *rest in parts_in("attention", inner))
+        elif kind == "backbone" and inner.name in BACKBONES:  # of which there may be several
+            yield f"{kind} {inner.name}", BACKBONES, inner.name
+
+
+def _named_in(spec: Spec) -> Iterator[Spec]:
+    """What may be a component, among the options and in lists of them."""
+    for value in spec.options.values():
+        for text in value if isinstance(value, list | tuple) else [value]:
+            with suppress(ValueError):
+                yield Spec.parse(text)
