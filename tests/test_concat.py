@@ -1,11 +1,13 @@
 """Backbones side by side: each sees what it sees alone, and what cannot be joined is refused."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from benchmarks.cell.prepare import backbone_name
 from benchmarks.plan.components import file_hashes, parts_in
 from registry import RegistryError, Spec
 from registry.plugins import load_plugin
@@ -62,6 +64,7 @@ def test_image_size_is_the_largest_unless_stated():
     ("backbones", "message"),
     [
         ([LITE], "two backbones at least"),
+        ([LITE, "concat"], "does not join another concat"),
         ([LITE, "patches(image_size=224)"], "patches(image_size=224) is trained: say trainable=False"),
         ([LITE, RESNET.replace(")", ", image_size=64)")], "has (224, 224) and timm/test_resnet"),
         ([LITE, "timm/test_resnet(weights='mine.pth')"], "has a file of them"),
@@ -107,3 +110,11 @@ def test_a_plugin_in_the_list_has_its_hash_in_the_record(tmp_path):
     used = list(parts_in("backbone", Spec.parse("concat(backbones=['efficientnet_lite', 'dots(size=1)'])")))
     assert [label for label, *_ in used] == ["backbone", "backbone efficientnet_lite", "backbone dots"]
     assert [*file_hashes(used, str)] == ["backbone dots"]
+
+
+def test_stored_features_are_those_of_a_plugin_as_it_is():
+    def named(**sources):
+        return backbone_name(SimpleNamespace(backbone=Spec("concat"), sources=sources))
+
+    assert named(**{"backbone dots": "1" * 16}) != named(**{"backbone dots": "2" * 16})
+    assert named() == named(**{"backbone weights": "1" * 16, "decoder": "2" * 16}) == "concat "

@@ -47,5 +47,6 @@ def store(cell: Cell, backbone: Backbone, context: Context) -> ImageStore:
 
 
 def backbone_name(cell: Cell) -> str:
-    """The backbone's Spec and its plug-in's hash, if it is one's: what may be shared by cells with the same weights."""
-    return f"{cell.backbone} {cell.sources.get('backbone', '')}"
+    """The backbone's Spec and the hashes of its plug-ins: what may be shared by cells with the same weights."""
+    labels = [label for label in sorted(cell.sources) if label.split()[0] == "backbone" and label != "backbone weights"]
+    return f"{cell.backbone} {' '.join(cell.sources[label] for label in labels)}"

@@ -42,6 +42,8 @@ class Concat(Backbone):
         if len(specs) < 2:
             raise ValueError(f"concat(backbones={list(backbones)}) should name two backbones at least")
         for spec in specs:
+            if spec.name == "concat":
+                raise ValueError("concat does not join another concat: name the backbones of both in one list")
             if spec.options.get("weights"):
                 raise ValueError(f"concat joins backbones with published weights, and {spec} has a file of them")
         if image_size is None:
@@ -74,8 +76,10 @@ class Concat(Backbone):
         maps = []
         for backbone in self._each:
             features = backbone(self._normalized(images, backbone))
-            if features.grid is None:
-                raise ValueError(f"concat: the features of {type(backbone).__name__} lie on no grid")
+            if features.grid is None or features.mask is not None:
+                raise ValueError(
+                    f"concat: the features of {type(backbone).__name__} lie on no grid, or not on all of one"
+                )
             maps.append(rearrange(features.tokens, "b (h w) d -> b d h w", h=features.grid[0]))
         return from_map(side_by_side(maps))
 
