@@ -44,10 +44,10 @@ def parts_in(kind: str, spec: Spec) -> Iterator[tuple[str, Any, str]]:
     """A label, the registry and the name, of `spec` and of every attention or backbone that its options name."""
     yield kind, PARTS[kind], spec.name
     for inner in _named_in(spec):
-        if inner.name in ATTENTIONS:
+        if kind == BACKBONES.kind and inner.name in BACKBONES:  # of which there may be several
+            yield f"{kind} {kind} {inner.name}", BACKBONES, inner.name
+        elif inner.name in ATTENTIONS:
             yield from ((f"{kind} {label}", *rest) for label, *rest in parts_in("attention", inner))
-        elif kind == "backbone" and inner.name in BACKBONES:  # of which there may be several
-            yield f"{kind} {inner.name}", BACKBONES, inner.name
 
 
 def _named_in(spec: Spec) -> Iterator[Spec]:

@@ -1,7 +1,6 @@
 """Backbones side by side: networks that were trained apart err apart, and a decoder may take from each."""
 
 from collections.abc import Iterable, Sequence
-from math import prod
 from typing import cast
 
 import torch
@@ -14,52 +13,54 @@ from zoo.backbones import BACKBONES, Backbone, WeightsSource
 from zoo.backbones.layouts import from_map, side_by_side
 from zoo.types import Features
 
+_MOST = 8
+
 
 @BACKBONES.register("concat")
 class Concat(Backbone):
     """Several frozen backbones, the features of each place joined channel by channel.
 
-    All see the image at one size, resized as the first one asks for, and each with its own mean and standard deviation.
-    Where their grids differ, features are averaged down to the coarsest.
+    All see the image at the first one's size, resized as that one asks for, and each with its own mean and standard
+    deviation. Where their grids differ, features are averaged down to the coarsest.
 
     Options:
-        backbones: Specs of two or more.
-        image_size: of those that state none: side of the image in pixels, or (height, width); None takes the
-            largest that one of them has.
+        backbones: Specs of two to eight.
+        image_size: of those that state none: side of the image in pixels, or (height, width); None takes that of
+            the first one.
 
     Raises:
-        ValueError: there is one backbone or none, one is trained or has a file of weights, or their image sizes differ.
+        ValueError: there are fewer or more, one is trained or has a file of weights, or their image sizes differ.
     """
 
     def __init__(
         self,
         *,
-        backbones: Sequence[str] = ("efficientnet_lite", "efficientnet_lite(size=2)"),
+        backbones: Sequence[str] = ("efficientnet_lite(size=2)", "efficientnet_lite"),
         image_size: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         specs = [Spec.parse(spec) for spec in backbones]
-        if len(specs) < 2:
-            raise ValueError(f"concat(backbones={list(backbones)}) should name two backbones at least")
+        if not 2 <= len(specs) <= _MOST:
+            raise ValueError(f"concat joins two to {_MOST} backbones, not {len(specs)}")
         for spec in specs:
             if spec.name == "concat":
                 raise ValueError("concat does not join another concat: name the backbones of both in one list")
             if spec.options.get("weights"):
                 raise ValueError(f"concat joins backbones with published weights, and {spec} has a file of them")
-        if image_size is None:
-            image_size = max((BACKBONES.build(spec).preprocess.size for spec in specs), key=prod)
-        sized = [Spec(spec.name, spec.variant, {"image_size": image_size, **spec.options}) for spec in specs]
-        each = [BACKBONES.build(spec) for spec in sized]
+        each = [_sized(specs[0], image_size)]
+        self.preprocess = each[0].preprocess
+        height, width = self.preprocess.size
+        each += [_sized(spec, height if height == width else (height, width)) for spec in specs[1:]]
         for spec, backbone in zip(specs, each, strict=True):
             if backbone.trainable:
                 raise ValueError(f"concat joins frozen backbones, and {spec} is trained: say trainable=False")
-            if backbone.preprocess.size != each[0].preprocess.size:
+            if backbone.preprocess.size != self.preprocess.size:
                 raise ValueError(
                     f"concat shows all its backbones one size of images: {specs[0]} has "
-                    f"{each[0].preprocess.size} and {spec} has {backbone.preprocess.size}"
+                    f"{self.preprocess.size} and {spec} has {backbone.preprocess.size}"
                 )
         self.backbones, self.trainable = nn.ModuleList(each), False
-        self.feature_dim, self.preprocess = sum(backbone.feature_dim for backbone in each), each[0].preprocess
+        self.feature_dim = sum(backbone.feature_dim for backbone in each)
 
     def load_pretrained(self) -> WeightsSource:
         """Those of each."""
@@ -71,15 +72,13 @@ class Concat(Backbone):
         """Theirs, on the coarsest of their grids.
 
         Raises:
-            ValueError: features of one of them lie on no grid.
+            ValueError: features of one of them lie on no grid, or have a mask.
         """
         maps = []
         for backbone in self._each:
             features = backbone(self._normalized(images, backbone))
             if features.grid is None or features.mask is not None:
-                raise ValueError(
-                    f"concat: the features of {type(backbone).__name__} lie on no grid, or not on all of one"
-                )
+                raise ValueError(f"concat: the features of {type(backbone).__name__} lie on no grid, or have a mask")
             maps.append(rearrange(features.tokens, "b (h w) d -> b d h w", h=features.grid[0]))
         return from_map(side_by_side(maps))
 
@@ -97,3 +96,11 @@ class Concat(Backbone):
     @property
     def _each(self) -> Iterable[Backbone]:
         return cast(Iterable[Backbone], self.backbones)
+
+
+def _sized(spec: Spec, image_size: int | Sequence[int] | None) -> Backbone:
+    """What `spec` names; for images of that size where it has a choice and makes none."""
+    chosen = spec.options.get("image_size") is not None or "image_size" not in BACKBONES.options(spec.name)
+    if image_size is None or chosen:
+        return BACKBONES.build(spec)
+    return BACKBONES.build(Spec(spec.name, spec.variant, {**spec.options, "image_size": image_size}))

@@ -3,7 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_FROZEN = ("efficientnet_lite", "timm", "torchvision")  # backbones that are trained only where an option says so
+_FROZEN = (
+    "concat",
+    "efficientnet_lite",
+    "timm",
+    "torchvision",
+)  # backbones that are trained only where an option says so
 
 
 def evenly(record: Mapping[str, Any]) -> Iterator[str]:

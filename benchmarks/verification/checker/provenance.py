@@ -94,13 +94,18 @@ def weights(record: Mapping[str, Any]) -> Iterator[str]:
     """Whether where the backbone's weights came from goes with the backbone and with what was trained."""
     source, backbone = record["weights"], record["parts"].get("backbone", "")
     family = backbone.partition("(")[0].partition("/")[0]
-    expected = _PUBLISHED.get(family) if record["origins"].get("backbone") == HOME else None
+    known = (*_PUBLISHED.values(), RANDOM) if family == "concat" else _PUBLISHED.get(family)
+    expected = known if record["origins"].get("backbone") == HOME else None
     if not source:
         yield "it does not say where the weights of its backbone came from"
     elif "backbone weights" in record["request"]["sources"]:
         if not re.search(r", sha256 [0-9a-f]+$", source):
             yield f"its weights are from {source!r}, its request says a file"
-    elif expected and "pretrained=False" not in backbone and not source.startswith(expected):
+    elif (
+        expected
+        and "pretrained=False" not in backbone
+        and not all(each.startswith(expected) for each in source.split(" + "))
+    ):
         yield f"its weights are from {source!r}, which is no source of the backbone {backbone}"
     elif source == RANDOM and record["trained"] == record["params"]:
         yield "its weights are random, and all parameters were trained"
