@@ -27,8 +27,7 @@ class EfficientNetLite(Backbone):
     """A small convolutional network with ImageNet weights from a Python package.
 
     Options:
-        size: 0, 1 or 2, for images of 224, 240 or 260 pixels; 0 is installed with
-            caption-zoo, the others with its extra "lite".
+        size: 0, 1 or 2, for images of 224, 240 or 260 pixels.
         pretrained: whether to load the ImageNet weights.
         trainable: whether training changes them; a whole number says of how many of the last stages.
         image_size: side of the image in pixels, or (height, width); None takes that of `size`.
