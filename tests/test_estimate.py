@@ -14,6 +14,7 @@ from benchmarks.cell.prepare import store
 from benchmarks.cli.main import main
 from benchmarks.config import Experiment, Matrix, Training
 from benchmarks.plan.matrix import plan
+from benchmarks.runtime.device import cores
 from zoo.backbones.build import build_backbone
 from zoo.captioner import Captioner
 
@@ -165,7 +166,7 @@ def test_a_dry_run_with_steps_prints_the_cost_and_leaves_nothing(tmp_path, monke
     assert encoded.startswith("patches(dim=8): encode 33 images ")
     assert trained.startswith("  luong + lstm(dim=8): train 3 x ")
     assert trained.endswith(" for each of 2 seeds")
-    assert " for 2 cells one after another" in whole
+    assert " for 2 cells, one after another" in whole
     assert "from 2 steps of each stage" in whole
     assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
 
@@ -176,8 +177,8 @@ def test_an_ensemble_is_no_further_seed(tmp_path, monkeypatch, capsys):
     assert main(["run", "config.yaml", "--dry-run", "1"]) == 0
     printed = capsys.readouterr().out
     assert " for each of 2 seeds\n" in printed
-    assert " for 2 cells one after another" in printed
-    assert "\n1 ensembles are not in it" in printed
+    assert " for 2 cells, one after another" in printed
+    assert "\nEnsembles, 1, are not in it" in printed
 
 
 def test_what_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path, capsys):
@@ -189,6 +190,40 @@ def test_what_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path, 
     assert "patches(dim=8) + broken + lstm(dim=8): not measured: it broke" in printed
     assert "  luong + lstm(dim=8): train 3 x " in printed
     assert " for 1 cells" in printed
+
+
+def test_the_others_are_measured_where_one_ends_the_process(tmp_path, capsys):
+    config, plugin = tmp_path / "config.yaml", tmp_path / "broken.py"
+    config.write_text(CONFIG.replace("[luong]", "[broken, luong]"))
+    plugin.write_text(f"import os\n{BROKEN}".replace('raise RuntimeError("it broke")', "os._exit(9)"))
+    assert main(["run", str(config), "--plugin", str(plugin), "--dry-run", "1", "--seeds", "0"]) == 1
+    printed = capsys.readouterr().out
+    assert "patches(dim=8) + broken + lstm(dim=8): not measured: when it was measured, " in printed
+    assert "  luong + lstm(dim=8): train 3 x " in printed
+
+
+def test_what_is_done_is_not_counted_again(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.executors.schedule.finished_tail", lambda place: place.name == done and "its tail")
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG)
+    done = ""
+    assert main(["run", str(config), "--dry-run"]) == 0
+    done = capsys.readouterr().out.split()[0]
+    assert main(["run", str(config), "--dry-run", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "seed 0  done before\n" in printed
+    assert "2 cells, 1 of them done before\n" in printed
+    assert " for 1 cells, one after another" in printed
+
+
+@pytest.mark.skipif(cores() < 2, reason="two workers take two cores")
+def test_workers_share_the_cells_and_each_has_its_cores(tmp_path, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG)
+    assert main(["run", str(config), "--dry-run", "1", "--workers", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert " for 2 cells, 2 at once" in printed
+    assert f"threads: {cores() // 2}." in printed
 
 
 def test_steps_are_a_number(tmp_path, capsys):

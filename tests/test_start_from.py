@@ -93,14 +93,31 @@ def test_weights_that_were_changed_since_the_plan_are_refused(runs, tmp_path):
         build(cell, context)
 
 
-def edited(record, source, place, *, training=None, words=()):
-    """A copy of a run, with other settings or more words, as a run that has its own record."""
+def edited(record, source, place, *, training=None, words=(), teacher=None):
+    """A copy of a run, with other settings, more words or a teacher, as a run that has its own record."""
     shutil.copytree(source, place)
     change(place / "config.json", lambda content: content["vocabulary"].extend(words))
     files = {name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in record.files}
     request = record.request | {"training": record.request["training"] | (training or {})}
-    replace(record, id=identity(request), request=request, files=files).save(place)
+    replace(record, id=identity(request), request=request, files=files, teacher=teacher or {}).save(place)
     return place
+
+
+def test_of_a_distilled_run_and_one_that_was_not_training_starts_from_the_latter(runs, tmp_path):
+    record = first(runs, "luong")
+    experiment = replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, attention=(Spec("luong"),)))
+    settings = {"training": {"objective": f"distillation(teacher='{record.id}')"}, "teacher": {"teacher": record.id}}
+    for number in (1, 2):
+        settings["training"]["epochs"] = number
+        distilled = edited(record, runs / record.id, tmp_path / "runs" / f"distilled{number}", **settings)
+    with pytest.raises(ValueError, match=r"seed 0, .* holds 2 .*: name one"):
+        plan(replace(experiment, start_from=str(tmp_path / "runs")))
+    shutil.rmtree(distilled)
+    (only,) = plan(replace(experiment, start_from=str(tmp_path / "runs"))).cells
+    assert only.start_folder == str(tmp_path / "runs" / "distilled1")
+    shutil.copytree(runs / record.id, tmp_path / "runs" / record.id)
+    (cell,) = plan(replace(experiment, start_from=str(tmp_path / "runs"))).cells
+    assert cell.start_from == record.id
 
 
 def test_damaged_runs_and_other_words_are_refused_by_the_plan(runs, tmp_path):

@@ -1,14 +1,17 @@
 """What the cells of a plan cost on this machine, printed as it is measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
 from benchmarks.cell.cost import Cost, Stage, combined
+from benchmarks.cli.execution_args import executor_of
 from benchmarks.executors import jobs
+from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
+from benchmarks.executors.shares import shares
 from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.text import plain
 
@@ -22,17 +25,21 @@ _UNITS = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
 def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", options: Namespace) -> int:
     """Measure each combination of parts once, whatever its seeds, and print its cost and that of all; the exit code.
 
+    It has the cores that one of the local executor's workers has.
+
     Raises:
-        ValueError: `options` ask for no step, or for parts of a negative size.
+        ValueError: `options` ask for no step, for parts of a negative size, or for more workers than there are cores.
     """
     steps, devices = options.dry_run, options.devices * options.nodes
     if steps < 0:
         raise ValueError(f"--dry-run {steps} should be a number of steps, such as 5")
     resources = Resources(micro_batch=options.micro_batch, grad_checkpointing=options.grad_checkpointing)
+    executor = executor_of(options)
+    workers = shares(server, resources, int(executor.options.get("workers", 0)) if executor.name == "local" else 1)
     single = [cell for cell in cells if not cell.members]
     seeds = [list(group) for _, group in groupby(single, lambda cell: tuple(cell.parts.values()))]
     firsts = [group[0] for group in seeds]
-    costs = server.call(jobs.estimated, firsts, tuple(plan.plugins), resources, steps, devices)
+    costs = _costs(server, firsts, tuple(plan.plugins), workers[0], steps, devices)
     found: list[tuple[Cost, int]] = []
     encodings: dict[str, Stage] = {}
     for group, cost in zip(seeds, costs, strict=True):
@@ -48,10 +55,33 @@ def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", op
         print(_line(group[0], cost, len(group)), flush=True)
         found.append((cost, len(group)))
     if found:
-        print(_whole(found, list(encodings.values()), devices))
+        print(_whole(found, list(encodings.values()), devices, len(workers)))
     if len(single) < len(cells):
-        print(f"{len(cells) - len(single)} ensembles are not in it: each captions as long as all its members together.")
+        print(
+            f"Ensembles, {len(cells) - len(single)}, are not in it: each captions as long as all its members together."
+        )
     return 0 if len(found) == len(seeds) else 1
+
+
+def _costs(
+    server: ForkServer,
+    cells: "Sequence[Cell]",
+    plugins: tuple[str, ...],
+    resources: Resources,
+    steps: int,
+    devices: int,
+) -> "Iterator[Cost | str]":
+    """What each cell costs, or why it cannot be told; those behind one that ends the process get another process."""
+    left = list(cells)
+    while left:
+        job = (jobs.estimated, tuple(left), plugins, resources, steps, devices)
+        try:
+            for cost in server.call(*job, environment=resources.environment()):
+                del left[0]
+                yield cost
+        except ProcessDied as died:
+            del left[0]
+            yield f"when it was measured, {died}"
 
 
 def _line(cell: "Cell", cost: Cost, seeds: int) -> str:
@@ -64,18 +94,21 @@ def _line(cell: "Cell", cost: Cost, seeds: int) -> str:
     return f"  {cell.parts['attention']} + {cell.parts['decoder']}: {stages}: {_time(cost.seconds)}{several}{memory}"
 
 
-def _whole(found: Sequence[tuple[Cost, int]], encodings: Sequence[Stage], devices: int) -> str:
+def _whole(found: Sequence[tuple[Cost, int]], encodings: Sequence[Stage], devices: int, workers: int) -> str:
     runs = sum(seeds for _, seeds in found)
-    seconds = sum(stage.seconds for stage in encodings) + sum(seeds * cost.seconds for cost, seeds in found)
-    error = combined([*(stage.error for stage in encodings), *(seeds * cost.error for cost, seeds in found)])
+    workers = min(workers, runs)
+    seconds = sum(stage.seconds for stage in encodings) + sum(seeds * cost.seconds for cost, seeds in found) / workers
+    error = combined([*(stage.error for stage in encodings), *(seeds * cost.error / workers for cost, seeds in found)])
+    order = f"{workers} at once" if workers > 1 else "one after another"
     counts = [len(stage.samples) for cost, _ in found for stage in (cost.train, cost.validate, cost.caption)]
     counts += [len(stage.samples) for stage in encodings]
     steps = str(max(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     shared = f"\nEach training step is shared by {devices} devices, without what they exchange." if devices > 1 else ""
     return (
-        f"about {_time(seconds)} for {runs} cells one after another, +- {_time(2 * error)} (two standard errors, "
+        f"about {_time(seconds)} for {runs} cells, {order}, +- {_time(2 * error)} (two standard errors, "
         f"from {steps} steps of each stage), on {plain(found[0][0].device)}.{shared}\n"
-        "Not in it: the start, reading what is stored, scores, speeds. Captions are as long as `max_length` allows."
+        "Not in it: the start, reading what is stored, scores, speeds, what cells at once cost each other. Captions "
+        "are as long as `max_length` allows. Images that are stored already are not encoded again."
     )
 
 

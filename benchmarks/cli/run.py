@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
@@ -53,15 +54,21 @@ def _show(
     experiment: Experiment, plugins: Sequence[str], server: ForkServer, options: Namespace, loggers: Sequence[str]
 ) -> int:
     from benchmarks.executors.planning import checked_loggers, incompatibilities, plan
+    from benchmarks.executors.schedule import Survey
 
     limits = limits_of(options)
     planned = plan(server, experiment, plugins)
     found, possible = checked_loggers(server, planned, loggers), []
     print_notes(planned.notes)
-    for cell, why in zip(planned.cells, incompatibilities(server, planned, planned.cells, limits.time), strict=True):
+    survey = Survey.of(planned.cells, Path(options.out))
+    for earlier in survey.earlier:
+        print(f"{earlier.cell.id}  {earlier.cell}  done before")
+    left = [task.cell for task in survey.tasks]
+    for cell, why in zip(left, incompatibilities(server, planned, left, limits.time), strict=True):
         print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
         possible += [] if why else [cell]
-    print(f"{len(planned.cells)} cells" + (f", logged by {', '.join(map(str, found))}" if found else ""))
+    done = f", {len(survey.earlier)} of them done before" if survey.earlier else ""
+    print(f"{len(planned.cells)} cells{done}" + (f", logged by {', '.join(map(str, found))}" if found else ""))
     return print_estimate(server, planned, possible, options) if options.dry_run else 0
 
 

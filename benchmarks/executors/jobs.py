@@ -139,7 +139,9 @@ def estimated(
     """What each cell costs here, by `steps` steps of each stage; or why that cannot be measured."""
     from benchmarks.cell.context import Context
     from benchmarks.cell.estimate import Estimator
+    from benchmarks.runtime.device import restrict_to
 
+    restrict_to(resources.cores)
     load(plugins)
     with TemporaryDirectory() as cache, Context(Path(cache), resources=resources) as context:
         estimator = Estimator(context, steps=steps, devices=devices)

@@ -21,9 +21,10 @@ def with_start_runs(
 ) -> list[Cell]:
     """Each cell with the run that it starts from: of those below `folder`, that of the same parts, data and seed.
 
-    Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded. Where
-    `folder` is a run, it is that of all cells, whatever their seeds. `vocabulary` is that of the cells. Where they are
-    to be those of the request `recorded`, and several runs fit one, it is the one that gives the recorded id.
+    Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded; of
+    one that was distilled and one that was not it is the latter. Where `folder` is a run, it is that of all cells,
+    whatever their seeds. `vocabulary` is that of the cells. Where they are to be those of the request `recorded`, and
+    several runs fit one, it is the one that gives the recorded id.
 
     Raises:
         ValueError: there is none, or more than one, or it has another vocabulary, or a file of it is missing or was
@@ -63,6 +64,8 @@ def _with_start_run(
         remedy = "none of them is the one of the record"
         own = [(place, record) for place, record in found if started_from(recorded, cell.seed, record.id)]
         found = own[:1] or found  # all of these are of one request
+    elif len(found) > 1:
+        found = [(place, record) for place, record in found if not record.teacher] or found
     if len(found) != 1:
         several = ", ".join(str(place) for place, _ in found[:3])
         why = f"holds {len(found)} ({several}): {remedy}" if found else "holds none, with the same data and min_count"
