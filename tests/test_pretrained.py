@@ -418,7 +418,7 @@ def test_mistakes_of_which_model_and_which_images_are_one_line(place, installed,
 
 def test_models_are_listed_with_their_score_and_shown_by_their_card(installed, capsys):
     record = RunRecord.load(installed)
-    line = f"multihead(num_heads=2) + lstm(dim=16); CIDEr {100 * record.scores['CIDEr']:.1f} on {record.dataset}, test"
+    line = f"multihead(num_heads=2) + lstm(dim=16); CIDEr {100 * record.scores['CIDEr']:.1f} on 6 images of {record.dataset}, test"
     code, out, _ = run_cli(capsys, "list", "pretrained")
     assert code == 0
     assert out == f"drawn  patches(dim=8) + {line}\n"

@@ -41,5 +41,6 @@ def _summary(name: str) -> str:
         return f"broken: {error}"
     what = " + ".join(record.parts[part] for part in PARTS if part in record.parts)
     cider = record.scores.get("CIDEr")
-    scored = "" if cider is None else f"; CIDEr {100 * cider:.1f} on {record.dataset}, {record.split}"
+    images = f"{len(record.captions)} images of {record.dataset}, {record.split}"
+    scored = "" if cider is None else f"; CIDEr {100 * cider:.1f} on {images}"
     return what + scored + f" [{origin}]" * (origin != "caption-zoo")

@@ -23,7 +23,7 @@ def front_matter(record: RunRecord, table: Table, license_name: str | None) -> s
             task_type="image-to-text",
             task_name="Image captioning",
             dataset_type=_tag(record.dataset),
-            dataset_name=clean(record.dataset),
+            dataset_name=f"{clean(record.dataset)}, {len(record.captions)} images",
             dataset_split=clean(table.split) or None,
             metric_type=_tag(column.key).partition("_")[0],
             metric_name=f"{column.title}, times 100",
