@@ -57,8 +57,8 @@ _CHECKS = ("binding", "relation", "pointing", "pointing_chance")
 _ATTENTION = """# Attention check
 
 Three attentions on synthetic scenes, where the right place of each word is known, and as a control `mean`, which weighs
-all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. Pointing of `mean` is no
-measurement: of equal weights the first counts as the largest. To make it again:
+all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. Pointing of `mean` is
+no measurement: of equal weights the first counts as the largest. To make it again:
 
 ```console
 caption-zoo run attention-check --out runs/attention-check

@@ -413,7 +413,8 @@ def test_that_another_command_saw_a_member_fail_does_not_keep_an_ensemble_from_r
 def test_one_seed_is_no_ensemble():
     one = replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, seeds=(5,)))
     with pytest.raises(
-        ValueError, match=r"^ensemble: true .* several seeds .*, and there is one, 5: give more seeds, or leave"
+        ValueError,
+        match=r"^ensemble: true .* several seeds .*, and there is one, 5: give more seeds, or --ensemble false",
     ):
         plan(one)
     assert "ensemble" not in plan(replace(one, ensemble=False)).cells[0].request

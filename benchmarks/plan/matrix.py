@@ -72,7 +72,7 @@ def ensembles(cells: Sequence[Cell]) -> list[Cell]:
     if alone := [cell for cell, *others in combinations.values() if not others]:
         raise ValueError(
             "ensemble: true has the models of several seeds decode together, and there is one, "
-            f"{alone[0].seed}: give more seeds, or leave it out"
+            f"{alone[0].seed}: give more seeds, or --ensemble false"
         )
     return [replace(members[0], members=tuple(members)) for members in combinations.values()]
 
