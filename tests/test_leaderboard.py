@@ -16,6 +16,7 @@ from benchmarks.leaderboard.html.axes import linear, spread
 from benchmarks.leaderboard.html.embedded_data import COMPARED, Panel, data, links
 from benchmarks.leaderboard.html.heatmap import heatmap, step
 from benchmarks.leaderboard.html.scatter import pareto, plots
+from benchmarks.leaderboard.html.section import section
 from benchmarks.leaderboard.tables import bootstrap as statistics
 from benchmarks.leaderboard.tables.bootstrap import rank
 from benchmarks.leaderboard.tables.columns import rate
@@ -24,6 +25,7 @@ from benchmarks.leaderboard.tables.findings import findings
 from benchmarks.leaderboard.tables.formatting import number
 from benchmarks.leaderboard.tables.hardware import versions
 from benchmarks.leaderboard.tables.pairwise import most_different, verdict, versus
+from benchmarks.leaderboard.tables.short_names import short_names
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import SCORES
 
@@ -341,3 +343,32 @@ def test_an_axis_holds_whatever_a_run_can_give(values):
         assert all(-1e-6 <= axis.place(value) <= 100 + 1e-6 for value in values)
         assert len(axis.ticks) < 100
         assert all(map(math.isfinite, axis.ticks))
+
+
+def test_a_name_has_the_options_in_which_it_differs_from_others_of_its_kind():
+    texts = [
+        "lstm(dim=256)",
+        "lstm(attend='after', dim=256)",
+        "gru(dim=256)",
+        "a(b=1)",
+        "a(b=True)",
+        "a",
+        "c (",
+        "luong",
+    ]
+    assert list(short_names(texts).values()) == [
+        "lstm", "lstm(attend='after')", "gru", "a(b=1)", "a(b=True)", "a", "c (", "luong",
+    ]  # fmt: skip
+    assert list(short_names(["a(b=1, c=2)", "a(c=2, b=1)"]).values()) == ["a(b=1, c=2)", "a(c=2, b=1)"]
+
+
+def test_what_all_rows_share_stands_once_above_them():
+    (board,) = summarise([record(name, seed=seed) for name in ("mean", "luong") for seed in (0, 1)]).tables
+    assert board.shared == ["backbone", "decoder"]
+    text = str(section(board))
+    rows = text[text.index("<tbody>") : text.index("</tbody>")]
+    assert "<dt>Backbone</dt>" in text
+    assert board.axes["backbone"][0] not in rows
+    (alone,) = summarise([record()]).tables
+    assert not alone.shared
+    assert alone.axes["decoder"][0].partition("(")[0] in str(section(alone)).partition("<tbody>")[2]

@@ -35,7 +35,7 @@ def grid(table: Table, shown: Sequence[Column]) -> Markup:
 
 
 def _row(table: Table, row: Row, shown: Sequence[Column], across: Axis | None) -> dict[str, Any]:
-    """What differs between rows comes first; with all three parts different, the backbone alone."""
+    """What differs between rows, the backbone in bold where all three do; what all share stands above the table."""
     parts = dict(zip(PARTS, row.parts, strict=True))
     bold = table.varying[: 2 if len(table.varying) == 2 else 1]
     card, standing = name_of(row.runs[0]), table.standing(row)
@@ -45,7 +45,7 @@ def _row(table: Table, row: Row, shown: Sequence[Column], across: Axis | None) -
         "rank": wording.rank(table, row),
         "card": f"{FOLDER}/{card}" if card else "",
         "bold": [parts[part] for part in bold],
-        "rest": [parts[part] for part in PARTS if part not in bold],
+        "rest": [parts[part] for part in PARTS if part not in (*bold, *table.shared)],
         "marks": wording.marks(table, row),
         "cells": [{"text": column.text(row), "cider": column is CIDER} for column in shown],
         "glyph": glyph(table, row, across) if across else "",

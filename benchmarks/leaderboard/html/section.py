@@ -62,7 +62,8 @@ def _pieces(table: Table, finding: Finding) -> list[tuple[str, str]]:
 def _terms(table: Table) -> list[tuple[str, str]]:
     """What every number of the table rests on, above the first of them."""
     protocol = "; ".join(f"{name} {value}" for name, value in wording.protocol(table))
-    terms = [("Scorer", table.signature), ("Protocol", protocol), ("Speed on", wording.places(table))]
+    terms = [(part.capitalize(), table.axes[part][0]) for part in table.shared]
+    terms += [("Scorer", table.signature), ("Protocol", protocol), ("Speed on", wording.places(table))]
     return [(term, text) for term, text in terms if text]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.leaderboard.tables.bootstrap import Ranking, Standing, rank
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import Row, digest_of
+from benchmarks.leaderboard.tables.short_names import short_names
 from benchmarks.records.record import PARTS
 
 
@@ -83,6 +84,11 @@ class Table:
         """The parts that differ between rows; all three if none does."""
         return [part for part in PARTS if len(self.axes[part]) > 1] or list(PARTS)
 
+    @cached_property
+    def shared(self) -> list[str]:
+        """The parts that all rows have alike, where they differ in others."""
+        return [part for part in PARTS if part not in self.varying]
+
     def name(self, row: Row, *, beside: Row | None = None) -> str:
         """What distinguishes `row` from its neighbours, as short as possible; or its parts that `beside` has not."""
         suffix = f", ensemble of {row.ensemble}" if row.ensemble else ""
@@ -115,9 +121,8 @@ class Table:
         return row.start_training or (" ".join(row.starts) if row in self.parted else "")
 
     def short(self, part: str, text: str) -> str:
-        """`text` without its options, where its name alone tells it from the others of its kind."""
-        head = text.partition("(")[0]
-        return head if self._heads[part][head] == 1 else text
+        """`text` without the options that do not tell it from the others of its kind."""
+        return self._short[part][text]
 
     @cached_property
     def uniform(self) -> list[Row]:
@@ -149,5 +154,5 @@ class Table:
         return (axis, *others, weights, row.ensemble, row.objective, self.start(row))
 
     @cached_property
-    def _heads(self) -> dict[str, Counter[str]]:
-        return {part: Counter(value.partition("(")[0] for value in self.axes[part]) for part in PARTS}
+    def _short(self) -> dict[str, dict[str, str]]:
+        return {part: short_names(values) for part, values in self.axes.items()}
