@@ -155,7 +155,8 @@ def test_a_run_without_scores_per_image_has_no_interval_and_no_rank(tmp_path):
         ("1", "2", True),
     ]
     assert '<td class="rank">-</td>' in page
-    assert "| - | `efficientnet_lite`" in markdown
+    assert "- Backbone: `efficientnet_lite`\n" in markdown
+    assert "\n| - | `bahdanau` |" in markdown
     page, _, _ = made([record(per_image={}), record("luong", per_image={})], tmp_path)
     assert "there are no intervals and no ranks" in Page(page).said
 

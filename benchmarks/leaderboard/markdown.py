@@ -31,12 +31,13 @@ def _table(table: Table) -> Iterable[str]:
     for notice in wording.notices(table):
         yield from (f"**{notice}**", "")
     yield f"- {wording.extent(table)}; fingerprint of the data set {code(table.fingerprint)}"
+    yield from (f"- {part.capitalize()}: {code(table.axes[part][0])}" for part in table.shared)
     yield from (f"- Protocol, {prose(name)}: {code(value)}" for name, value in wording.protocol(table))
     yield f"- Scorer {code(table.signature)}; scores × 100, with 95 % intervals"
     yield f"- Speeds on {code(wording.places(table))}"
     yield from (f"- {wording.noise(table)}", "")
-    heads = ["Rank", *map(str.capitalize, PARTS), *(prose(column.label) for column in chosen), "Seeds"]
-    align = ["--:", *[":--"] * len(PARTS), *["--:"] * (len(chosen) + 1)]
+    heads = ["Rank", *map(str.capitalize, table.varying), *(prose(column.label) for column in chosen), "Seeds"]
+    align = ["--:", *[":--"] * len(table.varying), *["--:"] * (len(chosen) + 1)]
     yield table_of(heads, (_cells(table, row, chosen) for row in table.rows), align)
 
 
@@ -44,7 +45,7 @@ def _cells(table: Table, row: Row, chosen: Sequence[Column]) -> list[str]:
     standing = table.standing(row)
     interval = f" ({span(standing.low, standing.high)})" if standing else ""
     values = [column.text(row) + (interval if column is CIDER else "") for column in chosen]
-    first, *others = (code(part) for part in row.parts)
+    first, *others = (code(row.parts[PARTS.index(part)]) for part in table.varying)
     marks = "".join(f" **{code(mark)}**" for mark in wording.marks(table, row))
     return [wording.rank(table, row), first + marks, *others, *values, str(len(row.runs))]
 
