@@ -23,6 +23,7 @@ import zoo
 from benchmarks.cli.main import main
 from zoo.hub import HubWarning
 from zoo.hub.client import Repository
+from zoo.pretrained import load_members, locate
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own, in a push
 PHOTO = Image.effect_noise((50, 40), 60).convert("RGB")
@@ -83,6 +84,9 @@ def test_what_was_pushed_is_loaded_again_and_named_by_its_commit(served, tmp_pat
         assert loaded.source == source
         assert loaded.state_dict().keys() == expected.state_dict().keys()
         assert all(torch.equal(value, expected.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert zoo.from_pretrained(first).source == first
+    members = load_members([locate(second), locate("lab/model@trial")])
+    assert [member.source for member in members] == [second, third]
     two.push_to_hub("lab/other", token="right", private=True)
     one.push_to_hub("lab/other", token="right", private=True)
     assert served.private == {"lab/other"}
@@ -98,6 +102,7 @@ def test_a_path_is_a_path_even_where_the_hub_has_that_name(served, tmp_path, mon
     assert zoo.from_pretrained("lab/model").source == "lab/model"
     assert served.requests.total() == 0
     assert "there is a folder of that name" in refusal("lab/model", revision="main")
+    assert "there is a folder of that name" in refusal("lab/model@main")
     assert "models there are called ORG/NAME" in refusal("lab/model/x", revision="main")
     assert refusal(Path("lab/none")) == "no folder 'lab/none'"
     assert served.requests.total() == 0

@@ -75,8 +75,8 @@ def from_pretrained(
 
     Args:
         place: a path: the folder of a run or of `save_pretrained`. Where there is no such path, a name of
-            `list_pretrained`, or ``"org/name"`` of the Hugging Face Hub. Of several in a list the models decode as
-            one, an ensemble; so do the members of an ensemble's run.
+            `list_pretrained`, or ``"org/name"`` of the Hugging Face Hub, ``"org/name@revision"`` for another than its
+            newest. Of several in a list the models decode as one, an ensemble; so do the members of an ensemble's run.
         device: where it is put.
         revision: a branch, a tag or a commit; the newest commit of ``main`` without one. `source` of the captioner says
             which it is, as ``org/name@commit``.

@@ -33,7 +33,7 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
     """Find the captioner that `place` names: a path or, where there is none, a pretrained one or ORG/NAME of the Hub.
 
     A folder that hides a pretrained captioner of its name, and holds none, is refused. Where ORG is a folder here,
-    a request goes to the Hub only with a `revision`: not for a misspelt ``runs/ID``.
+    a request goes to the Hub only with a `revision`: not for a misspelt ``runs/ID``. ORG/NAME@REVISION names one too.
 
     Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
     fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.
@@ -42,6 +42,10 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
         ValueError: there is no such captioner, or not all of it, or it cannot be fetched, or its parts are not
             registered.
     """
+    if revision is None and isinstance(place, str) and not Path(place).exists():
+        name, _, pinned = place.partition("@")
+        if pinned and is_name(name):
+            return locate(name, revision=pinned, **options)
     named = isinstance(place, str) and is_name(place)
     if named and not Path(place).exists():
         if revision is None and (parent := Path(place).parent).is_dir():
