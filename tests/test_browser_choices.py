@@ -347,3 +347,14 @@ def test_of_several_machines_each_has_columns_and_a_plot(visit, two_places):
         "cpu, Example CPU",
         "Example GPU, Exa",
     ]
+
+
+def test_what_all_rows_share_can_be_searched_too(visit, two_places):
+    (shared,) = {run.parts["decoder"] for run in moved()}
+    opened = visit(two_places)
+    assert shared not in opened.page.locator(".rows tbody").inner_text()
+    sought = opened.page.locator("input[type=search]")
+    for text, rows in ((shared.partition("(")[0].upper(), 8), ("nothing of that name", 0)):
+        sought.fill(text)
+        assert len(state(opened)[1]["rows"]) == rows
+    assert opened.said == []

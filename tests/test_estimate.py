@@ -178,7 +178,7 @@ def test_an_ensemble_is_no_further_seed(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert " for each of 2 seeds\n" in printed
     assert " for 2 cells, one after another" in printed
-    assert "\nEnsembles, 1, are not in it" in printed
+    assert "\nEnsembles, 1, are not counted" in printed
 
 
 def test_what_cannot_be_measured_is_named_and_the_others_are_measured(tmp_path, capsys):
@@ -204,6 +204,7 @@ def test_the_others_are_measured_where_one_ends_the_process(tmp_path, capsys):
 
 def test_what_is_done_is_not_counted_again(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("benchmarks.executors.schedule.finished_tail", lambda place: place.name == done and "its tail")
+    monkeypatch.chdir(tmp_path)
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
     done = ""
@@ -216,14 +217,26 @@ def test_what_is_done_is_not_counted_again(tmp_path, capsys, monkeypatch):
     assert " for 1 cells, one after another" in printed
 
 
-@pytest.mark.skipif(cores() < 2, reason="two workers take two cores")
-def test_workers_share_the_cells_and_each_has_its_cores(tmp_path, capsys):
-    config = tmp_path / "config.yaml"
-    config.write_text(CONFIG)
-    assert main(["run", str(config), "--dry-run", "1", "--workers", "2"]) == 0
-    printed = capsys.readouterr().out
-    assert " for 2 cells, 2 at once" in printed
-    assert f"threads: {cores() // 2}." in printed
+@pytest.mark.skipif(cores() < 2 or torch.cuda.is_available(), reason="two workers take two cores, and no GPU")
+def test_workers_share_the_cells_and_each_has_its_cores(tmp_path, capsys, monkeypatch):
+    used = []
+    cost = Cost("cpu", Stage(7, (1.0,)), 100, 1, Stage(10, (1.0,)), Stage(5, (0.2,)), Stage(4, (0.5,)), 0)
+
+    def costs(server, cells, plugins, resources, steps, devices):
+        used.append(resources)
+        return [cost for _ in cells]
+
+    monkeypatch.setattr("benchmarks.cli.estimate._costs", costs)
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    assert main(["run", str(tmp_path / "config.yaml"), "--dry-run", "1", "--workers", "2", "--seeds", "0,1,2"]) == 0
+    assert [len(each.cores) for each in used] == [cores() // 2]
+    assert "about 33.0 s for 3 cells, 2 at once, " in capsys.readouterr().out  # 7 of encoding, and two of three cells
+
+
+def test_negative_workers_are_refused(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    assert main(["run", str(tmp_path / "config.yaml"), "--dry-run", "1", "--workers", "-1"]) == 2
+    assert "workers=-1 should not be negative" in capsys.readouterr().err
 
 
 def test_steps_are_a_number(tmp_path, capsys):

@@ -237,7 +237,10 @@ def test_what_a_record_says_stays_text_on_the_card():
     _, front, *rest = re.split(r"^---$", card, flags=re.MULTILINE)
     found = yaml.safe_load(front)
     assert "license" not in found
-    assert found["model-index"][0]["results"][0]["dataset"]["name"] == " ".join(evil.split())
+    assert (
+        found["model-index"][0]["results"][0]["dataset"]["name"]
+        == f"{' '.join(evil.split())}, {len(record().captions)} images"
+    )
     assert len(rest) == 1
     assert not re.search(r"^# hello", card, re.MULTILINE)
 

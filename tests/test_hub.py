@@ -102,7 +102,8 @@ def test_a_path_is_a_path_even_where_the_hub_has_that_name(served, tmp_path, mon
     assert zoo.from_pretrained("lab/model").source == "lab/model"
     assert served.requests.total() == 0
     assert "there is a folder of that name" in refusal("lab/model", revision="main")
-    assert "there is a folder of that name" in refusal("lab/model@main")
+    assert refusal("lab/model@main") == "no folder 'lab/model@main'"
+    assert "is another" in refusal("other/model@main", revision="v1")
     assert "models there are called ORG/NAME" in refusal("lab/model/x", revision="main")
     assert refusal(Path("lab/none")) == "no folder 'lab/none'"
     assert served.requests.total() == 0

@@ -32,8 +32,9 @@ class Located:
 def locate(place: str | Path, *, revision: str | None = None, **options: Any) -> Located:
     """Find the captioner that `place` names: a path or, where there is none, a pretrained one or ORG/NAME of the Hub.
 
-    A folder that hides a pretrained captioner of its name, and holds none, is refused. Where ORG is a folder here,
-    a request goes to the Hub only with a `revision`: not for a misspelt ``runs/ID``. ORG/NAME@REVISION names one too.
+    A folder that hides a pretrained captioner of its name, and holds none, is refused. ORG/NAME@REVISION has the
+    revision in it. Where ORG is a folder here, a request goes to the Hub only with `revision`: not for a misspelt
+    ``runs/ID``.
 
     Its config is fetched and read first, so that of a repository that holds none no weights are fetched; no file is
     fetched but those of a captioner. `options` are those of `zoo.hub.client.Repository`.
@@ -42,9 +43,11 @@ def locate(place: str | Path, *, revision: str | None = None, **options: Any) ->
         ValueError: there is no such captioner, or not all of it, or it cannot be fetched, or its parts are not
             registered.
     """
-    if revision is None and isinstance(place, str) and not Path(place).exists():
+    if isinstance(place, str) and "@" in place and not Path(place).exists() and not Path(place).parent.is_dir():
         name, _, pinned = place.partition("@")
-        if pinned and is_name(name):
+        if revision is not None:
+            raise ValueError(f"{place!r} names a revision, and revision={revision!r} is another")
+        if is_name(name):
             return locate(name, revision=pinned, **options)
     named = isinstance(place, str) and is_name(place)
     if named and not Path(place).exists():

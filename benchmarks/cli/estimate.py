@@ -1,6 +1,8 @@
 """What the cells of a plan cost on this machine, printed as it is measured."""
 
+import heapq
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from benchmarks.executors import jobs
 from benchmarks.executors.fork_call import ProcessDied
 from benchmarks.executors.fork_server import ForkServer
 from benchmarks.executors.shares import shares
+from benchmarks.runtime.launch import Launch
 from benchmarks.runtime.resources import Resources
 from benchmarks.runtime.text import plain
 
@@ -25,7 +28,7 @@ _UNITS = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
 def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", options: Namespace) -> int:
     """Measure each combination of parts once, whatever its seeds, and print its cost and that of all; the exit code.
 
-    It has the cores that one of the local executor's workers has.
+    It has the cores that one of the local executor's workers has; with others cells are counted one after another.
 
     Raises:
         ValueError: `options` ask for no step, for parts of a negative size, or for more workers than there are cores.
@@ -33,13 +36,14 @@ def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", op
     steps, devices = options.dry_run, options.devices * options.nodes
     if steps < 0:
         raise ValueError(f"--dry-run {steps} should be a number of steps, such as 5")
-    resources = Resources(micro_batch=options.micro_batch, grad_checkpointing=options.grad_checkpointing)
-    executor = executor_of(options)
+    launch, executor = Launch(local=options.devices, world=devices), executor_of(options)
+    resources = Resources(launch, options.micro_batch, options.grad_checkpointing)
     workers = shares(server, resources, int(executor.options.get("workers", 0)) if executor.name == "local" else 1)
+    resources = replace(workers[0], launch=Launch())  # what is measured is one device
     single = [cell for cell in cells if not cell.members]
     seeds = [list(group) for _, group in groupby(single, lambda cell: tuple(cell.parts.values()))]
     firsts = [group[0] for group in seeds]
-    costs = _costs(server, firsts, tuple(plan.plugins), workers[0], steps, devices)
+    costs = _costs(server, firsts, tuple(plan.plugins), resources, steps, devices)
     found: list[tuple[Cost, int]] = []
     encodings: dict[str, Stage] = {}
     for group, cost in zip(seeds, costs, strict=True):
@@ -57,9 +61,7 @@ def print_estimate(server: ForkServer, plan: "Plan", cells: "Sequence[Cell]", op
     if found:
         print(_whole(found, list(encodings.values()), devices, len(workers)))
     if len(single) < len(cells):
-        print(
-            f"Ensembles, {len(cells) - len(single)}, are not in it: each captions as long as all its members together."
-        )
+        print(f"Ensembles, {len(cells) - len(single)}, are not counted: each captions as long as its members together.")
     return 0 if len(found) == len(seeds) else 1
 
 
@@ -80,8 +82,9 @@ def _costs(
                 del left[0]
                 yield cost
         except ProcessDied as died:
-            del left[0]
-            yield f"when it was measured, {died}"
+            if left:  # not behind the last answer
+                del left[0]
+                yield f"when it was measured, {died}"
 
 
 def _line(cell: "Cell", cost: Cost, seeds: int) -> str:
@@ -97,7 +100,7 @@ def _line(cell: "Cell", cost: Cost, seeds: int) -> str:
 def _whole(found: Sequence[tuple[Cost, int]], encodings: Sequence[Stage], devices: int, workers: int) -> str:
     runs = sum(seeds for _, seeds in found)
     workers = min(workers, runs)
-    seconds = sum(stage.seconds for stage in encodings) + sum(seeds * cost.seconds for cost, seeds in found) / workers
+    seconds = sum(stage.seconds for stage in encodings) + _longest(found, workers)
     error = combined([*(stage.error for stage in encodings), *(seeds * cost.error / workers for cost, seeds in found)])
     order = f"{workers} at once" if workers > 1 else "one after another"
     counts = [len(stage.samples) for cost, _ in found for stage in (cost.train, cost.validate, cost.caption)]
@@ -108,8 +111,17 @@ def _whole(found: Sequence[tuple[Cost, int]], encodings: Sequence[Stage], device
         f"about {_time(seconds)} for {runs} cells, {order}, +- {_time(2 * error)} (two standard errors, "
         f"from {steps} steps of each stage), on {plain(found[0][0].device)}.{shared}\n"
         "Not in it: the start, reading what is stored, scores, speeds, what cells at once cost each other. Captions "
-        "are as long as `max_length` allows. Images that are stored already are not encoded again."
+        "are as long as `max_length` allows. Encoding is counted even where the cache has the images."
     )
+
+
+def _longest(found: Sequence[tuple[Cost, int]], workers: int) -> float:
+    """Seconds until the last of so many workers is done, each of which takes the next cell when it is free."""
+    busy = [0.0] * workers
+    for cost, seeds in found:
+        for _ in range(seeds):
+            heapq.heapreplace(busy, busy[0] + cost.seconds)
+    return max(busy)
 
 
 def _about(stage: Stage) -> str:

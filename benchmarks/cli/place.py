@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_place(parser: ArgumentParser, *, default: bool = False, nargs: str | None = None) -> None:
     """A run's folder, a pretrained model, or one of the Hub and its revision; help tells the `default`, if any."""
-    text = "folder of a run, runs/ID; name of a pretrained model; or ORG/NAME on the Hugging Face Hub"
+    text = "folder of a run, runs/ID; name of a pretrained model; or ORG/NAME[@REVISION] on the Hugging Face Hub"
     text += f" (default: {models.DEFAULT})" * default
     parser.add_argument("model", metavar="MODEL", nargs=nargs, help=text)
     parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit on the Hub (default: main)")

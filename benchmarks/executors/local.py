@@ -30,8 +30,6 @@ class Local(Executor):
 
     def __init__(self, server: ForkServer, setup: RunSetup, /, *, workers: int = 0) -> None:
         launch = setup.resources.launch
-        if workers < 0:
-            raise ValueError(f"workers={workers} should not be negative")
         if workers > 1 and launch.commands > 1:
             raise ValueError("several nodes train one cell after another: leave out workers, or the nodes")
         self._site = Site(server, setup)

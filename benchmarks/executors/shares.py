@@ -16,8 +16,10 @@ def shares(server: ForkServer, resources: Resources, workers: int) -> list[Resou
     With 0 workers there are as many as the GPUs are enough for, and one on a processor.
 
     Raises:
-        ValueError: there are fewer cores, or GPUs, than that takes.
+        ValueError: there are fewer cores, or GPUs, than that takes, or `workers` is negative.
     """
+    if workers < 0:
+        raise ValueError(f"workers={workers} should not be negative")
     devices = resources.launch.local
     if resources.launch.commands > 1 or workers == 1:
         return [resources]

@@ -59,6 +59,7 @@ def data(table: Table, shown: Sequence[Column], panel: Panel) -> Markup:
         "columns": [{"key": each.key, "label": each.label, "kind": each.kind} for each in shown],
         "rows": [table.anchor(row) for row in table.rows],
         "names": [clean(table.name(row)) for row in table.rows],
+        "shared": clean(" ".join(table.axes[part][0] for part in table.shared)),
         "parts": {part: [places[row.parts[axis]] for row in table.rows] for axis, (part, places) in enumerate(axes)
                   if len(places) > 1},
         "values": [[_short(each.read(row), _digits(each)) for row in table.rows] for each in shown],

@@ -80,7 +80,7 @@ class Filter {
     const { board } = this;
     if (!field.value) return true;
     if (field.type === "search") {
-      const text = board.rows[row].cells[1].textContent.toLowerCase();
+      const text = `${board.rows[row].cells[1].textContent} ${board.data.shared}`.toLowerCase();
       return field.value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
     }
     if (field.name === "rows") return board.presets[field.value]?.(row) ?? true;
