@@ -23,8 +23,7 @@ from benchmarks.cli.main import main
 from benchmarks.records.record import RunRecord
 from benchmarks.throughput.measure import Measurement
 from registry import Spec
-from zoo import vocabulary
-from zoo.models import DEFAULT
+from zoo import models, vocabulary
 
 ROOT = Path(__file__).parent.parent
 SCENES = "scenes(train=10, validation=3, test=3)"
@@ -193,9 +192,10 @@ def hub_cache(cache: Path, run: Path) -> Path:
 
 
 def pretrained(home: Path, run: Path) -> Path:
-    """A folder of pretrained models with one, the default, which is a trained run."""
-    shutil.copytree(run, home / DEFAULT)
-    (home / DEFAULT / "README.md").write_text("---\nlicense: mit\n---\n\n# A card\n")
+    """A folder with a pretrained model of each built-in name, all of them one trained run."""
+    for name in models.builtin():
+        shutil.copytree(run, home / name)
+        (home / name / "README.md").write_text("---\nlicense: mit\n---\n\n# A card\n")
     return home
 
 
