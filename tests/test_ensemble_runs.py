@@ -206,7 +206,8 @@ def test_it_captions_as_its_members_together(runs, both, capsys, monkeypatch):
     assert main(["check", "config.yaml"]) == 0
     assert capsys.readouterr().out.endswith("3 cells can run, 0 cannot\n")
     assert main(["pack", f"runs/{ensemble.id}", "--out", "packed"]) == 2
-    assert "is an ensemble, which has no weights of its own: pack a member, " in capsys.readouterr().err
+    remedy = f"pack one of its members, {members[0].id}, {members[3].id}\n"
+    assert f"is an ensemble, which has no weights of its own: {remedy}" in capsys.readouterr().err
     assert main(["export", f"runs/{ensemble.id}", "--out", "exported"]) == 2
     assert (
         f"is an ensemble: name one of its members, runs/{members[0].id}, runs/{members[3].id}"

@@ -203,14 +203,14 @@ def test_the_others_are_measured_where_one_ends_the_process(tmp_path, capsys):
 
 
 def test_what_is_done_is_not_counted_again(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("benchmarks.executors.schedule.finished_tail", lambda place: place.name == done and "its tail")
-    monkeypatch.chdir(tmp_path)
+    done = None
+    monkeypatch.setattr("benchmarks.executors.schedule.finished_tail", lambda place: place == done and "its tail")
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
-    done = ""
-    assert main(["run", str(config), "--dry-run"]) == 0
-    done = capsys.readouterr().out.split()[0]
-    assert main(["run", str(config), "--dry-run", "1"]) == 0
+    command = ["run", str(config), "--out", str(tmp_path / "runs"), "--dry-run"]
+    assert main(command) == 0
+    done = tmp_path / "runs" / capsys.readouterr().out.split()[0]
+    assert main([*command, "1"]) == 0
     printed = capsys.readouterr().out
     assert "seed 0  done before\n" in printed
     assert "2 cells, 1 of them done before\n" in printed

@@ -73,7 +73,7 @@ def _costs(
     steps: int,
     devices: int,
 ) -> "Iterator[Cost | str]":
-    """What each cell costs, or why it cannot be told; those behind one that ends the process get another process."""
+    """What each cell costs, or why it was not measured; cells after one that kills its process get a new process."""
     left = list(cells)
     while left:
         job = (jobs.estimated, tuple(left), plugins, resources, steps, devices)
@@ -82,7 +82,7 @@ def _costs(
                 del left[0]
                 yield cost
         except ProcessDied as died:
-            if left:  # not behind the last answer
+            if left:  # it may die after its last answer
                 del left[0]
                 yield f"when it was measured, {died}"
 

@@ -39,8 +39,8 @@ def main(parser: ArgumentParser, options: Namespace) -> int:
     run, out = Path(options.run), Path(options.out)
     record = RunRecord.load(run)
     if members := record.request.get("ensemble"):
-        first = members[min(members, key=lambda seed: (len(seed), seed))]
-        raise ValueError(f"{run} is an ensemble, which has no weights of its own: pack a member, {first}")
+        named = ", ".join(map(str, members.values()))
+        raise ValueError(f"{run} is an ensemble, which has no weights of its own: pack one of its members, {named}")
     places = {name: options[name] for name in ("dataset", "weights", "start_from", "teacher")}
     (cell,) = plan_of(record, **places).cells
     about = Path(options.about).read_text(encoding="utf-8") if options.about else ""
