@@ -214,7 +214,7 @@ LIMITED = {
 
 def test_each_misbehaving_part_costs_its_own_cell_and_is_named(place):
     named = [word for name in LIMITED for word in ("--attention", name)]
-    limits = ("--time-limit", "12s", "--silence-limit", "4s", "--memory-limit", "1.5GB")
+    limits = ("--time-limit", "12s", "--silence-limit", "6s", "--memory-limit", "1.5GB")
     words = (*named, *limits, "--backbone", "patches(dim=16)", "--training.epochs", "5", "--training.decay_epochs", "5")
     ended = start(place, *words, out="limits").end()
     assert ended.returncode == 1, ended

@@ -3,7 +3,7 @@
 from torch.nn import functional as F
 
 from benchmarks.features.cache import compute_features
-from benchmarks.training.objectives import OBJECTIVES, Loss, Mean, Objective
+from benchmarks.training.objectives import OBJECTIVES, Loss, Mean, Objective, TeacherForced
 
 
 @OBJECTIVES.register("focal")
@@ -20,13 +20,10 @@ class Focal(Objective):
 
     def forward(self, batch):
         """The sum over the words of the captions."""
-        decoder = self.captioner.decoder
         with self.autocast(batch.rows.device):
             features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
-            hidden = self.captioner.teacher_force(features, batch.captions[..., :-1]).hidden
-            logits = decoder.logits(hidden.flatten(0, 2).index_select(0, batch.word_index)).float()
-        words = batch.captions[..., 1:].flatten().index_select(0, batch.word_index)
-        each = F.cross_entropy(logits, words, reduction="none")  # -log p
-        total = ((1 - (-each).exp()) ** self.gamma * each).sum()
-        count = total.new_full((), len(words))
-        return Loss(total, count, {"loss": Mean(total.detach(), count)})
+            forced = TeacherForced.of(self.captioner, features, batch)
+        each = F.cross_entropy(forced.logits, forced.targets, reduction="none")  # -log p
+        loss = ((1 - (-each).exp()) ** self.gamma * each).sum()
+        count = loss.new_full((), len(each))
+        return Loss(loss + forced.auxiliary_loss(), count, {"loss": Mean(loss.detach(), count)})

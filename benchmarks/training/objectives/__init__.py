@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from benchmarks.config import Training
 from benchmarks.training import OBJECTIVES
 from benchmarks.training.batches import Batch
+from benchmarks.training.teacher_forcing import TeacherForced
 from zoo.captioner import Captioner
 
-__all__ = ["OBJECTIVES", "Batch", "Loss", "Mean", "Objective"]
+__all__ = ["OBJECTIVES", "Batch", "Loss", "Mean", "Objective", "TeacherForced"]
 
 
 class Mean(NamedTuple):
@@ -42,11 +43,11 @@ class Objective(nn.Module, ABC):
     A component is built as ``(captioner, training, references, *, options)``: the model, a
     `Training`, and the training captions by image id. The forward pass is the whole computation,
     so that a batch can be cut into parts, on one device or on many, whatever the objective: what
-    it returns has to be a sum over the images of the part. `auxiliary_losses` of the decoder go
-    through it too. `reports` names what it reports; `signature` says what a reward is made of;
-    `captions_per_image` is how many captions of an image a step learns from. `teacher_option` names
-    the option, if any, that is the folder of a run to learn from: the plan checks that run, and
-    requests and records have its id instead.
+    it returns has to be a sum over the images of the part. Most begin with the pass of `TeacherForced`,
+    whose `auxiliary_loss` of the decoder's parts belongs to the loss too. `reports` names what it
+    reports; `signature` says what a reward is made of; `captions_per_image` is how many captions of an
+    image a step learns from. `teacher_option` names the option, if any, that is the folder of a run to
+    learn from: the plan checks that run, and requests and records have its id instead.
     """
 
     reports: tuple[str, ...] = ("loss",)

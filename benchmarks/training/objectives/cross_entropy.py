@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from benchmarks.config import Training
 from benchmarks.features.cache import compute_features
-from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
+from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective, TeacherForced
 from benchmarks.training.sampling import forbid_marks
 from zoo.captioner import Captioner
-from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
+from zoo.losses import cross_entropy
 from zoo.types import Features
 from zoo.vocabulary import PAD, UNKNOWN
 
@@ -52,21 +52,12 @@ class CrossEntropy(Objective):
     def forward(self, batch: Batch) -> Loss:
         """The sum over the words of the captions; no logits are computed for padding."""
         assert batch.rows is not None
-        decoder, targets = self.captioner.decoder, batch.captions[..., 1:]
-        auxiliary = auxiliary_losses(decoder)
         with self.autocast(batch.rows.device):
             features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
-            tokens = self._inputs(features, batch)
-            output = self.captioner.teacher_force(features, tokens, need_weights=bool(auxiliary))
-            logits = decoder.logits(output.hidden.flatten(0, 2).index_select(0, batch.word_index)).float()
-        words = targets.flatten().index_select(0, batch.word_index)
-        total = loss = cross_entropy(logits, words, self.label_smoothing)
-        if auxiliary:
-            log_probs = -F.cross_entropy(logits.detach(), words, reduction="none")
-            training = TrainingOutput.of(output, targets != PAD, batch.word_index, log_probs)
-            total = total + torch.stack([each.auxiliary_loss(training) for each in auxiliary]).sum()
-        count = loss.new_full((), len(words))
-        return Loss(total, count, {"loss": Mean(loss.detach(), count)})
+            forced = TeacherForced.of(self.captioner, features, batch, self._inputs(features, batch))
+        loss = cross_entropy(forced.logits, forced.targets, self.label_smoothing)
+        count = loss.new_full((), len(forced.targets))
+        return Loss(loss + forced.auxiliary_loss(), count, {"loss": Mean(loss.detach(), count)})
 
     def _inputs(self, features: Features, batch: Batch) -> Int[Tensor, "B K T"]:
         """What the decoder reads: the captions, perhaps with words of its own among theirs, and without some."""

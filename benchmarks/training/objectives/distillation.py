@@ -7,18 +7,16 @@ https://arxiv.org/abs/1606.07947, section 3.1.
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from benchmarks.config import Training
 from benchmarks.features.cache import compute_features
-from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
+from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective, TeacherForced
 from benchmarks.training.teachers import teacher_of
 from zoo.captioner import Captioner
-from zoo.losses import TrainingOutput, auxiliary_losses, cross_entropy
+from zoo.losses import cross_entropy
 from zoo.types import Features, expand_state
-from zoo.vocabulary import PAD
 
 
 @OBJECTIVES.register("distillation")
@@ -60,30 +58,22 @@ class Distillation(Objective):
     def forward(self, batch: Batch) -> Loss:
         """The sum over the words of the captions; the student computes no logits for padding."""
         assert batch.rows is not None
-        decoder, tokens, targets = self.captioner.decoder, batch.captions[..., :-1], batch.captions[..., 1:]
-        auxiliary = auxiliary_losses(decoder)
         with self.autocast(batch.rows.device):
             features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
-            output = self.captioner.teacher_force(features, tokens, need_weights=bool(auxiliary))
-            logits = decoder.logits(output.hidden.flatten(0, 2).index_select(0, batch.word_index)).float()
-            probs = self._probabilities(features, tokens, batch.word_index).clone()  # no inference tensor, for autograd
-        words = targets.flatten().index_select(0, batch.word_index)
-        soft = -(probs * (logits / self.temperature).log_softmax(dim=1)).sum() * self.temperature**2
-        total = loss = (1 - self.weight) * cross_entropy(logits, words, self.label_smoothing) + self.weight * soft
-        if auxiliary:
-            log_probs = -F.cross_entropy(logits.detach(), words, reduction="none")
-            training = TrainingOutput.of(output, targets != PAD, batch.word_index, log_probs)
-            total = total + torch.stack([each.auxiliary_loss(training) for each in auxiliary]).sum()
-        count = loss.new_full((), len(words))
-        return Loss(total, count, {"loss": Mean(loss.detach(), count), "distillation": Mean(soft.detach(), count)})
+            forced = TeacherForced.of(self.captioner, features, batch)
+            probs = self._probabilities(features, batch).clone()  # no inference tensor, for autograd
+        hard = cross_entropy(forced.logits, forced.targets, self.label_smoothing)
+        soft = -(probs * (forced.logits / self.temperature).log_softmax(dim=1)).sum() * self.temperature**2
+        loss = (1 - self.weight) * hard + self.weight * soft
+        count = loss.new_full((), len(forced.targets))
+        reported = {"loss": Mean(loss.detach(), count), "distillation": Mean(soft.detach(), count)}
+        return Loss(loss + forced.auxiliary_loss(), count, reported)
 
     @torch.inference_mode()
-    def _probabilities(
-        self, features: Features, tokens: Int[Tensor, "B K T"], word_index: Int[Tensor, "words"]
-    ) -> Float[Tensor, "words V"]:
+    def _probabilities(self, features: Features, batch: Batch) -> Float[Tensor, "words V"]:
         """The teacher's, to the power 1 / temperature, of each next word that is no padding."""
-        (teacher,) = self._teacher
+        (teacher,), tokens = self._teacher, batch.captions[..., :-1]
         memory, state = teacher.init_state(features)
         hidden = teacher(tokens, memory, expand_state(state, tokens.shape[1])).hidden
-        logits: Tensor = teacher.logits(hidden.flatten(0, 2).index_select(0, word_index)).float()
+        logits: Tensor = teacher.logits(hidden.flatten(0, 2).index_select(0, batch.word_index)).float()
         return (logits / self.temperature).softmax(dim=1)

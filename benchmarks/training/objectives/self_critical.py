@@ -10,12 +10,11 @@ from torch.nn import functional as F
 
 from benchmarks.config import Training
 from benchmarks.features.cache import compute_features
-from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective
+from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Mean, Objective, TeacherForced
 from benchmarks.training.reward import Reward
 from benchmarks.training.sampling import forbid_marks, greedy, sample
 from registry import AtLeast, Size
 from zoo.captioner import Captioner
-from zoo.losses import TrainingOutput, auxiliary_losses
 from zoo.types import Features
 from zoo.vocabulary import PAD, START
 
@@ -61,26 +60,19 @@ class SelfCritical(Objective):
     def forward(self, batch: Batch) -> Loss:
         """The sum over the words of the samples."""
         assert batch.rows is not None
-        decoder, device = self.captioner.decoder, batch.rows.device
-        auxiliary = auxiliary_losses(decoder)
+        device = batch.rows.device
         with self.autocast(device):
             features = compute_features(self.captioner.backbone, batch.rows, batch.grid)
             captions, rewards, advantages = self._sampled(batch, features)
             sampled = Batch.of(batch.images, F.pad(captions, (1, 0), value=START)).to(device)
-            tokens, targets = sampled.captions[..., :-1], sampled.captions[..., 1:]
-            output = self.captioner.teacher_force(features, tokens, need_weights=bool(auxiliary))
-            logits = decoder.logits(output.hidden.flatten(0, 2).index_select(0, sampled.word_index)).float()
-        forbid_marks(logits)
-        words = targets.flatten().index_select(0, sampled.word_index)
-        log_probs = logits.log_softmax(dim=-1).gather(1, words[:, None])[:, 0]
-        weights = advantages.to(device, non_blocking=True)[..., None].expand(targets.shape)
-        total = loss = -(weights.flatten().index_select(0, sampled.word_index) * log_probs).sum()
-        if auxiliary:
-            training = TrainingOutput.of(output, targets != PAD, sampled.word_index, log_probs.detach())
-            total = total + torch.stack([each.auxiliary_loss(training) for each in auxiliary]).sum()
-        count = loss.new_full((), len(words))
+            forced = TeacherForced.of(self.captioner, features, sampled)
+        forbid_marks(forced.logits)
+        log_probs = forced.logits.log_softmax(dim=-1).gather(1, forced.targets[:, None])[:, 0]
+        weights = advantages.to(device, non_blocking=True)[..., None].expand(sampled.captions[..., 1:].shape)
+        loss = -(weights.flatten().index_select(0, sampled.word_index) * log_probs).sum()
+        count = loss.new_full((), len(forced.targets))
         reward = Mean(loss.new_full((), float(rewards.sum())), loss.new_full((), rewards.numel()))
-        return Loss(total, count, {"loss": Mean(loss.detach(), count), "reward": reward})
+        return Loss(loss + forced.auxiliary_loss(), count, {"loss": Mean(loss.detach(), count), "reward": reward})
 
     def _sampled(
         self, batch: Batch, features: Features
