@@ -46,9 +46,7 @@ def test_the_captioner_at_hand_is_timed_and_nothing_is_asked_of_the_machine(made
     found = suite.measure(*made, made[1].backbones)
     assert {name.partition("_")[0] for name in found.throughput} == set(found.flops) == STAGES
     assert not torch.equal(made[1].decoder.state_dict()["bias"], before)  # it is this one that learned
-    assert {rate: timing["rounds"] for rate, timing in found.timing.items() if timing["rounds"] != 5} == {
-        "encode_images_per_sec": 3
-    }
+    assert {timing["rounds"] for timing in found.timing.values()} == {5}
     pixels = torch.zeros(7, 3, *made[1].backbone.preprocess.size)
     assert found.flops["encode"] == operations(lambda: made[1].encode(pixels)) / 7
 

@@ -35,17 +35,17 @@ def grid(table: Table, shown: Sequence[Column]) -> Markup:
 
 
 def _row(table: Table, row: Row, shown: Sequence[Column], across: Axis | None) -> dict[str, Any]:
-    """What differs between rows, the backbone in bold where all three do; what all share stands above the table."""
-    parts = dict(zip(PARTS, row.parts, strict=True))
-    bold = table.varying[: 2 if len(table.varying) == 2 else 1]
+    """What differs between rows, first in short and then as spelled; what all share stands above the table."""
+    spelled = [row.parts[PARTS.index(part)] for part in table.varying]
+    short = [table.short(part, text) for part, text in zip(table.varying, spelled, strict=True)]
     card, standing = name_of(row.runs[0]), table.standing(row)
     return {
         "id": table.anchor(row),
         "first": len(table.rows) > 1 and standing is not None and standing.first == 1,
         "rank": wording.rank(table, row),
         "card": f"{FOLDER}/{card}" if card else "",
-        "bold": [parts[part] for part in bold],
-        "rest": [parts[part] for part in PARTS if part not in (*bold, *table.shared)],
+        "short": short,
+        "spelled": [text for text, name in zip(spelled, short, strict=True) if text != name],
         "marks": wording.marks(table, row),
         "cells": [{"text": column.text(row), "cider": column is CIDER} for column in shown],
         "glyph": glyph(table, row, across) if across else "",

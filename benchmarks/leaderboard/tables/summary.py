@@ -73,7 +73,9 @@ def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
 def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable[Row]:
     """Those of one table; by_id: all runs that are done, some of which others started from."""
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
+    encoders: dict[tuple[Any, ...], dict[Hardware, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
     for run in sorted(runs, key=lambda run: run.finished):
+        encoders[_encoder(run)][Hardware.of(run)].append(run)
         parts = tuple(run.parts.get(part, "") for part in PARTS)
         members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
         origins = tuple(_origin(run, part) for part in PARTS)
@@ -89,7 +91,13 @@ def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable
             latest = {place: _latest(each) for place, each in timed.items()}
             chosen = _latest(found)
             start = by_id.get(_start(chosen[0]))
-            yield Row(parts, weights, origins, chosen, latest, members, objective, _training(start) if start else "")
+            encoded, training = encoders[_encoder(chosen[0])], _training(start) if start else ""
+            yield Row(parts, weights, origins, chosen, latest, encoded, members, objective, training)
+
+
+def _encoder(run: RunRecord) -> tuple[Any, ...]:
+    """What runs have alike that do the same work on an image before they decode; each member may have its own."""
+    return run.parts.get("backbone", ""), _origin(run, "backbone"), len(run.request.get("ensemble", {}))
 
 
 def _by_start(runs: list[RunRecord], by_id: Mapping[str, RunRecord]) -> list[list[RunRecord]]:
