@@ -1,7 +1,7 @@
 """Records from anywhere: what fits itself passes, and whatever was changed is named."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ def signed(found: RunRecord, **request) -> RunRecord:
 
 def saved(found: RunRecord, folder: Path, name: str = "") -> Path:
     file = folder / f"{name or found.id}.json"
-    file.write_text(json.dumps(asdict(found)))
+    file.write_text(json.dumps({**found.to_json(), "sha256": found.digest}))
     return file
 
 

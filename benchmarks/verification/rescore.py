@@ -12,6 +12,7 @@ from benchmarks.evaluation.scorer import Scorer
 from benchmarks.plan.kinds import KINDS
 from benchmarks.records.record import PARTS, BadRecord, RunRecord
 from benchmarks.runtime.latest import Latest
+from benchmarks.runtime.progress import bar
 from benchmarks.verification.checker.check import Checker
 from benchmarks.verification.checker.provenance import HOME
 from registry import Spec
@@ -21,7 +22,7 @@ _MOST = 200_000  # a record that asks for more synthetic images is not made agai
 
 
 class RecordChecker:
-    """Checks records one after another; a data set is made once for records of it that follow each other.
+    """Checks records one after another, those of a data set together, so that it is made once.
 
     `dataset` stands for the data set of records that leave out where it lies, and is made once for all; without it,
     only data sets that need no files are made again. `rescored` counts the records whose captions
@@ -46,13 +47,16 @@ class RecordChecker:
 
     def problems(self, files: Iterable[Path]) -> Iterator[str]:
         """One line for everything that does not hold, with the file's name."""
-        for file in files:
-            try:
-                record = RunRecord.load(file)
-            except BadRecord as error:
-                yield str(error)
-                continue
-            yield from (f"{file}: {problem}" for problem in dict.fromkeys(self.problems_of(record, file)))
+        ordered = sorted(files, key=_dataset_of)
+        with bar(len(ordered), "checking", "record") as progress:
+            for file in ordered:
+                try:
+                    record = RunRecord.load(file)
+                except BadRecord as error:
+                    yield str(error)
+                else:
+                    yield from (f"{file}: {problem}" for problem in dict.fromkeys(self.problems_of(record, file)))
+                progress.update()
 
     def problems_of(self, record: RunRecord, file: Path) -> Iterator[str]:
         """What does not hold of one record: what takes nothing but the standard library, then what takes packages."""
@@ -95,6 +99,13 @@ class RecordChecker:
         if sum(abs(value) for value in spec.options.values() if isinstance(value, int)) > _MOST:
             raise ValueError(f"the numbers of {spec} add up to more than {_MOST:,}: allow it with --dataset")
         return None if location else spec
+
+
+def _dataset_of(file: Path) -> str:
+    try:
+        return RunRecord.load(file).dataset
+    except BadRecord:
+        return ""  # which is told when its turn comes
 
 
 def _unknown_parts(record: RunRecord) -> Iterator[str]:
