@@ -125,7 +125,7 @@ CAUGHT = {
     "epochs in another order": (lambda record: record["curve"].reverse(), "in order"),
     "a validation score": (put(9.5, "curve", 1, "validation"), "its best epoch is 7, by its curve it is 2"),
     "a loss below nothing": (put(-1.0, "curve", 0, "loss"), "or one that training does not give"),
-    "a figure of one epoch alone": (put(1.0, "curve", 0, "skipped"), "does not say the same of every epoch"),
+    "a figure that one epoch lacks": (drop("curve", 0, "grad_norm"), "does not say the same of every epoch"),
     "a learning rate": (put(1.0, "curve", 0, "learning_rate"), "its learning rate in epoch 1 is 1.0"),
     "the best epoch": (put(3, "best_epoch"), "its best epoch is 3, by its curve it is 7"),
     "weights of another kind": (put("random", "weights"), "no source of the backbone"),
