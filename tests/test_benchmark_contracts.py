@@ -4,6 +4,7 @@ import itertools
 import random
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from folders import coco_folder, own_folder, parquet_folder, shard_folder
@@ -19,6 +20,7 @@ from benchmarks.metrics import METRICS, MetricScore
 from benchmarks.metrics.cider import Cider
 from benchmarks.metrics.rouge import Rouge
 from benchmarks.training import OBJECTIVES
+from benchmarks.training.objectives import TeacherForced
 from benchmarks.training.objectives.cross_entropy import CrossEntropy
 
 TURN = itertools.count()
@@ -239,6 +241,12 @@ class Averaged(CrossEntropy):
         return loss._replace(total=loss.total / loss.words)
 
 
+class Alone(CrossEntropy):
+    def forward(self, batch):
+        with mock.patch.object(TeacherForced, "auxiliary_loss", lambda forced: forced.logits.new_zeros(())):
+            return super().forward(batch)
+
+
 OBJECTIVE_MISTAKES = [
     (Silent, "declares what it reports"),
     (Undone, "gives finite numbers"),
@@ -246,6 +254,7 @@ OBJECTIVE_MISTAKES = [
     (Dicing, "repeats with the same random state"),
     (Padded, "ignores padding"),
     (Averaged, "adds up over parts"),
+    (Alone, "adds auxiliary losses"),
 ]
 
 

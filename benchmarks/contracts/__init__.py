@@ -59,6 +59,7 @@ CONTRACTS: dict[str, dict[str, Contract]] = {
         objective.repeats_with_the_same_random_state,
         objective.ignores_padding,
         objective.adds_up_over_parts,
+        objective.adds_auxiliary_losses,
         objective.is_named_as_registered,
     ),
     "logger": named(

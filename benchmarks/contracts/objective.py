@@ -1,6 +1,8 @@
 """What every training objective promises."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.config import Training
@@ -8,11 +10,13 @@ from benchmarks.training.objectives import OBJECTIVES, Batch, Loss, Objective
 from registry import Spec
 from zoo.captioner import Captioner
 from zoo.contracts.common import check, is_spelled
+from zoo.losses import AuxiliaryLoss, TrainingOutput
 from zoo.parts import Parts
 from zoo.vocabulary import PAD, SPECIAL, Vocabulary
 
 _WORDS = ("a", "dog", "runs", "cat", "sits", "on", "grass")
 _CAPTIONS = (("a dog runs", "dog runs on grass"), ("a cat sits", "cat on grass"), ("grass", "a dog sits on grass"))
+_ADDED = 1000.0
 _FIGURES = ("grad_norm", "words", "finite")  # of the training itself
 
 
@@ -73,6 +77,20 @@ def adds_up_over_parts(spec: Spec) -> None:
     check(bool(sum(part.words for part in parts) == whole.words), "the words of the parts are not those of the whole")
     total = torch.stack([part.total for part in parts]).sum()
     check(bool(torch.isclose(total, whole.total, rtol=1e-4)), "the parts' losses do not sum to that of the whole batch")
+
+
+def adds_auxiliary_losses(spec: Spec) -> None:
+    """What the model's parts add to the loss is in its total."""
+    objective, batch = _objective(spec), _batch()
+    without = _loss(objective, batch).total
+    objective.captioner.decoder.add_module("adds", _Adds())
+    added = float((_loss(objective, batch).total - without).detach())
+    check(abs(added - _ADDED) < 1e-3 * _ADDED, f"a part adds {_ADDED:g}, and the total rises by {added:g}")
+
+
+class _Adds(nn.Module, AuxiliaryLoss):
+    def auxiliary_loss(self, training: TrainingOutput) -> Float[Tensor, ""]:
+        return training.log_likelihood.new_tensor(_ADDED)
 
 
 def is_named_as_registered(spec: Spec) -> None:

@@ -14,7 +14,7 @@ from zoo.types import DecoderOutput, Features
 from zoo.vocabulary import PAD
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TeacherForced:
     """The logits of the captions' words, in float32; of padding none are computed.
 
@@ -40,7 +40,7 @@ class TeacherForced:
         return cls(logits, targets, output, batch, auxiliary)
 
     def auxiliary_loss(self) -> Float[Tensor, ""]:
-        """The sum of what the parts of the decoder add to the loss; 0 where none does."""
+        """The sum of what the parts of the decoder add to the loss, by `logits` as they are now; 0 where none does."""
         if not self.auxiliary:
             return self.logits.new_zeros(())
         log_probs = -F.cross_entropy(self.logits.detach(), self.targets, reduction="none")
