@@ -71,27 +71,6 @@ def test_speeds_of_two_places_are_two_columns_and_two_plots(changes):
     assert plots(table).count("<figure") == 2
 
 
-def test_rows_with_one_backbone_share_the_rate_of_encoding():
-    """Which clock was fast when each was timed is no difference between them."""
-    other = {"parts": {"backbone": "other"}, "throughput": {"encode_images_per_sec": 7.0, "beam_images_per_sec": 6.0}}
-    clocks = [("mean", 0, 30.0), ("mean", 1, 50.0), ("luong", 0, 20.0), ("luong", 1, 90.0), ("bahdanau", 0, 300.0)]
-    runs = [
-        record(name, seed=seed, throughput={"encode_images_per_sec": encode, "beam_images_per_sec": 50.0})
-        for name, seed, encode in clocks
-    ]
-    elsewhere = record("cosine", environment=PLACE | {"threads": 9})
-    (table,) = summarise([*runs, record("mean", **other), elsewhere]).tables
-    here = table.places[0]
-    speeds = {table.name(row): (row.encode_rate(here), rate(table, here).read(row)) for row in table.rows}
-    alike = pytest.approx((50.0, 25.0))
-    backbone = runs[0].parts["backbone"]
-    assert speeds == {
-        **{f"{backbone} + {name}": alike for name in ("mean", "luong", "bahdanau")},
-        "other + mean": pytest.approx((7.0, 42 / 13)),
-        f"{backbone} + cosine": (None, None),
-    }
-
-
 def test_versions_part_no_tables_and_all_are_kept():
     (table,) = summarise([record(), record("luong", environment=PLACE | {"torch": "2.11.0"})]).tables
     assert versions(run for row in table.rows for run in row.runs) == {"torch": ["2.10.0", "2.11.0"]}

@@ -50,7 +50,7 @@ def test_encode(
     encoders: tuple[Backbone, ...],
     pixels: tuple[torch.Tensor, ...],
 ) -> None:
-    """Pixels to features; operations are counted with torch, so another engine warms up in a round of its own."""
+    """Pixels to features, after a round that is not timed: operations are counted of one image, and with torch."""
 
     @torch.inference_mode()
     def encode(backbones: tuple[Backbone, ...], images: int) -> None:

@@ -94,7 +94,7 @@ def _throughput(stage: str, items: str) -> Callable[[Row, Hardware], float | Non
 
 
 def _encode(row: Row, place: Hardware) -> float | None:
-    return positive(row.encode_rate(place))
+    return row.encode_rates.get(place)
 
 
 def _whole(row: Row, place: Hardware) -> float | None:
@@ -110,7 +110,7 @@ RATES = (
     SPEED,
     Timing(
         "encode_images_per_sec", "Encode", "images/s", _encode,
-        "The backbone alone: the median of all runs of the table that have it",
+        "The backbone alone: the median of all runs of the table with it",
     ),
     Timing(
         "beam_images_per_sec", "Beam", "images/s", _throughput("beam", "images"),

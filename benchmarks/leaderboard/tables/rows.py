@@ -3,7 +3,7 @@
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
@@ -21,7 +21,7 @@ HOME = "caption-zoo"  # the origin of the parts that come with the project
 class Row:
     """One combination of parts: its runs, one for each seed, and those that were timed, by place.
 
-    encoded: the runs, by place, of all rows of its table that timed the same backbones, its own among them.
+    encode_rates: images per second through its backbone, by place, where it was timed.
     origins: where each part came from, and what plug-in its models learned from a teacher by, where it was one.
     members: ids of the runs whose models decode together; none of a single model.
     objective: Spec by which its models learned from a teacher; empty where they learned from the captions alone.
@@ -34,7 +34,7 @@ class Row:
     origins: tuple[str, ...]
     runs: tuple[RunRecord, ...]
     timed: Mapping[Hardware, tuple[RunRecord, ...]]
-    encoded: Mapping[Hardware, Sequence[RunRecord]]
+    encode_rates: Mapping[Hardware, float]
     members: tuple[str, ...] = ()
     objective: str = ""
     start_training: str = ""
@@ -80,18 +80,6 @@ class Row:
     def median(self, field: str, name: str, place: Hardware) -> float | None:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
         return median(values) if (values := _each(self.timed.get(place, ()), field, name)) else None
-
-    def encode_rate(self, place: Hardware) -> float | None:
-        """Images per second through the backbone: the median over all runs of the table that timed it at `place`.
-
-        It is the same work in all of them, so how their clocks differ is no difference between rows. None if this
-        row was not timed there.
-        """
-        name = "encode_images_per_sec"
-        if self.median("throughput", name, place) is None:
-            return None
-        rates = (number(run.throughput.get(name)) for run in self.encoded[place])
-        return median(rate for rate in rates if rate is not None)
 
     @cached_property
     def per_image(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.leaderboard.tables.distillation import distillation
+from benchmarks.leaderboard.tables.encoding import encode_rates
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import HOME, RANDOM, Row
 from benchmarks.leaderboard.tables.table import Table
@@ -73,9 +74,7 @@ def _tables(done: Sequence[RunRecord]) -> Iterable[Table]:
 def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable[Row]:
     """Those of one table; by_id: all runs that are done, some of which others started from."""
     groups: dict[tuple[Any, ...], list[RunRecord]] = defaultdict(list)
-    encoders: dict[tuple[Any, ...], dict[Hardware, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
     for run in sorted(runs, key=lambda run: run.finished):
-        encoders[_encoder(run)][Hardware.of(run)].append(run)
         parts = tuple(run.parts.get(part, "") for part in PARTS)
         members = tuple(sorted(run.request.get("ensemble", {}).values()))  # an ensemble is one entry, not a seed
         origins = tuple(_origin(run, part) for part in PARTS)
@@ -83,21 +82,21 @@ def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable
         if learned and (code := _sources(run).get(_OBJECTIVE)):  # a row is of one version of its file
             origins += (f"{_OBJECTIVE} {str(code)[:8]}",)
         groups[parts, run.weights, origins, members, str(learned.objective) if learned else ""].append(run)
-    for (parts, weights, origins, members, objective), runs_of_parts in groups.items():
-        for found in _by_start(runs_of_parts, by_id):
-            timed: dict[Hardware, list[RunRecord]] = defaultdict(list)
-            for run in found:
-                timed[Hardware.of(run)].append(run)
-            latest = {place: _latest(each) for place, each in timed.items()}
-            chosen = _latest(found)
-            start = by_id.get(_start(chosen[0]))
-            encoded, training = encoders[_encoder(chosen[0])], _training(start) if start else ""
-            yield Row(parts, weights, origins, chosen, latest, encoded, members, objective, training)
+    found = [(key, each) for key, alike in groups.items() for each in _by_start(alike, by_id)]
+    places = [_timed(each) for _, each in found]
+    for (key, each), timed, rates in zip(found, places, encode_rates(places), strict=True):
+        parts, weights, origins, members, objective = key
+        start = by_id.get(_start(each[0]))
+        training = _training(start) if start else ""
+        yield Row(parts, weights, origins, _latest(each), timed, rates, members, objective, training)
 
 
-def _encoder(run: RunRecord) -> tuple[Any, ...]:
-    """What runs have alike that do the same work on an image before they decode; each member may have its own."""
-    return run.parts.get("backbone", ""), _origin(run, "backbone"), len(run.request.get("ensemble", {}))
+def _timed(runs: Iterable[RunRecord]) -> dict[Hardware, tuple[RunRecord, ...]]:
+    """Those of one row by where they were timed."""
+    places: dict[Hardware, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        places[Hardware.of(run)].append(run)
+    return {place: _latest(each) for place, each in places.items()}
 
 
 def _by_start(runs: list[RunRecord], by_id: Mapping[str, RunRecord]) -> list[list[RunRecord]]:
