@@ -10,7 +10,7 @@ from records import COCO
 
 from benchmarks.cli.main import main
 from benchmarks.records.record import RunRecord
-from benchmarks.verification.rescore import RecordChecker
+from benchmarks.verification.rescore import RecordChecker, _Rescorer
 from registry import Spec
 
 METRICS = ["bleu", "rouge", "cider"]
@@ -123,6 +123,16 @@ def test_records_of_other_data_are_not_scored_by_what_was_made_for_the_first(hon
     assert found.startswith(str(tmp_path / forged.id))
     assert "has the fingerprint" in found
     assert checker.rescored == 1
+
+
+def test_records_that_are_scored_alike_are_scored_together(honest, tmp_path, monkeypatch):
+    made, make = [], _Rescorer.of.__func__
+    monkeypatch.setattr(_Rescorer, "of", classmethod(lambda cls, *given: made.append(given) or make(cls, *given)))
+    few = honest_record(["cider"])
+    files = [saved(signed(replace(found, seed=seed)), tmp_path) for seed in (0, 1, 2) for found in (honest, few)]
+    checker = RecordChecker()
+    list(checker.problems(files))
+    assert (checker.rescored, len(made)) == (6, 2)
 
 
 def test_a_data_set_that_is_given_scores_captions_again(honest, tmp_path):

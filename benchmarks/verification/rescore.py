@@ -22,7 +22,7 @@ _MOST = 200_000  # a record that asks for more synthetic images is not made agai
 
 
 class RecordChecker:
-    """Checks records one after another, those of a data set together, so that it is made once.
+    """Checks records, those of one data set and its metrics together, so that what scores them is made once.
 
     `dataset` stands for the data set of records that leave out where it lies, and is made once for all; without it,
     only data sets that need no files are made again. `rescored` counts the records whose captions
@@ -47,7 +47,7 @@ class RecordChecker:
 
     def problems(self, files: Iterable[Path]) -> Iterator[str]:
         """One line for everything that does not hold, with the file's name."""
-        ordered = sorted(files, key=_dataset_of)
+        ordered = sorted(files, key=_scored_with)
         with bar(len(ordered), "checking", "record") as progress:
             for file in ordered:
                 try:
@@ -101,11 +101,13 @@ class RecordChecker:
         return None if location else spec
 
 
-def _dataset_of(file: Path) -> str:
+def _scored_with(file: Path) -> tuple[str, ...]:
+    """What records have alike that are scored by the same references and metrics; a bad one is reported in its turn."""
     try:
-        return RunRecord.load(file).dataset
+        record = RunRecord.load(file)
     except BadRecord:
-        return ""  # which is told when its turn comes
+        return ()
+    return record.dataset, str(record.data.get("fingerprint")), str(record.request.get("metrics"))
 
 
 def _unknown_parts(record: RunRecord) -> Iterator[str]:
