@@ -223,7 +223,7 @@ def test_each_misbehaving_part_costs_its_own_cell_and_is_named(place):
     assert found["mean"].done
     assert found["killed_once"].done  # tried again
     assert trained(place, "limits") == len(LIMITED) + 2  # "killed" was tried again too, and no other
-    assert found["sleeps"].error == "no sign of life for 4 s, the last of it training"
+    assert found["sleeps"].error == "no sign of life for 6 s, the last of it training"
     assert found["slow"].error.startswith("not at its end after 12 s, the last of it training")
     assert left_behind(place / "limits") == []
 
