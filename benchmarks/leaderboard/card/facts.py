@@ -12,12 +12,7 @@ from benchmarks.records.packed import SCORED
 from benchmarks.records.record import RunRecord
 
 _STAGES = (
-    (
-        "encode_images_per_sec",
-        "Encode",
-        "images",
-        "the backbone alone; a table has the median of its runs",
-    ),
+    ("encode_images_per_sec", "Encode", "images", "the backbone alone; a table has the median of its runs"),
     ("greedy_images_per_sec", "Greedy search", "images", "from features, the likeliest token at each step"),
     ("beam_images_per_sec", "Beam search", "images", "from features, over every step"),
     ("train_captions_per_sec", "Training", "captions", "one step"),
