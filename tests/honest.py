@@ -9,6 +9,7 @@ from benchmarks.cell.samples import picked
 from benchmarks.config import Training
 from benchmarks.data import Prediction
 from benchmarks.data.scenes import Scenes
+from benchmarks.evaluation.endings import bad_ending_rate
 from benchmarks.evaluation.scorer import Scorer
 from benchmarks.records.record import RunRecord
 from benchmarks.records.request import identity
@@ -35,7 +36,10 @@ def honest_record(metrics: list[str]) -> RunRecord:
             data={**model.data, "fingerprint": scenes.fingerprint, "train": 9, "validation": 3, "test": 8},
             curve=tuple({**entry, "learning_rate": _learning_rate(entry["epoch"], training)} for entry in model.curve),
             scores=scores.values,
-            diagnostics=scenes.diagnostics({image: Prediction(said[image], words[image]) for image in said}),
+            diagnostics={
+                **scenes.diagnostics({image: Prediction(said[image], words[image]) for image in said}),
+                "bad_endings": bad_ending_rate(words.values()),
+            },
             captions={str(image): text for image, text in said.items()},
             per_image={"CIDEr": {str(image): round(value, 6) for image, value in each.items()}},
             samples=tuple(

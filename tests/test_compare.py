@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-from records import COCO, FEW, record
+from records import COCO, FEW, record, sealed
 
 from benchmarks.cli.main import main
 
@@ -14,7 +14,7 @@ MEAN, BAHDANAU, LUONG = FEW
 def saved(found, folder):
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{found.id}.json"
-    file.write_text(json.dumps(asdict(found)))
+    file.write_text(json.dumps(sealed(asdict(found))))
     return str(file)
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, replace
 
 import pytest
-from records import record
+from records import record, sealed
 
 from benchmarks.cli.main import main
 from benchmarks.leaderboard.card import card, model_card
@@ -176,7 +176,7 @@ def test_labels_columns_and_notes_name_the_start(tmp_path, capsys):
         **{each.id: each.request["start_from"] for each in found.values()},
     } == (named)
     for each in (*earlier, *found.values()):
-        (tmp_path / f"{each.id}.json").write_text(json.dumps(asdict(each)))
+        (tmp_path / f"{each.id}.json").write_text(json.dumps(sealed(asdict(each))))
     for other, notes in (("luong", 1), ("bahdanau", 1), ("mean", 1), ("bahdanau, longer", 0)):
         names = [str(tmp_path / f"{found[name].id}.json") for name in ("luong, longer", other)]
         assert main(["compare", *names, "--among", str(tmp_path)]) == 0
@@ -310,7 +310,7 @@ def test_it_is_compared_with_its_baseline_and_the_difference_is_said_to_be_of_mo
     files = []
     for each in (LUONG[0], student(), MEMBERS[0], TEACHER):
         files.append(str(tmp_path / f"{each.id}.json"))
-        (tmp_path / f"{each.id}.json").write_text(json.dumps(asdict(each)))
+        (tmp_path / f"{each.id}.json").write_text(json.dumps(sealed(asdict(each))))
     for a, b, note in (
         (0, 1, "They differ in what they learned from, captions or a teacher"),
         (2, 3, "They differ in how many models decode together"),

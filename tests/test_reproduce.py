@@ -8,6 +8,7 @@ import statistics
 
 import pytest
 from folders import change, own_folder
+from records import sealed
 from repeatable import repeatable
 from sandbox import calls_here
 
@@ -76,10 +77,10 @@ def planted(scenes, tmp_path):
     def plant(how, *, renamed=True, source=scenes):
         file = tmp_path / "planted.json"
         shutil.copy(source / "record.json", file)
-        change(file, lambda record: record.pop("sha256"))
         change(file, how)
         if renamed:
             change(file, lambda record: record.update(id=identity(record["request"])))
+        change(file, lambda record: record.update(sealed(record)))
         return file
 
     return plant
@@ -207,8 +208,9 @@ def test_a_plugin_is_asked_for_by_its_origin_and_has_to_be_the_same_file(place, 
     record = RunRecord.load(run)
     strange = tmp_path / "strange.json"
     shutil.copy(run / "record.json", strange)
-    change(strange, lambda record: record["request"].update(attention="unheard_of") or record.pop("sha256"))
+    change(strange, lambda record: record["request"].update(attention="unheard_of"))
     change(strange, lambda record: record.update(id=identity(record["request"])))
+    change(strange, lambda record: record.update(sealed(record)))
     assert "attention 'unheard_of' came from mine.py, which is not here" in refusal(capsys, place, strange)
     assert reproduce(place, run, "--plugin", str(file), "--dry-run") == 0
     file.write_text(MINE.format(name="reproduced") + "# edited\n")

@@ -130,7 +130,7 @@ class RunRecord:
 
         Raises:
             BadRecord: it is missing, no record, or of another schema, a field holds what it may not, its digest
-                is not that of its content, or it is done and has an outcome. The first records have no digest.
+                is missing or not that of its content, or it is done and has an outcome.
         """
         path = path / FILE if path.is_dir() else path
         try:
@@ -139,8 +139,8 @@ class RunRecord:
             if found != SCHEMA:
                 kind = BadRecord if type(found) is int else TornRecord
                 raise kind(f"{path} is no run record of schema {SCHEMA} (its schema: {found!a})")
-            if (stated := values.pop("sha256", None)) is not None and stated != digest(values):
-                raise TornRecord(f"run record {path} was edited or damaged: its sha256 is not that of its content")
+            if values.pop("sha256", None) != digest(values):
+                raise TornRecord(f"run record {path} was edited or damaged: its sha256 is missing or another one")
             record = convert(values, cls)
             convert(values, _AnyProtocol)
             if record.done and record.outcome:

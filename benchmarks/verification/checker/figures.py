@@ -16,7 +16,6 @@ _DATA = {
     "name", "fingerprint", "train", "validation", "test", "skipped", "vocabulary", "unknown_words", "held_out_from",
 }  # fmt: skip
 _UNSIGNED = ("grad_norm", "learning_rate", "memory", "skipped", "words_per_second")  # of an epoch
-_SOURCES_SINCE = "2026-11-28T14:25"  # the moment from which captions.json may name sources
 _FASTER = 100  # times that a whole run may be faster than its rate was measured
 _COLUMNS = {
     "bleu": ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"), "meteor": ("METEOR",), "rouge": ("ROUGE_L",), "cider": ("CIDEr",),
@@ -82,11 +81,11 @@ def _coverage(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _captions(record: Mapping[str, Any]) -> Iterator[str]:
-    """Captions in COCO's results form have the hash that the record says, or the one is not of the other.
+    """Captions of scenes, in COCO's results form, have the hash that the record says, or the one is not of the other.
 
-    Of other data sets, newer ones name a source beside each caption, in an order that records do not tell.
+    Beside those of other images stand their sources, in an order that records do not tell.
     """
-    if record["data"].get("name") == "scenes" or record["finished"] < _SOURCES_SINCE:
+    if record["data"].get("name") == "scenes":
         entries = [{"image_id": int(image), "caption": caption} for image, caption in record["captions"].items()]
         written = json.dumps(sorted(entries, key=lambda entry: entry["image_id"]), indent=0, ensure_ascii=False) + "\n"
         if record["files"].get("captions.json") != hashlib.sha256(written.encode()).hexdigest():
