@@ -183,6 +183,32 @@ def test_the_best_trade_is_the_fastest_of_those_tied_for_first():
     assert mattered.text[0].startswith("Swapping mean for luong changes CIDEr by +")
 
 
+def timed(attention, level, *beams):
+    """A run with each of these rates."""
+    return [
+        record(
+            attention, level=level, seed=seed, throughput={"encode_images_per_sec": 120.0, "beam_images_per_sec": beam}
+        )
+        for seed, beam in enumerate(beams)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rival", "answer", "why"),
+    [
+        ((70.0, 100.0), "1.4 times the speed, still tied", "which is no clear gap here"),
+        ((55.0, 100.0), "Nothing here is clearly faster", "a gain within what the clocks of their runs differ by"),
+        ((50.0, 52.0), "Nothing here is clearly faster", "a gain too small to be one"),
+        ((30.0, 100.0, 30.0), "The best is also the fastest", "nothing here is faster"),
+    ],
+)
+def test_a_gain_in_speed_is_one_where_each_run_is_faster_than_each_of_the_other(rival, answer, why):
+    (table,) = summarise([*timed("luong", 0.70, 40.0, 60.0), *timed("bahdanau", 0.69, *rival)]).tables
+    trade = findings(table)[1]
+    assert trade.answer == answer
+    assert any(why in piece for piece in trade.text if isinstance(piece, str))
+
+
 def test_the_front_holds_what_nothing_beats_on_both():
     first, second, third = summarise(FEW).tables[0].rows
     assert pareto({first: (1.0, 9.0), second: (2.0, 5.0), third: (1.5, 4.0)}) == [second, first]

@@ -4,12 +4,13 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, median
 
 from benchmarks.leaderboard.tables import wording
-from benchmarks.leaderboard.tables.columns import CIDER, rate
+from benchmarks.leaderboard.tables.columns import CIDER, rate, speeds
 from benchmarks.leaderboard.tables.effects import FLOOR, Effect, effects
 from benchmarks.leaderboard.tables.formatting import clean, hundred, signed, span, speed
+from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS
@@ -81,23 +82,30 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     own = f" captions {speed(rates[leader])} images a second"
     if len(cider) == 1:
         return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", where))
-    tied = [row for row in table.tied if row in rates]
-    rival = max(tied, key=rates.__getitem__) if leader in tied else leader
-    gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
-    if gain >= _FASTER:
-        speeds = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
+    faster = [row for row in rates if _faster(row, leader, place)]
+    if tied := [row for row in table.tied if row in faster and leader in table.tied]:
+        rival = max(tied, key=rates.__getitem__)
+        gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
+        paces = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
         gap = f" Its mean is {less} CIDEr lower, which is no clear gap here."
-        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, speeds, gap, where))
-    faster = [row for row in rates if rates[row] >= _FASTER * rates[leader]]
+        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, paces, gap, where))
     if not faster:
         top = max(rates, key=rates.__getitem__)
         if top is leader:
             return Finding(question, "The best is also the fastest", (leader, f"{own}; nothing here is faster.", where))
-        text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: a gain too small to be one.", where)
+        small = rates[top] < _FASTER * rates[leader]
+        why = "a gain too small to be one" if small else "a gain within what the clocks of their runs differ by"
+        text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: {why}.", where)
         return Finding(question, "Nothing here is clearly faster", text)
     gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
     price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
     return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, where))
+
+
+def _faster(row: Row, than: Row, place: Hardware) -> bool:
+    """Whether it is by more than a clock repeats, and each of its runs is faster than each of the other's."""
+    own, others = speeds(row, place), speeds(than, place)
+    return median(own) >= _FASTER * median(others) and min(own) > max(others)
 
 
 def _mattered(table: Table, cider: dict[Row, float]) -> Finding:

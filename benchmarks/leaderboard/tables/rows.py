@@ -79,7 +79,11 @@ class Row:
 
     def median(self, field: str, name: str, place: Hardware) -> float | None:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
-        return median(values) if (values := _each(self.timed.get(place, ()), field, name)) else None
+        return median(values) if (values := self.each(field, name, place)) else None
+
+    def each(self, field: str, name: str, place: Hardware) -> list[float]:
+        """That of each run at `place`; none if any of them lacks it."""
+        return _each(self.timed.get(place, ()), field, name)
 
     @cached_property
     def per_image(self) -> dict[str, float]:
