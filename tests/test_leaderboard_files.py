@@ -87,6 +87,16 @@ def test_backticks_and_pipes_stay_in_their_cell_of_the_markdown(tmp_path):
     assert "| `` a`\\|b` `` | `lstm(dim=256)` |" in markdown
 
 
+def test_the_markdown_says_what_the_page_finds(tmp_path):
+    page, markdown, _ = made(FEW, tmp_path)
+    answers = re.findall(r"^- \*\*([A-Z][\w ]+): ([^*]+)\.\*\* (.+)$", markdown, re.MULTILINE)
+    assert [question for question, *_ in answers] == ["Best captions", "Best trade", "What mattered"]
+    for question, answer, text in answers:
+        assert question in page
+        assert answer in page
+        assert text.count("`") % 2 == 0
+
+
 def test_the_page_loads_nothing_and_its_policy_names_its_own_script_and_style(tmp_path):
     page, _, _ = made(FEW, tmp_path)
     policy = next(value for tag, name, value in Page(page).attributes if name == "content" and "default-src" in value)

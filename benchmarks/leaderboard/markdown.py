@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.leaderboard.tables import wording
 from benchmarks.leaderboard.tables.columns import CIDER, Column, columns
+from benchmarks.leaderboard.tables.findings import Finding, findings
 from benchmarks.leaderboard.tables.formatting import counted, span
 from benchmarks.leaderboard.tables.markdown import code, prose
 from benchmarks.leaderboard.tables.markdown import table as table_of
@@ -30,15 +31,22 @@ def _table(table: Table) -> Iterable[str]:
     yield from (f"## {code(wording.headline(table))}", "")
     for notice in wording.notices(table):
         yield from (f"**{notice}**", "")
+    yield from (f"- {_finding(table, each)}" for each in findings(table))
     yield f"- {wording.extent(table)}; fingerprint of the data set {code(table.fingerprint)}"
     yield from (f"- {part.capitalize()}: {code(table.axes[part][0])}" for part in table.shared)
     yield from (f"- Protocol, {prose(name)}: {code(value)}" for name, value in wording.protocol(table))
-    yield f"- Scorer {code(table.signature)}; scores × 100, with 95 % intervals"
+    yield f"- Scorer {code(table.signature)}; scores × 100"
+    yield "- Intervals of 95 % are over all images of the kind; ranks, not overlaps, tell which gaps are clear"
     yield f"- Speeds on {code(wording.places(table))}"
     yield from (f"- {wording.noise(table)}", "")
     heads = ["Rank", *map(str.capitalize, table.varying), *(prose(column.label) for column in chosen), "Seeds"]
     align = ["--:", *[":--"] * len(table.varying), *["--:"] * (len(chosen) + 1)]
     yield table_of(heads, (_cells(table, row, chosen) for row in table.rows), align)
+
+
+def _finding(table: Table, finding: Finding) -> str:
+    text = "".join(code(table.name(each)) if isinstance(each, Row) else prose(each) for each in finding.text)
+    return f"**{finding.question}: {prose(finding.answer)}.** {text}"
 
 
 def _cells(table: Table, row: Row, chosen: Sequence[Column]) -> list[str]:

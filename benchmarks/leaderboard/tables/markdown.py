@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.leaderboard.tables.formatting import clean
 
-_HARMLESS = re.compile(r"(?:[\w ,.:;'×%()-]|(?<=\w)/(?=\w))*")
+_HARMLESS = re.compile(r"(?:[\w ,.:;'×%()-]|(?<=\w)[/=](?=\w)|[+\u2212](?=\d))*")
 
 
 def code(value: object) -> str:
