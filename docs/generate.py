@@ -20,8 +20,9 @@ from benchmarks.cli import kinds
 from benchmarks.cli.pretrained import summaries
 from benchmarks.cli.show import facts, spelling
 from benchmarks.leaderboard.markdown import markdown
-from benchmarks.leaderboard.tables.checks import checks
-from benchmarks.leaderboard.tables.markdown import fence
+from benchmarks.leaderboard.tables.checks import above, checks
+from benchmarks.leaderboard.tables.diagnostics import diagnostic
+from benchmarks.leaderboard.tables.markdown import code, fence
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import RunRecord, records
 from benchmarks.records.request import Request
@@ -64,6 +65,7 @@ no measurement: of equal weights the first counts as the largest. To make it aga
 caption-zoo run attention-check --out runs/attention-check
 caption-zoo leaderboard runs/attention-check
 ```"""
+_CONTROL = "mean"
 _NO_CHECKS = "There are no records of it here yet."
 
 
@@ -94,8 +96,22 @@ def _attention_checks(found: list[Any]) -> Iterable[str]:
     for table in tables:
         yield f"On `{table.dataset}`, times 100: the mean of the seeds, and in brackets the lowest and the highest."
         yield checks(table, _CHECKS)
+        yield from _passed(table)
     if not tables:
         yield _NO_CHECKS
+
+
+def _passed(table: Any) -> Iterable[str]:
+    """Which attentions are above the control, and point above chance, with each of their seeds."""
+    for control in [row for row in table.rows if table.name(row) == _CONTROL]:
+        found = []
+        for row in table.rows:
+            floors = {name: (control, name) for name in ("binding", "relation")} | {
+                "pointing": (row, "pointing_chance")
+            }
+            names = [] if row is control else [diagnostic(name).title for name in above(row, floors)]
+            found += [f"{code(table.name(row))} ({', '.join(names)})"] * bool(names)
+        yield f"Above the control, or of pointing above chance, with each seed: {'; '.join(found) or 'none'}."
 
 
 def _kind(registry: "Registry[Any]") -> Iterable[str]:

@@ -53,3 +53,19 @@ def test_the_page_shows_runs_of_attention_check_alone(generate):
     assert "60.0 (50.0 to 70.0)" in page
     assert "90.0" not in page
     assert list(generate._attention_checks(others)) == ["There are no records of it here yet."]
+
+
+def test_the_page_names_what_is_above_the_control_with_each_seed(generate):
+    control = runs("mean", {"binding": 0.5, "relation": 0.3, "pointing": 0.0, "pointing_chance": 0.1},
+                   {"binding": 0.7, "relation": 0.4, "pointing": 0.0, "pointing_chance": 0.1}, experiment="attention-check")  # fmt: skip
+    better = runs("luong", {"binding": 0.6, "relation": 0.5, "pointing": 0.3, "pointing_chance": 0.1},
+                  {"binding": 0.9, "relation": 0.6, "pointing": 0.2, "pointing_chance": 0.1}, experiment="attention-check")  # fmt: skip
+    worse = runs(
+        "area",
+        {"binding": 0.1, "pointing": 0.2, "pointing_chance": 0.1},
+        {"binding": 0.1},
+        experiment="attention-check",
+    )
+    *_, last = generate._attention_checks([*control, *better, *worse])
+    expected = "`luong` (spatial relation, pointing)"
+    assert last == f"Above the control, or of pointing above chance, with each seed: {expected}."

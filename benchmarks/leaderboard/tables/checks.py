@@ -1,6 +1,7 @@
 """Checks of a data set over seeds: what a column's mean does not tell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 
 from benchmarks.leaderboard.tables.diagnostics import diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number, span
@@ -19,9 +20,23 @@ def checks(table: Table, names: Sequence[str]) -> str:
     return table_of(heads, lines, [":--", *["--:"] * (len(names) + 1)])
 
 
+def above(row: Row, floors: Mapping[str, tuple[Row, str]]) -> list[str]:
+    """Of the diagnostics in `floors` those whose every seed is above every seed of the floor's row and diagnostic."""
+    return [
+        name
+        for name, (floor, other) in floors.items()
+        if min(_values(row, name), default=-inf) > max(_values(floor, other), default=inf)
+    ]
+
+
 def _over_seeds(row: Row, name: str) -> str:
-    mean = row.mean("diagnostics", name)
+    mean, values = row.mean("diagnostics", name), _values(row, name)
     if mean is None:
         return BLANK
-    values = [value for run in row.runs if (value := number(run.diagnostics.get(name))) is not None]
     return hundred(mean) + (f" ({span(min(values), max(values))})" if len(values) > 1 else "")
+
+
+def _values(row: Row, name: str) -> list[float]:
+    """That of each run; none if any of them lacks it."""
+    values = [number(run.diagnostics.get(name)) for run in row.runs]
+    return [value for value in values if value is not None] if None not in values else []
