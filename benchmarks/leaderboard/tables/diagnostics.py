@@ -21,11 +21,11 @@ class Diagnostic(NamedTuple):
 _KNOWN: Mapping[str, Diagnostic] = MappingProxyType(
     {
         "exact": Diagnostic("exact match", "Exact-match accuracy: the whole scene and nothing else"),
-        "relation": Diagnostic("spatial relation", "Both things, and how one lies to the other"),
-        "binding": Diagnostic("attribute binding", "Each thing with its own size, colour and shape"),
-        "count": Diagnostic("count", "Count accuracy: the numbers of things"),
+        "relation": Diagnostic("spatial relation", "Both objects, and how one lies to the other"),
+        "binding": Diagnostic("attribute binding", "Each object with its own size, colour and shape"),
+        "count": Diagnostic("count", "Count accuracy: the numbers of objects"),
         "pointing": Diagnostic(
-            "pointing", "Pointing accuracy: the largest attention weight at a thing's word lies in the thing's box"
+            "pointing", "Pointing accuracy: the largest attention weight at an object's word lies in the object's box"
         ),
         "bad_endings": Diagnostic(
             "bad endings", "Captions that break off, at an article, a preposition or the like: the fewer the better"
