@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.leaderboard.tables.columns import columns
+from benchmarks.leaderboard.tables.formatting import hundred
 from benchmarks.leaderboard.tables.summary import summarise
 from benchmarks.records.record import records
 
@@ -39,6 +40,8 @@ def test_each_line_of_its_table_is_an_entry(tables):
 
 def test_each_figure_of_its_results_is_one_of_an_entry(tables):
     shown = {column.text(row) for table in tables for column in columns(table) for row in table.rows}
+    standings = [standing for table in tables for standing in table.ranking.standings if standing]
+    shown |= {hundred(end) for standing in standings for end in (standing.low, standing.high)}
     figures = set(re.findall(r"\d+\.\d+", RESULTS))
     assert len(figures) > 30
     assert figures <= shown, figures - shown
