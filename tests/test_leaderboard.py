@@ -209,6 +209,22 @@ def test_a_gain_in_speed_is_one_where_each_run_is_faster_than_each_of_the_other(
     assert any(why in piece for piece in trade.text if isinstance(piece, str))
 
 
+def test_of_those_that_are_as_fast_the_best_is_traded():
+    others = [*timed("bahdanau", 0.69, 80.0), *timed("mean", 0.68, 81.0), *timed("area", 0.685, 60.0)]
+    (table,) = summarise([*timed("luong", 0.70, 40.0), *others]).tables
+    assert table.name(findings(table)[1].text[0]) == "bahdanau"
+
+
+def test_where_the_best_was_not_timed_the_best_of_the_others_is_traded():
+    untimed = timed("luong", 0.9, 40.0)[0]
+    others = [*timed("bahdanau", 0.70, 40.0), *timed("mean", 0.69, 80.0)]
+    (table,) = summarise([replace(untimed, throughput={}), *others]).tables
+    trade = findings(table)[1]
+    names = [table.name(piece) for piece in trade.text if not isinstance(piece, str)]
+    assert (trade.answer, names) == ("Nothing as good is faster", ["bahdanau", "mean", "luong"])
+    assert trade.text[-1] == " was not timed."
+
+
 def test_the_front_holds_what_nothing_beats_on_both():
     first, second, third = summarise(FEW).tables[0].rows
     assert pareto({first: (1.0, 9.0), second: (2.0, 5.0), third: (1.5, 4.0)}) == [second, first]

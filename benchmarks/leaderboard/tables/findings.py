@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
@@ -73,33 +73,43 @@ def _best(table: Table, cider: dict[Row, float]) -> Finding:
 
 
 def _trade(table: Table, cider: dict[Row, float]) -> Finding:
-    question, leader, place = "Best trade", next(iter(cider)), table.places[0]
+    question, first, place = "Best trade", next(iter(cider)), table.places[0]
     column = rate(table, place)
     rates = {row: pace for row in cider if (pace := column.read(row))}
-    where = f" Measured on {wording.environment(place)}."
-    if leader not in rates or len(cider) > len(rates) == 1:
-        return Finding(question, "Not known", ("The speed of ", leader, ", or of all others, was not measured.", where))
+    where: tuple[str | Row, ...] = (f" Measured on {wording.environment(place)}.",)
+    if not rates or len(cider) > len(rates) == 1:
+        return Finding(question, "Not known", ("The speed of ", first, ", or of all others, was not measured.", *where))
+    leader = next(iter(rates))
+    if leader is not first:
+        where = (f" Measured on {wording.environment(place)}, where ", first, " was not timed.")
     own = f" captions {speed(rates[leader])} images a second"
     if len(cider) == 1:
-        return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", where))
+        return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", *where))
     faster = [row for row in rates if _faster(row, leader, place)]
     if tied := [row for row in table.tied if row in faster and leader in table.tied]:
-        rival = max(tied, key=rates.__getitem__)
+        most = max(map(rates.__getitem__, tied))
+        rival = next(row for row in tied if rates[row] * _FASTER > most)  # the best of those that are as fast
         gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
-        paces = f" captions {speed(rates[rival])} images a second, the leader {speed(rates[leader])}."
-        gap = f" Its mean is {less} CIDEr lower, which is no clear gap here."
-        return Finding(question, f"{gain:.1f} times the speed, still tied", (rival, paces, gap, where))
+        gap = f" {speed(rates[leader])}. Its mean is {less} CIDEr lower, which is no clear gap here."
+        text = (rival, f" captions {speed(rates[rival])} images a second, ", leader, gap, *where)
+        return Finding(question, f"{gain:.1f} times the speed, still tied", text)
     if not faster:
-        top = max(rates, key=rates.__getitem__)
-        if top is leader:
-            return Finding(question, "The best is also the fastest", (leader, f"{own}; nothing here is faster.", where))
-        small = rates[top] < _FASTER * rates[leader]
-        why = "a gain too small to be one" if small else "a gain within what the clocks of their runs differ by"
-        text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: {why}.", where)
-        return Finding(question, "Nothing here is clearly faster", text)
+        return _fastest(rates, leader, leader is first, where)
     gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
     price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
-    return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, where))
+    return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, *where))
+
+
+def _fastest(rates: Mapping[Row, float], leader: Row, best: bool, where: tuple[str | Row, ...]) -> Finding:
+    """That nothing is faster than the leader, which may be the best of those that were timed alone."""
+    top, own = max(rates, key=rates.__getitem__), f" captions {speed(rates[leader])} images a second"
+    if top is leader:
+        answer = f"The best {'timed ' * (not best)}is also the fastest"
+        return Finding("Best trade", answer, (leader, f"{own}; nothing here is faster.", *where))
+    small = rates[top] < _FASTER * rates[leader]
+    why = "a gain too small to be one" if small else "a gain within what the clocks of their runs differ by"
+    text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: {why}.", *where)
+    return Finding("Best trade", "Nothing here is clearly faster", text)
 
 
 def _faster(row: Row, than: Row, place: Hardware) -> bool:
