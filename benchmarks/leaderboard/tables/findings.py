@@ -86,18 +86,26 @@ def _trade(table: Table, cider: dict[Row, float]) -> Finding:
     if len(cider) == 1:
         return Finding(question, f"{speed(rates[leader])} images a second", (leader, f"{own}.", *where))
     faster = [row for row in rates if _faster(row, leader, place)]
-    if tied := [row for row in table.tied if row in faster and leader in table.tied]:
+    if tied := [row for row in faster if _tie(table, cider, leader, row)]:
         most = max(map(rates.__getitem__, tied))
         rival = next(row for row in tied if rates[row] * _FASTER > most)  # the best of those that are as fast
         gain, less = rates[rival] / rates[leader], hundred(cider[leader] - cider[rival])
-        gap = f" {speed(rates[leader])}. Its mean is {less} CIDEr lower, which is no clear gap here."
-        text = (rival, f" captions {speed(rates[rival])} images a second, ", leader, gap, *where)
-        return Finding(question, f"{gain:.1f} times the speed, still tied", text)
+        once = " One of them was timed in one run alone." * (1 in (len(speeds(row, place)) for row in (leader, rival)))
+        gap = f" has a mean that is {less} CIDEr lower, which is no clear gap here.{once}"
+        paces = (f" captions {speed(rates[rival])} images a second, ", leader, f" {speed(rates[leader])}. ")
+        return Finding(question, f"{gain:.2f} times the speed, still tied", (rival, *paces, rival, gap, *where))
     if not faster:
         return _fastest(rates, leader, leader is first, where)
     gain, less = rates[faster[0]] / rates[leader], hundred(cider[leader] - cider[faster[0]])
-    price = f" is {gain:.1f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
-    return Finding(question, "Nothing as good is faster", (leader, f"{own}. ", faster[0], price, *where))
+    price = f" is {gain:.2f} times as fast ({speed(rates[faster[0]])}) for {less} CIDEr less."
+    return Finding(question, "Nothing as good is clearly faster", (leader, f"{own}. ", faster[0], price, *where))
+
+
+def _tie(table: Table, cider: Mapping[Row, float], leader: Row, row: Row) -> bool:
+    """Whether neither the leader nor, where that is first, any other entry is clearly better than `row`."""
+    margin = table.ranking.margin(table.index[leader], table.index[row])
+    first = next(iter(cider))
+    return margin is not None and cider[leader] - cider[row] <= margin and (leader is not first or row in table.tied)
 
 
 def _fastest(rates: Mapping[Row, float], leader: Row, best: bool, where: tuple[str | Row, ...]) -> Finding:
@@ -107,7 +115,7 @@ def _fastest(rates: Mapping[Row, float], leader: Row, best: bool, where: tuple[s
         answer = f"The best {'timed ' * (not best)}is also the fastest"
         return Finding("Best trade", answer, (leader, f"{own}; nothing here is faster.", *where))
     small = rates[top] < _FASTER * rates[leader]
-    why = "a gain too small to be one" if small else "a gain within what the clocks of their runs differ by"
+    why = "a gain too small to be one" if small else "a gain within what runs differ by"
     text = (leader, f"{own}; the fastest, ", top, f", {speed(rates[top])}: {why}.", *where)
     return Finding("Best trade", "Nothing here is clearly faster", text)
 
