@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from records import COCO, FEW, failure, record
+from records import COCO, FEW, PLACE, failure, record
 
 from benchmarks.leaderboard import write
 from benchmarks.leaderboard.tables.summary import summarise
@@ -95,6 +95,16 @@ def test_the_markdown_says_what_the_page_finds(tmp_path):
         assert question in page
         assert answer in page
         assert text.count("`") % 2 == 0
+
+
+def test_names_in_what_the_markdown_finds_stay_names(tmp_path):
+    place = {**PLACE, "processor": "Xeon CPU @ 2.20GHz _x_ www.example.org"}
+    untimed = replace(record("a` <b>x</b>", level=0.9), throughput={}, environment=place)
+    _, markdown, _ = made([untimed, *(replace(each, environment=place) for each in FEW)], tmp_path)
+    (line,) = [line for line in markdown.splitlines() if line.startswith("- **Best trade")]
+    spans = re.findall(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", line)
+    assert [text.strip() for _, text in spans if "<b>" in text] == ["a` <b>x</b>"]
+    assert not re.search(r"[<@_]|www", re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", line))
 
 
 def test_the_page_loads_nothing_and_its_policy_names_its_own_script_and_style(tmp_path):

@@ -1,5 +1,6 @@
 """The leaderboard as Markdown, for a README or a pull request."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from benchmarks.leaderboard.tables import wording
@@ -12,6 +13,8 @@ from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.summary import Summary
 from benchmarks.leaderboard.tables.table import Table
 from benchmarks.records.record import PARTS, RunRecord
+
+_INNER = re.compile(r"\S(?:.*\S)?", re.DOTALL)  # without the blanks around it, which are no part of a code span
 
 
 def markdown(summary: Summary) -> str:
@@ -36,7 +39,8 @@ def _table(table: Table) -> Iterable[str]:
     yield from (f"- {part.capitalize()}: {code(table.axes[part][0])}" for part in table.shared)
     yield from (f"- Protocol, {prose(name)}: {code(value)}" for name, value in wording.protocol(table))
     yield f"- Scorer {code(table.signature)}; scores × 100"
-    yield "- Intervals of 95 % are over all images of the kind; ranks, not overlaps, tell which gaps are clear"
+    if any(table.ranking.standings):
+        yield "- 95 % bootstrap confidence intervals; compare entries by rank, not by whether intervals overlap"
     yield f"- Speeds on {code(wording.places(table))}"
     yield from (f"- {wording.noise(table)}", "")
     heads = ["Rank", *map(str.capitalize, table.varying), *(prose(column.label) for column in chosen), "Seeds"]
@@ -45,7 +49,10 @@ def _table(table: Table) -> Iterable[str]:
 
 
 def _finding(table: Table, finding: Finding) -> str:
-    text = "".join(code(table.name(each)) if isinstance(each, Row) else prose(each) for each in finding.text)
+    text = ""
+    for each in finding.text:
+        piece = code(table.name(each)) if isinstance(each, Row) else _INNER.sub(lambda found: prose(found[0]), each)
+        text += " " * (text.endswith("`") and piece.startswith("`")) + piece  # or two code spans would be one
     return f"**{finding.question}: {prose(finding.answer)}.** {text}"
 
 

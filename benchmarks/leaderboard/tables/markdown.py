@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.leaderboard.tables.formatting import clean
 
-_HARMLESS = re.compile(r"(?:[\w ,.:;'×%()-]|(?<=\w)[/=](?=\w)|[+\u2212](?=\d))*")
+_HARMLESS = re.compile(r"(?!.*www\.)(?:[^\W_]|[ ,.:;'×%()-]|(?<=\w)[/=_](?=\w)|[+\u2212](?=\d))*", re.IGNORECASE)
 
 
 def code(value: object) -> str:
