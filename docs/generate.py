@@ -58,8 +58,8 @@ _CHECKS = ("binding", "relation", "pointing", "pointing_chance")
 _ATTENTION = """# Attention check
 
 Three attentions on synthetic scenes, where the right place of each word is known, and as a control `mean`, which weighs
-all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. Pointing of `mean` is
-no measurement: of equal weights the first counts as the largest. To make it again:
+all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. Pointing of `mean`
+measures nothing: of equal weights the first counts as the largest. To make it again:
 
 ```console
 caption-zoo run attention-check --out runs/attention-check
@@ -111,7 +111,7 @@ def _passed(table: Any) -> Iterable[str]:
             }
             names = [] if row is control else [diagnostic(name).title for name in above(row, floors)]
             found += [f"{code(table.name(row))} ({', '.join(names)})"] * bool(names)
-        yield f"Above the control, or of pointing above chance, with each seed: {'; '.join(found) or 'none'}."
+        yield f"In every seed above the control, of pointing above chance: {'; '.join(found) or 'none'}."
 
 
 def _kind(registry: "Registry[Any]") -> Iterable[str]:

@@ -60,12 +60,13 @@ def test_the_page_names_what_is_above_the_control_with_each_seed(generate):
                    {"binding": 0.7, "relation": 0.4, "pointing": 0.0, "pointing_chance": 0.1}, experiment="attention-check")  # fmt: skip
     better = runs("luong", {"binding": 0.6, "relation": 0.5, "pointing": 0.3, "pointing_chance": 0.1},
                   {"binding": 0.9, "relation": 0.6, "pointing": 0.2, "pointing_chance": 0.1}, experiment="attention-check")  # fmt: skip
+    alone = runs("cosine", {"binding": 0.9, "relation": 0.9, "pointing": 0.9, "pointing_chance": 0.1}, experiment="attention-check")  # fmt: skip
     worse = runs(
         "area",
         {"binding": 0.1, "pointing": 0.2, "pointing_chance": 0.1},
         {"binding": 0.1},
         experiment="attention-check",
     )
-    *_, last = generate._attention_checks([*control, *better, *worse])
+    *_, last = generate._attention_checks([*control, *better, *alone, *worse])
     expected = "`luong` (spatial relation, pointing)"
-    assert last == f"Above the control, or of pointing above chance, with each seed: {expected}."
+    assert last == f"In every seed above the control, of pointing above chance: {expected}."

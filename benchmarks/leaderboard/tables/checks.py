@@ -1,7 +1,6 @@
 """Checks of a data set over seeds: what a column's mean does not tell."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 
 from benchmarks.leaderboard.tables.diagnostics import diagnostic
 from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number, span
@@ -21,12 +20,12 @@ def checks(table: Table, names: Sequence[str]) -> str:
 
 
 def above(row: Row, floors: Mapping[str, tuple[Row, str]]) -> list[str]:
-    """Of the diagnostics in `floors` those whose every seed is above every seed of the floor's row and diagnostic."""
-    return [
-        name
-        for name, (floor, other) in floors.items()
-        if min(_values(row, name), default=-inf) > max(_values(floor, other), default=inf)
-    ]
+    """Of the diagnostics in `floors` those whose every seed is above every seed of the floor's row and diagnostic.
+
+    One seed alone shows nothing of seeds.
+    """
+    found = {name: (_values(row, name), _values(*floor)) for name, floor in floors.items()}
+    return [name for name, (own, floor) in found.items() if min(len(own), len(floor)) > 1 and min(own) > max(floor)]
 
 
 def _over_seeds(row: Row, name: str) -> str:
