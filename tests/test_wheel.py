@@ -108,7 +108,7 @@ def test_a_config_is_listed_copied_and_found_by_its_name(run, tmp_path):
     assert (listed.returncode, listed.stderr) == (0, "")
     lines = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())
     assert set(lines) == {file.stem for file in (ROOT / "configs").glob("*.yaml")}
-    assert lines["quickstart"].startswith("Does it help to look? ")
+    assert lines["quickstart"].startswith("Does attention help? ")
     assert run("caption-zoo", "configs", "quickstart").stdout == "quickstart.yaml\n"
     assert (tmp_path / "quickstart.yaml").read_text() == (ROOT / "configs" / "quickstart.yaml").read_text()
     again = run("caption-zoo", "configs", "quickstart")
