@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from benchmarks.leaderboard.tables.diagnostics import diagnostic
-from benchmarks.leaderboard.tables.formatting import BLANK, hundred, number, span
+from benchmarks.leaderboard.tables.formatting import BLANK, hundred, span
 from benchmarks.leaderboard.tables.markdown import code, prose
 from benchmarks.leaderboard.tables.markdown import table as table_of
 from benchmarks.leaderboard.tables.rows import Row
@@ -24,18 +24,15 @@ def above(row: Row, floors: Mapping[str, tuple[Row, str]]) -> list[str]:
 
     One seed alone shows nothing of seeds.
     """
-    found = {name: (_values(row, name), _values(*floor)) for name, floor in floors.items()}
+    found = {
+        name: (row.each("diagnostics", name), floor.each("diagnostics", other))
+        for name, (floor, other) in floors.items()
+    }
     return [name for name, (own, floor) in found.items() if min(len(own), len(floor)) > 1 and min(own) > max(floor)]
 
 
 def _over_seeds(row: Row, name: str) -> str:
-    mean, values = row.mean("diagnostics", name), _values(row, name)
+    mean, values = row.mean("diagnostics", name), row.each("diagnostics", name)
     if mean is None:
         return BLANK
     return hundred(mean) + (f" ({span(min(values), max(values))})" if len(values) > 1 else "")
-
-
-def _values(row: Row, name: str) -> list[float]:
-    """That of each run; none if any of them lacks it."""
-    values = [number(run.diagnostics.get(name)) for run in row.runs]
-    return [value for value in values if value is not None] if None not in values else []

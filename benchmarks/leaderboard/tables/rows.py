@@ -81,9 +81,9 @@ class Row:
         """The median over the runs at `place` of a speed or duration; None if any of them lacks it."""
         return median(values) if (values := self.each(field, name, place)) else None
 
-    def each(self, field: str, name: str, place: Hardware) -> list[float]:
-        """That of each run at `place`; none if any of them lacks it."""
-        return _each(self.timed.get(place, ()), field, name)
+    def each(self, field: str, name: str, place: Hardware | None = None) -> list[float]:
+        """That of each run, or of those at `place`; none if any of them lacks it."""
+        return _each(self.runs if place is None else self.timed.get(place, ()), field, name)
 
     @cached_property
     def per_image(self) -> dict[str, float]:
