@@ -338,7 +338,7 @@ def test_of_several_machines_each_has_columns_and_a_plot(visit, two_places):
     opened.page.keyboard.press("Escape")
     opened.page.locator(".rows thead button", has_text="Speed").nth(1).click()
     speeds = opened.page.locator(".rows tbody tr").evaluate_all(
-        "rows => rows.map((row) => [...row.cells].filter((cell) => cell.checkVisibility())[6].textContent)"
+        "rows => rows.map((row) => [...row.cells].filter((cell) => cell.checkVisibility())[7].textContent)"
     )
     assert [text == "–" for text in speeds] == [False] * 5 + [True] * 3
     without = visit(two_places, java_script_enabled=False)

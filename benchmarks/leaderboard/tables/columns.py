@@ -133,7 +133,7 @@ RATES = (
     ),
     Timing(
         "train_seconds", "Training", "seconds", lambda row, place: positive(row.median("seconds", "train", place)),
-        "How long training took", kind="time",
+        "How long training took", kind="time", main=True,
     ),
 )  # fmt: skip
 
