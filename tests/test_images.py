@@ -43,12 +43,13 @@ def data(tmp_path):
 
 @pytest.fixture
 def written(tmp_path):
-    """A store of 40 images in two views, and its values."""
+    """A store of 10 images and 30 in two views, and its values, of which 10 are not stored."""
     values = np.random.default_rng(0).standard_normal((40, 2, 5, 8)).astype(np.float16)
     folder = tmp_path / "store"
     folder.mkdir()
-    with Writer(folder, 50, "store") as writer:
-        writer.add(range(100, 132), values[:32])
+    with Writer(folder, 90, "store") as writer:
+        writer.add(range(100, 110), values[:10, :1])
+        writer.add(range(110, 132), values[10:32])
         writer.add(range(132, 140), values[32:])
         writer.finish(grid=None, skipped=["a.jpg: damaged"], seconds=1.5)
     return folder, values
@@ -79,7 +80,16 @@ def test_what_was_written_is_read(written):
         assert torch.equal(source.batch(ids, views), expected)
         assert torch.equal(source.batch(ids), torch.from_numpy(values[[39, 0, 31, 32], 0]))
     assert (store.views, store.grid, store.skipped, store.seconds) == (2, None, ["a.jpg: damaged"], 1.5)
-    assert np.array_equal(np.load(folder / "rows.npy", mmap_mode="r"), values)  # 50 were announced, 40 came
+    rows = np.concatenate([values[:10, 0], values[10:].reshape(-1, 5, 8)])
+    assert np.array_equal(np.load(folder / "rows.npy", mmap_mode="r"), rows)  # 90 were announced, 70 came
+
+
+def test_a_view_that_is_not_stored_is_no_other_images(written):
+    store = open_store(written[0], "store")
+    for source in (store, store.on(CPU)):
+        assert source.batch([109], [0]).shape == (1, 5, 8)
+        with pytest.raises(IndexError):
+            source.batch([109], [1])
 
 
 def test_a_batch_is_the_readers_own(written):
@@ -97,7 +107,7 @@ def test_a_block_that_a_disk_lost_is_no_feature(written):
     assert store.batch([100, 139], [0, 1]).shape == (2, 5, 8)
     for read in (lambda: store.batch([100, 139]), lambda: store.on(CPU)):
         with pytest.raises(
-            DamagedStore, match=r"store: row 39 of rows.npy is damaged; it is made again .* delete this folder"
+            DamagedStore, match=r"store: row 68 of rows.npy is damaged; it is made again .* delete this folder"
         ):
             read()
 
@@ -106,7 +116,7 @@ def test_a_row_that_is_cut_off_later_is_no_feature(written):
     store = open_store(written[0], "store")
     store.batch([139])
     os.truncate(written[0] / "rows.npy", 4096)
-    with pytest.raises(DamagedStore, match="row 39"):
+    with pytest.raises(DamagedStore, match="row 68"):
         store.batch([139])
 
 
@@ -170,7 +180,7 @@ def test_a_store_with_a_damaged_row_is_made_again(data, tmp_path):
     for asked in (cache, FeatureCache(tmp_path, CPU)):  # by the process that found it, and by another
         after = again(asked, data, backbone)
         assert after.seconds != before.seconds
-        assert after.batch(list(after.rows), 1).isfinite().all()
+        assert after.batch([example.image_id for example in data.train], 1).isfinite().all()
 
 
 def test_a_process_opens_and_checks_a_store_once(data, tmp_path, monkeypatch):
@@ -257,7 +267,7 @@ def test_an_epoch_holds_no_more_memory_than_a_batch(tmp_path):
         batch = store.batch(range(place, place + 16))
     assert resident() - start < 24  # of 64 MB; a map would hold all of them
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    assert np.array_equal(mapped[240:], batch.numpy()[:, None])
+    assert np.array_equal(mapped[240:], batch.numpy())
 
 
 def test_rows_move_to_a_device_with_room_for_them(data, tmp_path, monkeypatch):
@@ -268,7 +278,7 @@ def test_rows_move_to_a_device_with_room_for_them(data, tmp_path, monkeypatch):
         monkeypatch.setattr(images, "free_memory", lambda device, free=free: free)
         store = made(data, backbone, tmp_path)
         assert (type(store.source) is not type(on_disk.source)) == there
-        assert torch.equal(store.batch([1001, 3], [1, 0]), on_disk.batch([1001, 3], [1, 0]))
+        assert torch.equal(store.batch([3, 1001], [1, 0]), on_disk.batch([3, 1001], [1, 0]))
     assert free_memory(CPU) == 0
 
 
@@ -305,8 +315,9 @@ def test_rows_do_not_depend_on_threads(data, tmp_path):
         == list(stores[1].rows)
         == [e.image_id for e in (*data.test, *data.validation, *data.train)]
     )
-    ids = list(stores[0].rows)
-    torch.testing.assert_close(stores[0].batch(ids, 1), stores[1].batch(ids, 1))
+    for examples, view in ((data.test, 0), (data.train, 1)):
+        ids = [example.image_id for example in examples]
+        torch.testing.assert_close(stores[0].batch(ids, view), stores[1].batch(ids, view))
 
 
 def test_numbers_that_float16_cannot_hold_are_refused(data, tmp_path):
@@ -364,7 +375,7 @@ def test_the_manifest_names_no_place(data, tmp_path):
     (manifest,) = tmp_path.glob("images/*/manifest.json")
     text = manifest.read_text()
     assert str(tmp_path) not in text
-    assert set(json.loads(text.splitlines()[0])) == {"store", "rows", "grid", "skipped", "seconds", "runtime", "sums"}
+    assert set(json.loads(text.splitlines()[0])) == {"store", "views", "grid", "skipped", "seconds", "runtime", "sums"}
 
 
 def no_lock(*_):
@@ -454,7 +465,7 @@ def test_a_read_that_gives_less_is_read_on(written, monkeypatch):
     folder, values = written
     read = os.preadv
     monkeypatch.setattr(os, "preadv", lambda handle, parts, place: read(handle, [parts[0][:7]], place))
-    assert torch.equal(open_store(folder, "store").batch([100, 139], [1, 0]), torch.from_numpy(values[[0, 39], [1, 0]]))
+    assert torch.equal(open_store(folder, "store").batch([100, 139], [0, 1]), torch.from_numpy(values[[0, 39], [0, 1]]))
 
 
 def test_a_disk_that_gives_nothing_is_named_and_no_damage(written, monkeypatch):
@@ -482,13 +493,13 @@ def test_a_lost_row_is_found_wherever_it_lies(written):
     """A flipped bit, a page of zeros, and two rows that have changed places."""
     folder, _ = written
     content, manifest = (folder / "rows.npy").read_bytes(), (folder / "manifest.json").read_bytes()
-    size, start = 80, len(content) - 80 * 80  # of a view of an image
-    for damage in range(80):
+    size, start = 80, len(content) - 70 * 80  # of a view of an image
+    for damage in range(70):
         place = start + damage * size
         flipped = bytearray(content)
         flipped[place + damage] ^= 1 << damage % 8
         zeros = content[:place] + bytes(size) + content[place + size :]
-        after = start + (damage + 1) % 80 * size
+        after = start + (damage + 1) % 70 * size
         swapped = bytearray(content)
         swapped[place : place + size], swapped[after : after + size] = (
             content[after : after + size],

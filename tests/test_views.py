@@ -77,6 +77,9 @@ def test_the_store_holds_each_view_and_its_mirrored_one(data, tmp_path, spec):
     store = stored(data, tmp_path, backbone, hflip=True, crops=2, crop_scale=0.5)
     plain = stored(data, tmp_path, backbone, hflip=True)
     assert (store.views, plain.views) == (6, 2)
+    others = [example.image_id for example in (*data.validation, *data.test)]
+    assert store.source.shape[0] == 6 * len(data.train) + len(others)
+    torch.testing.assert_close(store.batch(others), plain.batch(others))
     ids = [example.image_id for example in data.train]
     for view in (0, 1):
         torch.testing.assert_close(store.batch(ids, view), plain.batch(ids, view))

@@ -133,8 +133,9 @@ class Estimator:
         if not rows:
             raise UnreadableImage(f"no image of the first {len(examples)}, such as {last.unreadable[0][1]}")
         images = sum(map(len, (dataset.train, dataset.validation, dataset.test)))
-        stage = Stage(images, tuple(each / (lanes * size) for each in seconds))
-        stored = images * views.count * rows[0].nbytes
+        share = views.total(dataset) / (images * views.count)  # of training images' views, which were measured
+        stage = Stage(images, tuple(share * each / (lanes * size) for each in seconds))
+        stored = views.total(dataset) * rows[0].nbytes
         return _Encoded(stage, stored, torch.from_numpy(np.concatenate(rows)), last.grid, peak_memory(device))
 
     def _train(self, captioner: Captioner, encoded: _Encoded, cell: Cell) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ output of the frozen ones, and for one that is trained altogether the resized pi
 import hashlib
 import sys
 import time
+from collections.abc import Generator
 from contextlib import closing
 from importlib.metadata import version
 from math import inf, prod
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.data import Dataset, UnreadableImage
-from benchmarks.features.encode import encode_batches, lanes, refuse_lost, row_encoder
+from benchmarks.features.encode import EncodedBatch, encode_batches, lanes, refuse_lost, row_encoder
 from benchmarks.features.files import Writer, listed, open_or_discard, open_store
 from benchmarks.features.runtime import GRAPHS, ONNX, fast_encoder, runtime_of
 from benchmarks.features.store import ImageStore
@@ -33,7 +34,7 @@ from zoo.backbones.cutting import find_cut
 from zoo.partial import remove_abandoned
 from zoo.types import Features
 
-_FORMAT = 3
+_FORMAT = 4
 _TIMES = 4  # what is stored of an image may take so many times the room of its pixels
 _SHARE = 0.25  # of a device's free memory that rows may take
 
@@ -91,8 +92,7 @@ class FeatureCache:
 
     def store_encoder(self, dataset: Dataset, backbone: Backbone, *, named: str, views: Views) -> Backbone:
         """What encodes the rows of a new store: `backbone`, or where it is frozen what gives the same faster."""
-        images = views.count * sum(map(len, (dataset.train, dataset.validation, dataset.test)))
-        return backbone if backbone.trainable else self._fast(backbone, named, images, lanes(self.device))
+        return backbone if backbone.trainable else self._fast(backbone, named, views.total(dataset), lanes(self.device))
 
     def _fast(self, backbone: Backbone, named: str, images: float, at_once: int) -> Backbone:
         if self.device.type != "cpu":
@@ -167,13 +167,13 @@ def _make(
     folder: Path, key: str, dataset: Dataset, backbone: Backbone, cut: Cut | None, views: Views, device: torch.device
 ) -> None:
     started = time.perf_counter()
-    examples = [*dataset.test, *dataset.validation, *dataset.train]  # a refusal comes first
+    images = sum(map(len, (dataset.test, dataset.validation, dataset.train)))
     test = {example.image_id for example in dataset.test}
     skipped: list[str] = []
     grid: tuple[int, int] | None = None
     what = "resizing" if backbone.trainable and not cut else "encoding"
-    batches = encode_batches(dataset, examples, backbone, cut, views=views, device=device)
-    with bar(len(examples), what, "img") as progress, Writer(folder, len(examples), key) as writer, closing(batches):
+    batches = _encoded(dataset, backbone, cut, views, device)
+    with bar(images, what, "img") as progress, Writer(folder, views.total(dataset), key) as writer, closing(batches):
         for batch in batches:
             if refused := [why for example, why in batch.unreadable if example.image_id in test]:
                 raise UnreadableImage(f"test image {refused[0]}: mend or fetch it again; scores need every image")
@@ -185,3 +185,11 @@ def _make(
         refuse_lost(dataset, writer.rows, skipped)
         runtime = "" if backbone.trainable and not cut else runtime_of(backbone)
         writer.finish(grid=grid, skipped=skipped, seconds=time.perf_counter() - started, runtime=runtime)
+
+
+def _encoded(
+    dataset: Dataset, backbone: Backbone, cut: Cut | None, views: Views, device: torch.device
+) -> Generator[EncodedBatch, None, None]:
+    """Test and validation images as whole pictures, whose refusal comes first, and training images in all views."""
+    for examples, seen in (([*dataset.test, *dataset.validation], Views()), (dataset.train, views)):
+        yield from encode_batches(dataset, examples, backbone, cut, views=seen, device=device)

@@ -1,4 +1,4 @@
-"""Rows of images on disk: an array that `np.load` can read too, a checksum for each image and view, and a manifest.
+"""Rows of images on disk: an array that `np.load` can read too, a checksum for each, and a manifest.
 
 Rows are read into memory of the reader's own, not mapped: pages of a map count as the
 process's memory, so an epoch would come to hold the whole file. A row is checked when it
@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
+from itertools import accumulate
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,26 +46,25 @@ class _File(Rows):
             self.nbytes = prod(self.shape) * self.dtype.itemsize
         except _DAMAGE as error:
             raise DamagedStore(folder, f"{_ROWS} cannot be read ({error})") from error
-        if self.shape[:2] != sums.shape or os.fstat(self.handle).st_size != self.start + self.nbytes:
+        if self.shape[:1] != sums.shape or os.fstat(self.handle).st_size != self.start + self.nbytes:
             raise DamagedStore(folder, f"{_ROWS} has another size than was written")
 
-    def read(self, rows: Sequence[int], views: Sequence[int]) -> Tensor:
+    def read(self, rows: Sequence[int]) -> Tensor:
         """Into fresh memory."""
-        values = np.empty((len(rows), *self.shape[2:]), self.dtype)
-        for value, row, view in zip(values, rows, views, strict=True):
-            self._fill(value, row, view)
+        values = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for value, row in zip(values, rows, strict=True):
+            self._fill(value, row)
         return torch.from_numpy(values)
 
-    def _fill(self, value: np.ndarray, row: int, view: int) -> None:
-        place = self.start + (row * self.shape[1] + view) * value.nbytes
+    def _fill(self, value: np.ndarray, row: int) -> None:
         with naming(self.folder / _ROWS):
-            whole = _read_whole(self.handle, value, place)
-        if not whole or not (self.sound[row, view] or zlib.crc32(value.data) == self.sums[row, view]):
+            whole = _read_whole(self.handle, value, self.start + row * value.nbytes)
+        if not whole or not (self.sound[row] or zlib.crc32(value.data) == self.sums[row]):
             if listed(self.folder) == _identity(os.fstat(self.handle)):  # and not what another has made there since
                 with suppress(OSError):  # without it the folder is no store, and is made again for who asks next
                     (self.folder / _MANIFEST).unlink()
             raise DamagedStore(self.folder, f"row {row} of {_ROWS} is damaged")
-        self.sound[row, view] = True
+        self.sound[row] = True
 
 
 def _read_whole(handle: int, value: np.ndarray, place: int) -> bool:
@@ -76,11 +76,11 @@ def _read_whole(handle: int, value: np.ndarray, place: int) -> bool:
 
 
 class Writer:
-    """Writes the store `key` into the empty folder `folder`, for at most so many images; close it by `with`."""
+    """Writes the store `key` into the empty folder `folder`, with at most so many rows; close it by `with`."""
 
-    def __init__(self, folder: Path, images: int, key: str) -> None:
-        self.folder, self.images, self.key, self.rows = folder, images, key, dict[int, int]()
-        self.sums: list[np.ndarray] = []
+    def __init__(self, folder: Path, most: int, key: str) -> None:
+        self.folder, self.most, self.key, self.rows = folder, most, key, dict[int, range]()
+        self.sums: list[int] = []
         self.shape: tuple[int, ...] = ()
         self.file: BinaryIO = (folder / _ROWS).open("wb")
 
@@ -92,7 +92,7 @@ class Writer:
             self.file.close()
 
     def add(self, image_ids: Sequence[int], values: np.ndarray) -> None:
-        """The next images, (images, views, ...), always of one shape and type.
+        """The next images, (images, views, ...): rows of always one shape and type, of each image as many.
 
         Raises:
             OSError: the disk is full, which shows at the first images: room for all is taken then.
@@ -100,36 +100,37 @@ class Writer:
         values = np.ascontiguousarray(values)
         with naming(self.folder / _ROWS):
             if not self.rows:
-                self.shape, self.dtype = values.shape[1:], values.dtype
-                self._header(self.images)
-                size = self.images * prod(self.shape) * self.dtype.itemsize
+                self.shape, self.dtype = values.shape[2:], values.dtype
+                self._header(self.most)
+                size = self.most * prod(self.shape) * self.dtype.itemsize
                 allocate(self.file.fileno(), self.file.tell() + size)
-            assert (values.shape[1:], values.dtype) == (self.shape, self.dtype)
+            assert (values.shape[2:], values.dtype) == (self.shape, self.dtype)
             self.file.write(values.data)
-        self.sums.append(np.array([[zlib.crc32(view.data) for view in image] for image in values], np.uint32))
-        self.rows |= {image: len(self.rows) + place for place, image in enumerate(image_ids)}
+        for image, views in zip(image_ids, values, strict=True):
+            self.rows[image] = range(len(self.sums), len(self.sums) + len(views))
+            self.sums += [zlib.crc32(view.data) for view in views]
 
     def finish(
         self, *, grid: tuple[int, int] | None, skipped: Sequence[str], seconds: float, runtime: str = ""
     ) -> None:
         """Write the rest, and wait until all of it is on the disk."""
-        sums = np.concatenate(self.sums)
+        sums = np.array(self.sums, np.uint32)
         made = {"grid": grid, "skipped": list(skipped), "seconds": seconds, "runtime": runtime}
-        content = {"store": self.key, "rows": list(self.rows), **made, "sums": zlib.crc32(sums.data)}
-        manifest = json.dumps(content)
+        views = [[image, len(rows)] for image, rows in self.rows.items()]
+        manifest = json.dumps({"store": self.key, "views": views, **made, "sums": zlib.crc32(sums.data)})
         array = BytesIO()
         np.save(array, sums)  # into a file it would not notice that the disk is full
         with naming(self.folder / _ROWS):
             self.file.truncate(self.file.tell())
             self.file.seek(0)
-            self._header(len(self.rows))  # numpy leaves room for any number of rows
+            self._header(len(sums))  # numpy leaves room for any number of rows
             self.file.flush()
             os.fsync(self.file.fileno())
         write_atomically(self.folder / _SUMS, array.getvalue())
         write_atomically(self.folder / _MANIFEST, f"{manifest}\n{zlib.crc32(manifest.encode())}\n")
 
-    def _header(self, images: int) -> None:
-        description = {"descr": self.dtype.str, "fortran_order": False, "shape": (images, *self.shape)}
+    def _header(self, rows: int) -> None:
+        description = {"descr": self.dtype.str, "fortran_order": False, "shape": (rows, *self.shape)}
         np.lib.format.write_array_header_1_0(self.file, description)
 
 
@@ -151,7 +152,8 @@ def open_store(folder: Path, key: str) -> ImageStore:
         raise DamagedStore(folder, f"{_MANIFEST} or {_SUMS} is damaged")
     if content.get("store") != key:  # also one of a version that did not say
         raise DamagedStore(folder, "is of other images or another backbone")
-    rows = {image: row for row, image in enumerate(content["rows"])}
+    ends = accumulate(views for _, views in content["views"])
+    rows = {image: range(end - views, end) for (image, views), end in zip(content["views"], ends, strict=True)}
     grid = tuple(content["grid"]) if content["grid"] else None
     seconds, runtime = content["seconds"], content.get("runtime", "")
     return ImageStore(key, _File(folder, sums), rows, grid, content["skipped"], seconds, runtime)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_TOGETHER = 64  # images that are moved to a device at a time
+_TOGETHER = 64  # rows that are moved to a device at a time
 
 
 class DamagedStore(OSError):
@@ -19,14 +19,14 @@ class DamagedStore(OSError):
 
 
 class Rows(ABC):
-    """Rows of images, (images, views, ...), wherever they lie."""
+    """Rows, (rows, ...), wherever they lie: each is one view of an image."""
 
     shape: tuple[int, ...]
     nbytes: int
 
     @abstractmethod
-    def read(self, rows: Sequence[int], views: Sequence[int]) -> Tensor:
-        """Of each row one view."""
+    def read(self, rows: Sequence[int]) -> Tensor:
+        """Those rows, in that order."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,10 @@ class ImageStore:
     """The model's input for each image.
 
     key: names what is stored; two stores with one are one.
-    source: (images, views, ...): features (N, D) or the output of a backbone's frozen stem, in
-        float16, or pixels (3, H, W) in uint8; the first view is the whole picture, see `Views`.
-    rows: image id -> row; an image that could not be read has none.
+    source: (rows, ...): features (N, D) or the output of a backbone's frozen stem, in
+        float16, or pixels (3, H, W) in uint8.
+    rows: image id -> the rows of its views, of which the first is the whole picture, see `Views`; only training
+        images have others. An image that could not be read has none.
     skipped: what could not be read, and why.
     seconds: how long it took to make.
     runtime: what ran the backbone, by name and version; empty where nothing did, or it is not known.
@@ -44,7 +45,7 @@ class ImageStore:
 
     key: str
     source: Rows
-    rows: Mapping[int, int]
+    rows: Mapping[int, range]
     grid: tuple[int, int] | None
     skipped: Sequence[str]
     seconds: float
@@ -55,14 +56,15 @@ class ImageStore:
 
         Raises:
             DamagedStore: a row is not what was written.
+            IndexError: an image has no such view.
         """
         chosen = [views] * len(image_ids) if isinstance(views, int) else views
-        return self.source.read([self.rows[image] for image in image_ids], chosen)
+        return self.source.read([self.rows[image][view] for image, view in zip(image_ids, chosen, strict=True)])
 
     @property
     def views(self) -> int:
-        """Of each image: one, where neither mirrored images nor crops are stored."""
-        return self.source.shape[1]
+        """Of each training image: one, where neither mirrored images nor crops are stored."""
+        return max(map(len, self.rows.values()))
 
     def on(self, device: torch.device) -> "ImageStore":
         """The same with all rows in the memory of `device`, so that a batch is an index there.
@@ -78,17 +80,14 @@ class _InMemory(Rows):
 
     def __init__(self, source: Rows, device: torch.device) -> None:
         self.shape, self.nbytes = source.shape, source.nbytes
-        images, views = self.shape[:2]
-        self.values = torch.empty(self.shape, dtype=source.read([], []).dtype, device=device)
-        for start in range(0, images, _TOGETHER):
-            some = range(start, min(start + _TOGETHER, images))
-            for view in range(views):
-                self.values[start : some.stop, view] = source.read(some, [view] * len(some)).to(device)
+        self.values = torch.empty(self.shape, dtype=source.read([]).dtype, device=device)
+        for start in range(0, self.shape[0], _TOGETHER):
+            some = range(start, min(start + _TOGETHER, self.shape[0]))
+            self.values[start : some.stop] = source.read(some).to(device)
 
-    def read(self, rows: Sequence[int], views: Sequence[int]) -> Tensor:
+    def read(self, rows: Sequence[int]) -> Tensor:
         """An index on the device."""
-        places = torch.tensor([list(rows), list(views)], dtype=torch.long)
+        places = torch.tensor(list(rows), dtype=torch.long)
         if self.values.is_cuda:
             places = places.pin_memory()  # so that nobody waits for the copy
-        row, view = places.to(self.values.device, non_blocking=True)
-        return self.values[row, view]
+        return self.values[places.to(self.values.device, non_blocking=True)]

@@ -7,6 +7,8 @@ from dataclasses import astuple, dataclass
 
 from PIL import Image
 
+from benchmarks.data import Dataset
+
 _MOST_LOG_ASPECT = math.log(4 / 3)
 
 
@@ -29,7 +31,8 @@ def crop_box(size: tuple[int, int], drawn: Sequence[float], least: float) -> tup
 class Views:
     """Which there are: the whole picture, `crops` of at least `crop_scale` of its area; with `hflip` each mirrored too.
 
-    A view and its mirrored one are neighbours, and the whole picture comes first.
+    A view and its mirrored one are neighbours, and the whole picture comes first. Training images have them all, those
+    of the other splits the whole picture alone.
     """
 
     hflip: bool = False
@@ -38,8 +41,12 @@ class Views:
 
     @property
     def count(self) -> int:
-        """Of each image."""
+        """Of each training image."""
         return (1 + self.crops) * (1 + self.hflip)
+
+    def total(self, dataset: Dataset) -> int:
+        """Of all images."""
+        return self.count * len(dataset.train) + len(dataset.validation) + len(dataset.test)
 
     @property
     def key(self) -> object:
