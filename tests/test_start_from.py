@@ -151,6 +151,40 @@ def test_one_run_is_for_every_seed(runs):
     assert [cell.start_from for cell in planned] == [folder.name] * 2
 
 
+def with_backbone(spec):
+    return replace(EXPERIMENT, matrix=replace(EXPERIMENT.matrix, backbone=(Spec.parse(spec),)))
+
+
+def test_a_backbone_that_was_frozen_learns_from_there_on(runs, tmp_path):
+    for cell in plan(replace(with_backbone("patches(dim=8)"), start_from=str(runs))).cells:
+        assert cell.start_from == first(runs, str(cell.attention)).id
+        with Context(tmp_path) as context:
+            captioner, _ = build(cell, context)
+        expected = checkpoint.load(runs / cell.start_from).state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in captioner.state_dict().items())
+        assert all(parameter.requires_grad for parameter in captioner.backbone.parameters())
+
+
+def test_of_one_that_was_frozen_and_one_that_learned_training_starts_from_that_with_the_same_backbone(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "runs")
+    (tmp_path / "config.yaml").write_text(CONFIG.replace(", trainable=False", "").replace("[0, 1]", "[0]"))
+    ended = caption_zoo("run", "config.yaml", "--cache", "cache", folder=tmp_path).end()
+    assert ended.returncode == 0, ended
+    cells = plan(replace(with_backbone("patches(dim=8)"), start_from=str(tmp_path / "runs"))).cells
+    started = [RunRecord.load(Path(cell.start_folder)) for cell in cells]
+    assert [record.parts["backbone"] for record in started] == ["patches(dim=8)"] * 2
+    frozen = plan(replace(EXPERIMENT, start_from=str(tmp_path / "runs"))).cells  # which the other cannot be again
+    assert [cell.start_from for cell in frozen] == [first(runs, str(cell.attention)).id for cell in frozen]
+
+
+@pytest.mark.parametrize(
+    "spec", ["patches(dim=16)", "patches(dim=8, image_size=32)", "torchvision/resnet18(pretrained=False)"]
+)
+def test_another_backbone_starts_from_none(runs, spec):
+    with pytest.raises(ValueError, match="holds none"):
+        plan(replace(with_backbone(spec), start_from=str(runs)))
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

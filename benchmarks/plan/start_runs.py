@@ -10,10 +10,13 @@ from benchmarks.records.model_files import verify_run
 from benchmarks.records.packed import is_packed
 from benchmarks.records.record import FILE, RunRecord, record_files
 from benchmarks.records.request import started_from
+from registry import Spec
 from zoo import checkpoint
+from zoo.registries import BACKBONES
 from zoo.vocabulary import Vocabulary
 
-_SAME = ("backbone", "attention", "decoder", "fingerprint", "seed")  # of a request
+_SAME = ("attention", "decoder", "fingerprint", "seed")  # of a request
+_OF_TRAINING = frozenset(("trainable", "drop_path"))  # options of backbones that leave their weights as they are
 
 
 def with_start_runs(
@@ -21,8 +24,9 @@ def with_start_runs(
 ) -> list[Cell]:
     """Each cell with the run that it starts from: of those below `folder`, that of the same parts, data and seed.
 
-    Of these none counts that has itself started from another one, nor a packed model, whose weights are rounded; of
-    one that was distilled and one that was not it is the latter. Where `folder` is a run, it is that of all cells,
+    A backbone that learns may have been frozen in that run. None counts that has itself started from another one, nor a
+    packed model, whose weights are rounded; of several it is one with the backbone as it is, and of one that was
+    distilled and one that was not it is the latter. Where `folder` is a run, it is that of all cells,
     whatever their seeds. `vocabulary` is that of the cells. Where they are to be those of the request `recorded`, and
     several runs fit one, it is the one that gives the recorded id.
 
@@ -56,6 +60,7 @@ def _with_start_run(
         (place, record)
         for place, record in runs
         if [record.request.get(name) for name in names] == wanted
+        and _goes_on(str(record.request["backbone"]), cell.backbone)
         and record.request["training"].get("min_count") == cell.training.min_count
         and (single or not record.request.get("start_from"))
     ]
@@ -65,6 +70,7 @@ def _with_start_run(
         own = [(place, record) for place, record in found if started_from(recorded, cell.seed, record.id)]
         found = own[:1] or found  # all of these are of one request
     elif len(found) > 1:
+        found = [each for each in found if each[1].request["backbone"] == cell.request["backbone"]] or found
         found = [(place, record) for place, record in found if not record.teacher] or found
     if len(found) != 1:
         several = ", ".join(str(place) for place, _ in found[:3])
@@ -72,6 +78,18 @@ def _with_start_run(
         raise ValueError(f"start_from: of the finished runs of {cell}, {folder} {why}")
     ((place, record),) = found
     return replace(cell, start_from=record.id, start_folder=str(place))
+
+
+def _goes_on(earlier: str, backbone: Spec) -> bool:
+    """Whether `backbone` is the `earlier` one, or that one was frozen and had the same weights."""
+    before = Spec.parse(earlier)
+    if before == backbone:
+        return True
+    options = [{**each.options, **dict.fromkeys(_OF_TRAINING)} for each in (before, backbone)]
+    if (before.name, before.variant) != (backbone.name, backbone.variant) or options[0] != options[1]:
+        return False
+    trainable = BACKBONES.options(before.name).get("trainable")
+    return trainable is not None and not before.options.get("trainable", trainable.default)
 
 
 def _verify(folder: Path, vocabulary: Vocabulary) -> None:
