@@ -41,6 +41,7 @@ ISSUE = [
     "cache.peak_gb",
     "start.list_s",
     "start.help_s",
+    "start.caption_s",
 ]
 FACTS = {
     "date": "2026-01-02", "environment": {"processor": "a | chip", "cores": 2, "java": None}, "bfloat16": False,

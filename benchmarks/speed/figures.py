@@ -46,6 +46,7 @@ BARS = (
     Figure("cache.peak_gb", "peak memory of an epoch over 118,287 images", "GB", Bar(2, True)),
     Figure("start.list_s", "`caption-zoo list`", "s", Bar(0.4, True)),
     Figure("start.help_s", "`caption-zoo --help`", "s", Bar(0.4, True)),
+    Figure("start.caption_s", "`caption-zoo caption photo.jpg`, no model named", "s", Bar(10, True)),
 )
 OTHERS = (
     Figure("machine.fp32.gflops", "this machine's matrix products in float32, one thread", "GFLOP/s"),

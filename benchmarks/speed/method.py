@@ -54,7 +54,8 @@ cores, scoring with one thread for numpy, but with Java beside Python on both si
   of those in `quickstart`. What it adds is the whole command's time less the encoding and the training,
   decoding and scoring of all cells, over the latter. The throughput suite that times each cell is counted as added;
   another row leaves it out.
-- Start-up: whole processes, the median of ten; the same Python with nothing to do is `python -c pass`."""
+- Start-up: whole processes, the median of ten; the same Python with nothing to do is `python -c pass`. A first time
+  does not count, so what `caption-zoo caption photo.jpg` reads is in the system's memory."""
 
 NOTHING_YET = f"""{_MADE}
 

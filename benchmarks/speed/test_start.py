@@ -8,6 +8,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.speed.pairs import Spread, add_figures, timed
+from benchmarks.speed.photographs import drawn
 from benchmarks.speed.sizes import Size
 
 
@@ -15,6 +16,13 @@ from benchmarks.speed.sizes import Size
 def test_start(benchmark: BenchmarkFixture, size: Size, command: str, word: str) -> None:
     """Seconds of a whole process."""
     add_figures(benchmark, {f"start.{word.lstrip('-')}_s": _start(benchmark, size, [command, word])})
+
+
+def test_caption(benchmark: BenchmarkFixture, size: Size, command: str, tmp_path: Path) -> None:
+    """Seconds until a photograph has its caption, of the model that comes with caption-zoo."""
+    photograph = tmp_path / "photo.jpg"
+    photograph.write_bytes(next(drawn()))
+    add_figures(benchmark, {"start.caption_s": _start(benchmark, size, [command, "caption", str(photograph)])})
 
 
 def test_python(benchmark: BenchmarkFixture, size: Size, command: str) -> None:
