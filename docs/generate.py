@@ -59,7 +59,8 @@ _ATTENTION = """# Attention check
 
 Three attentions on synthetic scenes, where the right place of each word is known, and as a control `mean`, which weighs
 all places alike. {doc}`attention-maps` tells what binding and pointing are, and how to read this. Pointing of `mean`
-measures nothing: of equal weights the first counts as the largest. To make it again:
+measures nothing: of equal weights the first counts as the largest. Binding says least: with training enough the mean of
+all places tells most objects of a scene too, while where one lies to the other takes looking. To make it again:
 
 ```console
 caption-zoo run attention-check --out runs/attention-check
