@@ -1,17 +1,21 @@
-"""The README's figures are those of the records that come with the project."""
+"""The figures of the README, and of the page on pretrained models, are those of the records that come with the project."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+import zoo
 from benchmarks.leaderboard.tables.columns import columns
 from benchmarks.leaderboard.tables.formatting import span
 from benchmarks.leaderboard.tables.summary import summarise
-from benchmarks.records.record import records
+from benchmarks.records.record import RunRecord, records
 
 ROOT = Path(__file__).parents[1]
 RESULTS = (ROOT / "README.md").read_text().partition("\n## Results\n")[2].partition("\n## ")[0]
+
+
+PRETRAINED = ROOT / "docs" / "pretrained.md"
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +79,14 @@ def test_the_figures_of_its_sentences_are_those_of_the_entries_that_they_name(ta
         f"`multihead` + `att2in`, with {cider(photographs, 'multihead', 'att2in')[0]}.",
     ):
         assert sentence in text
+
+
+def test_each_pretrained_model_has_its_figures():
+    lines = [cells(line) for line in PRETRAINED.read_text().splitlines() if line.startswith("| `coco_")]
+    models = {line[0].split("`")[1]: line[2:] for line in lines}
+    assert list(models) == zoo.list_pretrained()
+    for name, (size, *shown) in models.items():
+        folder = ROOT / "zoo" / "models" / name
+        scores = RunRecord.load(folder).scores
+        assert shown == [f"{100 * scores[score]:.1f}" for score in ("CIDEr", "Bleu_4", "METEOR")]
+        assert size == f"{(folder / 'model.safetensors').stat().st_size / 1e6:.1f} MB"
