@@ -133,7 +133,8 @@ class Estimator:
         if not rows:
             raise UnreadableImage(f"no image of the first {len(examples)}, such as {last.unreadable[0][1]}")
         images = sum(map(len, (dataset.train, dataset.validation, dataset.test)))
-        share = views.total(dataset) / (images * views.count)  # of training images' views, which were measured
+        pixels = backbone.trainable and stored_cut(backbone)[0] is None  # mirrored at no cost once they are read
+        share = 1.0 if pixels else views.total(dataset) / (images * views.count)  # of the views that were measured
         stage = Stage(images, tuple(share * each / (lanes * size) for each in seconds))
         stored = views.total(dataset) * rows[0].nbytes
         return _Encoded(stage, stored, torch.from_numpy(np.concatenate(rows)), last.grid, peak_memory(device))

@@ -191,5 +191,5 @@ def _encoded(
     dataset: Dataset, backbone: Backbone, cut: Cut | None, views: Views, device: torch.device
 ) -> Generator[EncodedBatch, None, None]:
     """Test and validation images as whole pictures, whose refusal comes first, and training images in all views."""
-    for examples, seen in (([*dataset.test, *dataset.validation], Views()), (dataset.train, views)):
-        yield from encode_batches(dataset, examples, backbone, cut, views=seen, device=device)
+    for examples, split_views in (([*dataset.test, *dataset.validation], Views()), (dataset.train, views)):
+        yield from encode_batches(dataset, examples, backbone, cut, views=split_views, device=device)

@@ -76,10 +76,10 @@ def _read_whole(handle: int, value: np.ndarray, place: int) -> bool:
 
 
 class Writer:
-    """Writes the store `key` into the empty folder `folder`, with at most so many rows; close it by `with`."""
+    """Writes the store `key` into the empty folder `folder`, with at most `max_rows` rows; close it by `with`."""
 
-    def __init__(self, folder: Path, most: int, key: str) -> None:
-        self.folder, self.most, self.key, self.rows = folder, most, key, dict[int, range]()
+    def __init__(self, folder: Path, max_rows: int, key: str) -> None:
+        self.folder, self.max_rows, self.key, self.rows = folder, max_rows, key, dict[int, range]()
         self.sums: list[int] = []
         self.shape: tuple[int, ...] = ()
         self.file: BinaryIO = (folder / _ROWS).open("wb")
@@ -92,7 +92,7 @@ class Writer:
             self.file.close()
 
     def add(self, image_ids: Sequence[int], values: np.ndarray) -> None:
-        """The next images, (images, views, ...): rows of always one shape and type, of each image as many.
+        """The next images, (images, views, ...): their rows have the shape and type of those before.
 
         Raises:
             OSError: the disk is full, which shows at the first images: room for all is taken then.
@@ -101,8 +101,8 @@ class Writer:
         with naming(self.folder / _ROWS):
             if not self.rows:
                 self.shape, self.dtype = values.shape[2:], values.dtype
-                self._header(self.most)
-                size = self.most * prod(self.shape) * self.dtype.itemsize
+                self._header(self.max_rows)
+                size = self.max_rows * prod(self.shape) * self.dtype.itemsize
                 allocate(self.file.fileno(), self.file.tell() + size)
             assert (values.shape[2:], values.dtype) == (self.shape, self.dtype)
             self.file.write(values.data)

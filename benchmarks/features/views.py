@@ -45,7 +45,7 @@ class Views:
         return (1 + self.crops) * (1 + self.hflip)
 
     def total(self, dataset: Dataset) -> int:
-        """Of all images."""
+        """Rows of all images."""
         return self.count * len(dataset.train) + len(dataset.validation) + len(dataset.test)
 
     @property
