@@ -235,16 +235,23 @@ def store(folder, tmp_path, backbone="timm/test_resnet(pretrained=False)", hflip
 
 def test_stored_features_are_what_the_backbone_sees(folder, tmp_path):
     model, stored = store(folder, tmp_path)
-    data = Coco(root=str(folder))
-    pixels = torch.stack([model.preprocess.to_tensor(data.load(example)) for example in data.train])
-    seen = model(model.preprocess.normalize(torch.cat([pixels, pixels.flip(-1)])))
-    again = [
-        compute_features(model, stored.batch([example.image_id for example in data.train], view), stored.grid)
-        for view in (0, 1)
-    ]
-    torch.testing.assert_close(torch.cat([view.tokens for view in again]), seen.tokens, atol=2e-2, rtol=2e-3)
-    assert again[0].grid == seen.grid
-    assert not torch.equal(again[0].tokens, again[1].tokens)
+    data, grids = Coco(root=str(folder)), set()
+
+    def encoded(split, view):
+        features = compute_features(model, stored.batch([example.image_id for example in split], view), stored.grid)
+        grids.add(features.grid)
+        return features.tokens
+
+    for split, views in ((data.train, (0, 1)), (data.validation, (0,)), (data.test, (0,))):
+        pixels = torch.stack([model.preprocess.to_tensor(data.load(example)) for example in split])
+        for view in views:
+            seen = model(model.preprocess.normalize(pixels.flip(-1) if view else pixels))
+            grids.add(seen.grid)
+            torch.testing.assert_close(encoded(split, view), seen.tokens, atol=2e-2, rtol=2e-3)
+    assert len(grids) == 1
+    assert not torch.equal(encoded(data.train, 0), encoded(data.train, 1))
+    with pytest.raises(IndexError):
+        stored.batch([data.test[0].image_id], 1)
 
 
 def test_the_store_is_made_once_and_again_for_another_backbone(folder, tmp_path):
