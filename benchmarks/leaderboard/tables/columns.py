@@ -133,7 +133,8 @@ RATES = (
     ),
     Timing(
         "train_seconds", "Training", "seconds", lambda row, place: positive(row.median("seconds", "train", place)),
-        "How long training took", kind="time", main=True,
+        "Wall time of training, captions of the validation images included; runs it learned or started from are not",
+        kind="time", main=True,
     ),
 )  # fmt: skip
 
