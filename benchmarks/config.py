@@ -82,8 +82,8 @@ class Training:
         crop_scale: least share of an image's area that a random crop of it keeps; 1 does not crop. For a backbone
             that is trained altogether, as `color_jitter` is, unless there are `cached_crops`.
         color_jitter: share by which brightness, contrast and saturation of an image change at most; 0 leaves them.
-        cached_crops: random crops of each image whose features are stored beside those of the whole picture, for a
-            backbone whose first layers, or all, are frozen; each step takes one of these views.
+        cached_crops: random crops of each training image whose features are stored beside those of the whole
+            picture, for a backbone whose first layers, or all, are frozen; each step takes one of these views.
     """
 
     epochs: int = 8
@@ -142,7 +142,7 @@ class Experiment:
         training: how every model is trained.
         decoding: how every model writes its captions.
         start_from: folder of finished runs, from whose weights training starts: of the run with the same parts, seed
-            and data; or one run, for all seeds.
+            and data, in which a backbone that learns may have been frozen; or one run, for all seeds.
         ensemble: whether the trained models of each combination with several seeds also decode together, as a run of
             its own: each next word has the mean of their probabilities.
     """

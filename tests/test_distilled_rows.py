@@ -117,6 +117,19 @@ def test_of_one_seed_no_start_is_dropped_where_both_were_trained_alike():
     assert [[run.id for run in row.runs] for row in table.rows] == [[second.id, other.id], [first.id]]
 
 
+def test_a_start_with_a_frozen_backbone_is_another_start():
+    def pair(name, backbone, level):
+        start = record(name, level=0.4, parts={**LUONG[0].parts, "attention": name, "backbone": backbone})
+        parts = {**start.parts, "backbone": "patches(dim=8)"}
+        return start, record(name, level=level, parts=parts, request={"start_from": start.id})
+
+    runs = [*pair("luong", "patches(dim=8)", 0.6), *pair("mean", "patches(dim=8, trainable=False)", 0.5)]
+    (table,) = (each for each in summarise(runs).tables if "start_from" in each.protocol)
+    assert len(table.rows) == 2
+    assert len({table.start(row) for row in table.rows}) == 2
+    assert not effects(table)
+
+
 def test_students_by_a_plug_in_stand_beside_their_baseline_a_row_for_each_version_of_its_file():
     def tutored(code, **changes):
         request = {"training": {**TRAINING, "objective": f"tutored(tutor='{TEACHER.id}')"}}

@@ -260,6 +260,18 @@ def cell():
     return plan(Experiment(scenes, Matrix(*parts), training=Training(min_count=1))).cells[0]
 
 
+def test_an_id_of_two_images_is_refused_before_anything_is_encoded(monkeypatch):
+    from benchmarks.config import Experiment, Matrix, Training
+    from benchmarks.plan.matrix import plan
+
+    data = DATASETS.build("scenes(train=2, validation=1, test=1)")
+    data.validation = data.train[1:]
+    monkeypatch.setattr(DATASETS, "build", lambda spec: data)
+    experiment = Experiment("scenes(train=2)", Matrix("patches(dim=8)", "mean"), training=Training(min_count=1))
+    with pytest.raises(ValueError, match=f"scenes has the image id {data.train[1].image_id} more than once"):
+        plan(experiment)
+
+
 @pytest.mark.parametrize("text", ["\x1b[2J[1/1] abc  done", "a\r\nb\u2028c", "\ud800", "x" * 20_000_000, ""])
 def test_the_reason_of_a_failure_is_one_short_line_that_can_be_written(cell, text, tmp_path):
     found = failed(cell, f"RuntimeError: {text}", "error")

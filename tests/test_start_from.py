@@ -93,12 +93,12 @@ def test_weights_that_were_changed_since_the_plan_are_refused(runs, tmp_path):
         build(cell, context)
 
 
-def edited(record, source, place, *, training=None, words=(), teacher=None):
-    """A copy of a run, with other settings, more words or a teacher, as a run that has its own record."""
+def edited(record, source, place, *, training=None, words=(), teacher=None, **changed):
+    """A copy of a run, with other settings, more words, a teacher or a changed request, with a record of its own."""
     shutil.copytree(source, place)
     change(place / "config.json", lambda content: content["vocabulary"].extend(words))
     files = {name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in record.files}
-    request = record.request | {"training": record.request["training"] | (training or {})}
+    request = record.request | {"training": record.request["training"] | (training or {})} | changed
     replace(record, id=identity(request), request=request, files=files, teacher=teacher or {}).save(place)
     return place
 
@@ -166,15 +166,74 @@ def test_a_backbone_that_was_frozen_learns_from_there_on(runs, tmp_path):
 
 
 def test_of_one_that_was_frozen_and_one_that_learned_training_starts_from_that_with_the_same_backbone(runs, tmp_path):
-    shutil.copytree(runs, tmp_path / "runs")
-    (tmp_path / "config.yaml").write_text(CONFIG.replace(", trainable=False", "").replace("[0, 1]", "[0]"))
-    ended = caption_zoo("run", "config.yaml", "--cache", "cache", folder=tmp_path).end()
-    assert ended.returncode == 0, ended
-    cells = plan(replace(with_backbone("patches(dim=8)"), start_from=str(tmp_path / "runs"))).cells
-    started = [RunRecord.load(Path(cell.start_folder)) for cell in cells]
-    assert [record.parts["backbone"] for record in started] == ["patches(dim=8)"] * 2
-    frozen = plan(replace(EXPERIMENT, start_from=str(tmp_path / "runs"))).cells  # which the other cannot be again
-    assert [cell.start_from for cell in frozen] == [first(runs, str(cell.attention)).id for cell in frozen]
+    both, record = tmp_path / "runs", first(runs, "luong")
+    edited(record, runs / record.id, both / "learned", backbone="patches(dim=8)")
+    shutil.copytree(runs / record.id, both / "frozen")
+    matrix = replace(EXPERIMENT.matrix, attention=(Spec("luong"),))
+    for spec, folder in ((EXPERIMENT.matrix.backbone[0], "frozen"), (Spec.parse("patches(dim=8)"), "learned")):
+        planned = plan(replace(EXPERIMENT, matrix=replace(matrix, backbone=(spec,)), start_from=str(both)))
+        assert planned.cells[0].start_folder == str(both / folder)
+        assert not planned.notes
+    shutil.rmtree(both / "frozen")
+    with pytest.raises(ValueError, match="holds none"):  # what has learned cannot be frozen again
+        plan(replace(EXPERIMENT, matrix=matrix, start_from=str(both)))
+
+
+def test_a_note_says_where_a_backbone_was_frozen_before(runs, tmp_path):
+    folder, expected = tmp_path / "runs", "patches(dim=8) starts from runs of patches(dim=8, trainable=False)"
+    experiment = replace(with_backbone("patches(dim=8)"), start_from=str(folder))
+    shutil.copytree(runs, folder)
+    assert plan(experiment).notes == (expected,)
+    record = first(runs, "luong")
+    edited(record, runs / record.id, folder / "second", backbone="patches(dim=8)", start_from=record.id)
+    assert plan(experiment).notes == (expected,)  # from a run that has started from another one, only where it is named
+
+
+def test_the_seeds_of_a_combination_start_alike(runs, tmp_path):
+    folder, record = tmp_path / "runs", first(runs, "luong")
+    shutil.copytree(runs, folder)
+    edited(record, runs / record.id, folder / "learned", backbone="patches(dim=8)")
+    matrix = replace(with_backbone("patches(dim=8)").matrix, attention=(Spec("luong"),), seeds=(0, 1))
+    why = r"seed 0 would start from a run of patches\(dim=8\), and seed 1 from one of .*=False\): the seeds of one"
+    with pytest.raises(ValueError, match=why):
+        plan(replace(EXPERIMENT, matrix=matrix, start_from=str(folder)))
+
+
+def test_a_file_of_weights_may_lie_anywhere(runs, tmp_path):
+    record, file = first(runs, "luong"), tmp_path / "weights" / "mine.safetensors"
+    file.parent.mkdir()
+    file.write_bytes(b"any")
+    edited(record, runs / record.id, tmp_path / "runs" / "one", backbone=f"timm/resnet18(weights='{file.name}')")
+    for learns in ("", ", trainable=True"):
+        experiment = with_backbone(f"timm/resnet18(weights='{file}'{learns})")
+        experiment = replace(experiment, matrix=replace(experiment.matrix, attention=(Spec("luong"),)))
+        (cell,) = plan(replace(experiment, start_from=str(tmp_path / "runs"))).cells
+        assert cell.start_folder == str(tmp_path / "runs" / "one")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "backbone", "starts"),
+    [
+        ("efficientnet_lite", "efficientnet_lite(trainable=1)", True),
+        ("efficientnet_lite(trainable=1)", "efficientnet_lite(trainable=2)", False),
+        ("efficientnet_lite(trainable=1)", "efficientnet_lite", False),
+        ("efficientnet_lite(size=1)", "efficientnet_lite(trainable=1)", False),
+        ("timm/resnet18", "timm/resnet18(trainable=True, drop_path=0.1)", True),
+        ("timm/resnet18", "timm/resnet34(trainable=True)", False),
+        ("concat(backbones=['efficientnet_lite'])", "concat(backbones=['efficientnet_lite(size=1)'])", False),
+    ],
+)
+def test_a_backbone_starts_from_a_run_that_has_its_weights(runs, tmp_path, earlier, backbone, starts):
+    record = first(runs, "luong")
+    edited(record, runs / record.id, tmp_path / "one", backbone=earlier)
+    experiment = with_backbone(backbone)
+    experiment = replace(experiment, matrix=replace(experiment.matrix, attention=(Spec("luong"),)))
+    experiment = replace(experiment, start_from=str(tmp_path / "one"))
+    if starts:
+        assert plan(experiment).cells[0].start_from
+    else:
+        with pytest.raises(ValueError, match="holds none"):
+            plan(experiment)
 
 
 @pytest.mark.parametrize(

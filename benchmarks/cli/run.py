@@ -65,7 +65,8 @@ def _show(
         print(f"{earlier.cell.id}  {earlier.cell}  done before")
     left = [task.cell for task in survey.tasks]
     for cell, why in zip(left, incompatibilities(server, planned, left, limits.time), strict=True):
-        print(f"{cell.id}  {cell}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
+        start = f", from {cell.start_from}" if cell.start_from else ""
+        print(f"{cell.id}  {cell}{start}" + (f"  CANNOT BE BUILT: {plain(why)}" if why else ""))
         possible += [] if why else [cell]
     done = f", {len(survey.earlier)} of them done before" if survey.earlier else ""
     print(f"{len(planned.cells)} cells{done}" + (f", logged by {', '.join(map(str, found))}" if found else ""))

@@ -1,6 +1,6 @@
 """A matrix of cells, planned before the first second of compute."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -47,17 +47,28 @@ def plan(experiment: Experiment, recorded: Mapping[str, Any] | None = None) -> P
             registry.check(spec)
     OBJECTIVES.check(experiment.training.objective)
     dataset = DATASETS.build(experiment.dataset)
+    _refuse_repeated(dataset)
     captions = (caption for example in dataset.train for caption in example.captions)
     vocabulary = Vocabulary.of(captions, min_count=experiment.training.min_count)  # refused now, not by each cell
     hash_of = cache(digest)  # each file once, however many cells it is in
     cells = [_cell(experiment, dataset, hash_of, *parts) for parts in experiment.matrix]
+    notes = list(dataset.notes)
     if experiment.start_from:
-        cells = with_start_runs(cells, Path(experiment.start_from), vocabulary, recorded)
+        cells, more = with_start_runs(cells, Path(experiment.start_from), vocabulary, recorded)
+        notes += more
     if option := teacher_option(experiment.training.objective):
         cells = with_teacher_run(cells, option, vocabulary)
     if experiment.ensemble:
         cells += ensembles(cells)
-    return Plan(tuple(cells), tuple(dataset.notes))
+    return Plan(tuple(cells), tuple(notes))
+
+
+def _refuse_repeated(dataset: Dataset) -> None:
+    """Raise where an id stands for two images, whose features would be taken for each other's."""
+    splits = (dataset.train, dataset.validation, dataset.test)
+    counts = Counter(example.image_id for split in splits for example in split)
+    if repeated := [image for image, count in counts.items() if count > 1]:
+        raise ValueError(f"{dataset.name} has the image id {repeated[0]} more than once: each image has one of its own")
 
 
 def ensembles(cells: Sequence[Cell]) -> list[Cell]:

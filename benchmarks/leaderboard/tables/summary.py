@@ -87,7 +87,7 @@ def _rows(runs: Iterable[RunRecord], by_id: Mapping[str, RunRecord]) -> Iterable
     for (key, each), timed, rates in zip(found, places, encode_rates(places), strict=True):
         parts, weights, origins, members, objective = key
         start = by_id.get(_start(each[0]))
-        training = _training(start) if start else ""
+        training = _training(start, parts[0]) if start else ""
         yield Row(parts, weights, origins, _latest(each), timed, rates, members, objective, training)
 
 
@@ -115,10 +115,13 @@ def _but_seed(run: RunRecord) -> str:
     return canonical({**run.request, "seed": 0})
 
 
-def _training(run: RunRecord) -> str:
-    """By what settings it was trained, on which data, and whether it started from a trained run itself."""
-    known = {name: run.request.get(name) for name in ("training", "fingerprint")}
-    return canonical({**known, "started": bool(_start(run))})
+def _training(start: RunRecord, backbone: str) -> str:
+    """By what settings a run was trained that a row with this backbone starts from.
+
+    And on which data, whether it started from a trained run itself, and whether its backbone was another, a frozen one.
+    """
+    known = {name: start.request.get(name) for name in ("training", "fingerprint")}
+    return canonical({**known, "started": bool(_start(start)), "frozen": start.parts.get(PARTS[0], "") != backbone})
 
 
 def _has_two_starts(runs: Iterable[RunRecord]) -> bool:
