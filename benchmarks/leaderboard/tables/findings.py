@@ -167,10 +167,12 @@ def _shares(cider: dict[Row, float], varying: Sequence[str]) -> dict[str, float]
 
 
 def _swap(table: Table, swaps: Sequence[Effect]) -> tuple[str | Row, ...]:
-    """The attention that adds most to the one that cannot look; without one, the best swap that is clear."""
+    """The attention that adds most to the one that cannot look; without one, the largest swap that is clear."""
     significant = [each for each in swaps if each.clear or math.isnan(each.low)]
     floored = [each for each in significant if each.base.partition("(")[0] == FLOOR]
-    return (_finding(table, max(floored or significant, key=lambda each: each.difference)),) if significant else ()
+    if floored:
+        return (_finding(table, max(floored, key=lambda each: each.difference)),)
+    return (_finding(table, max(significant, key=lambda each: abs(each.difference))),) if significant else ()
 
 
 def _largest(table: Table, swaps: Sequence[Effect]) -> tuple[str | Row, ...]:

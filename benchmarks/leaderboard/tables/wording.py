@@ -8,7 +8,7 @@ from benchmarks.leaderboard.tables.formatting import BLANK, clean, counted, hund
 from benchmarks.leaderboard.tables.hardware import Hardware
 from benchmarks.leaderboard.tables.rows import Row
 from benchmarks.leaderboard.tables.table import Table
-from benchmarks.records.record import RunRecord
+from benchmarks.records.record import PARTS, RunRecord
 
 SYNTHETIC = "Synthetic scenes, not photographs: these scores say nothing of COCO."
 UNTRAINED = "Backbones with random weights: these scores say nothing of trained ones."
@@ -80,10 +80,13 @@ def protocol(table: Table) -> list[tuple[str, str]]:
 
 
 def extent(table: Table) -> str:
-    """How many entries, runs and images a table rests on."""
+    """How many entries, runs and images a table rests on, and in which parts the entries differ."""
     images = [counted(table.ranking.images, "image")] if table.ranking.images else []
     runs = counted(sum(len(row.runs) for row in table.rows), "run")
-    return ", ".join([f"{len(table.rows)} {'entry' if len(table.rows) == 1 else 'entries'}", runs, *images])
+    entries = f"{len(table.rows)} {'entry' if len(table.rows) == 1 else 'entries'}"
+    if parts := [part for part in PARTS if len(table.axes[part]) > 1]:
+        entries += f" that differ in {' and '.join(parts)}"
+    return ", ".join([entries, runs, *images])
 
 
 def data(table: Table) -> list[tuple[str, str]]:
