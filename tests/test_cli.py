@@ -111,7 +111,7 @@ def test_every_config_opens_with_its_command_and_can_run(capsys, tmp_path, file)
     if "start_from:" in file.read_text():  # which there is not yet
         assert main(["check", str(file), *dataset]) == 2
         assert "start_from: runs/coco-frozen holds no finished run" in capsys.readouterr().err
-        dataset += ["--start_from", ""]
+        dataset += ["--start-from", ""]
     assert main(["check", str(file), *dataset]) == 0
     assert " 0 cannot" in capsys.readouterr().out
 

@@ -165,6 +165,21 @@ def test_a_backbone_that_was_frozen_learns_from_there_on(runs, tmp_path):
         assert all(parameter.requires_grad for parameter in captioner.backbone.parameters())
 
 
+def test_published_weights_that_no_run_keeps_learn_from_there_on(tmp_path):
+    frozen = CONFIG.replace("patches(dim=8, trainable=False)", "efficientnet_lite").replace("[luong, mean]", "[mean]")
+    (tmp_path / "config.yaml").write_text(frozen.replace("[0, 1]", "[0]"))
+    again = ("run", "config.yaml", "--cache", "cache")
+    assert caption_zoo(*again, folder=tmp_path).end().returncode == 0
+    (record,) = records(tmp_path / "runs")
+    again = (*again, "--backbone", "efficientnet_lite(trainable=1)", "--start-from", "runs")
+    shown = caption_zoo(*again, "--dry-run", folder=tmp_path).end()
+    assert f"seed 0, from {record.id}\n" in shown.stdout
+    assert "efficientnet_lite(trainable=1) starts from runs of efficientnet_lite" in shown.stdout + shown.stderr
+    ended = caption_zoo(*again, folder=tmp_path).end()
+    assert ended.returncode == 0, ended
+    assert [started(each) for each in records(tmp_path / "runs")].count(record.id) == 1
+
+
 def test_of_one_that_was_frozen_and_one_that_learned_training_starts_from_that_with_the_same_backbone(runs, tmp_path):
     both, record = tmp_path / "runs", first(runs, "luong")
     edited(record, runs / record.id, both / "learned", backbone="patches(dim=8)")

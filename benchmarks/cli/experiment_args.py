@@ -27,7 +27,14 @@ def add_config(parser: ArgumentParser, argv: list[str], *, execution: bool = Fal
     register_type(Spec, serializer=str, deserializer=Spec.parse, fail_already_registered=False)
     parser.usage = f"{parser.prog} CONFIG [options]"
     parser.add_argument("--config", action=ActionConfigFile, help="the config, for when it does not come first")
-    parser.add_class_arguments(Experiment, as_positional=False)
+    parser.add_class_arguments(Experiment, as_positional=False, skip={"start_from"})
+    parser.add_argument(
+        "--start-from",
+        metavar="FOLDER",
+        default="",
+        help="finished runs, from whose weights training starts: for each cell that of the same parts, seed and data, "
+        "in which a backbone that learns may have been frozen; or one run, for all",
+    )
     for axis in _AXES:
         parser.add_argument(
             f"--{axis}", action="append", metavar="SPEC", help=f"this {axis} and not the config's; repeatable"

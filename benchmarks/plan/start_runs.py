@@ -83,9 +83,9 @@ def _with_start_run(
 
 def _may_start(earlier: str, backbone: str) -> bool:
     """Whether `backbone` is the `earlier` one, or learns where that one was frozen, with the same weights."""
-    if earlier == backbone:
-        return True
     before, after = Spec.parse(earlier), Spec.parse(backbone)
+    if before == after:
+        return True
     options = [{**each.options, **dict.fromkeys(_OF_TRAINING)} for each in (before, after)]
     if (before.name, before.variant) != (after.name, after.variant) or options[0] != options[1]:
         return False
