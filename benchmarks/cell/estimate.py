@@ -133,7 +133,9 @@ class Estimator:
         if not rows:
             raise UnreadableImage(f"no image of the first {len(examples)}, such as {last.unreadable[0][1]}")
         images = sum(map(len, (dataset.train, dataset.validation, dataset.test)))
-        pixels = backbone.trainable and stored_cut(backbone)[0] is None  # mirrored at no cost once they are read
+        pixels = (
+            backbone.trainable and stored_cut(backbone)[0] is None
+        )  # reading takes most of the time, mirroring a sixth
         share = 1.0 if pixels else views.total(dataset) / (images * views.count)  # of the views that were measured
         stage = Stage(images, tuple(share * each / (lanes * size) for each in seconds))
         stored = views.total(dataset) * rows[0].nbytes
