@@ -30,7 +30,8 @@ def _alike(cell, output):
     forms = output.get("data", {"text": output.get("text", "")})
     if cell in ("explain", "captions"):  # the words of a model that has learned little
         return sorted(forms)
-    texts = {form: "" if form.startswith("image/") else re.sub(r"[\d.–]+", "#", text) for form, text in forms.items()}
+    figures = r"[\d.–]+(?: threads?\b)?"  # of a machine with one thread it is "1 thread"
+    texts = {form: "" if form.startswith("image/") else re.sub(figures, "#", text) for form, text in forms.items()}
     return {form: sorted(re.split(r"[\n<>]+", text)) for form, text in texts.items()}  # whichever row is above
 
 
